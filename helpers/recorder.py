@@ -1,0 +1,304 @@
+"""An ASGI wrapper that writes what passes between server and app into a Trace, and what becomes of the app's tasks.
+
+`Recorder(app)` is an ASGI app. Each connection becomes a Session: the facts that exercises judge.
+The context variable `_current` says in which session code runs. Tasks inherit it: so a task that an app spawns is known
+by `watch_tasks`, and `note("...")`, called anywhere in an app, lands on the lifeline of the task that calls it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from helpers.trace import Event, Trace
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Ended = Literal["running", "returned", "raised", "cancelled"]
+
+RECORDED_EVENTS = 2_000
+_current: ContextVar["Session | None"] = ContextVar("session", default=None)
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection as the app lived it: facts for rules to judge, and the trace to show.
+
+    `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
+    given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own.
+    `error` is the exception that the app let out, `left` the names of tasks it left running, `facts` whatever an
+    exercise adds. `schedule` says when and how the connection was made to end, such as `granian/reset`.
+    """
+
+    trace: Trace
+    letter: str
+    schedule: str = ""
+    ended: Ended = "running"
+    error: BaseException | None = None
+    codes: list[int] = field(default_factory=list)
+    sent: int = 0
+    received: int = 0
+    closes: int = 0
+    sends_after_close: int = 0
+    left: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
+    finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
+    _shown: "set[asyncio.Task[Any]]" = field(default_factory=set, repr=False)
+    _recorded: int = 0
+
+    @property
+    def app(self) -> str:
+        """The app's lifeline."""
+        return f"app {self.letter}"
+
+    def lifeline(self) -> str:
+        """Return the lifeline of the task that runs now: the app itself, or a task that it spawned."""
+        task = asyncio.current_task()
+        return self.line_of(task) if task in self.tasks else self.app
+
+    def line_of(self, task: "asyncio.Task[Any]") -> str:
+        """Return a spawned task's lifeline, and draw where it was spawned when it is named for the first time."""
+        line = f"{self.app} · {self.tasks[task]}"
+        if task not in self._shown:
+            self._shown.add(task)
+            self.record(Event(self.app, "create_task", "", line))
+        return line
+
+    def record(
+        self,
+        event: Event,
+        *,
+        needs: Sequence[str] = (),
+        gives: str = "",
+        caller: "Session | None" = None,
+        final: bool = False,
+    ) -> None:
+        """Write an event of this session into its trace; after `RECORDED_EVENTS` only a `final` one.
+
+        `caller` is the session whose code acts, where that is another one.
+        """
+        self._recorded += 1
+        if self._recorded == RECORDED_EVENTS and not final:
+            event = Event(self.app, "note", f"the recording stops here, after {RECORDED_EVENTS:,} events")
+        if self._recorded <= RECORDED_EVENTS or final:
+            chains = {f"session {self.letter}": 0, f"session {(caller or self).letter}": 0}
+            self.trace.record(event, chains=tuple(chains), needs=needs, gives=gives, rank=(0, self.letter))
+
+    def spawned(self, task: "asyncio.Task[Any]") -> None:
+        """Follow a task that the app created, until it ends."""
+        base = getattr(task.get_coro(), "__name__", "task")
+        same = sum(name == base or name.startswith(f"{base} ") for name in self.tasks.values())
+        self.tasks[task] = f"{base} {same + 1}" if same else base
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: "asyncio.Task[Any]") -> None:
+        if task.cancelled():
+            self.record(Event(self.line_of(task), "is cancelled"))
+        elif error := task.exception():
+            self.record(Event(self.line_of(task), "raises", describe(error)))
+        elif task in self._shown:
+            self.record(Event(self.line_of(task), "returns"))
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception's type and words, and for a group those of each exception in it."""
+    words = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, BaseExceptionGroup):
+        words += " [" + "; ".join(describe(inner) for inner in error.exceptions) + "]"
+    return words
+
+
+def note(text: str) -> None:
+    """Write `text` onto the lifeline of the task that runs now; outside an app that is recorded, do nothing."""
+    session = _current.get()
+    if session is not None:
+        session.record(Event(session.lifeline(), "note", text))
+
+
+def current() -> Session | None:
+    """Return the session in which this code runs, if any."""
+    return _current.get()
+
+
+class Recorder:
+    """Wraps an ASGI app; itself an ASGI app. `sessions` holds one Session for each WebSocket connection, in order."""
+
+    def __init__(self, app: ASGIApp, trace: Trace | None = None) -> None:
+        self.app = app
+        self.trace = Trace() if trace is None else trace
+        self.sessions: list[Session] = []
+        self.lifespan_error: BaseException | None = None
+        self._channels: list[_Channel] = []
+
+    def cut(self) -> None:
+        """Let go of the server, when it has stopped."""
+        for channel in self._channels:
+            channel.cut()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app for one scope; exceptions pass through to the server."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = scope.get("client")
+        session = Session(self.trace, self.trace.peer(int(address[1]) if address else len(self.sessions)))
+        session.main = asyncio.current_task()
+        self.sessions.append(session)
+        _current.set(session)  # never reset: what the server logs in this task afterwards belongs to the session too
+        gives = f"{session.letter}.ended"
+        channel = _Channel(session, receive, send)
+        self._channels.append(channel)
+        try:
+            await self.app(scope, channel.receive, channel.send)
+        except asyncio.CancelledError as error:
+            session.ended, session.error = "cancelled", error
+            session.record(Event(session.app, "is cancelled"), gives=gives, final=True)
+            raise
+        except BaseException as error:
+            session.ended, session.error = "raised", error
+            session.record(Event(session.app, "raises", describe(error)), gives=gives, final=True)
+            raise
+        else:
+            session.ended = "returned"
+            session.record(Event(session.app, "returns"), gives=gives, final=True)
+        finally:
+            session.finished.set()
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the lifespan protocol on, but let an app that takes it for a connection fail at once.
+
+        Without this, an app that loops over receive() would keep its server from starting, for ever.
+        """
+        answered = asked = False
+
+        async def once() -> Message:
+            nonlocal asked
+            if asked and not answered:
+                raise RuntimeError("this app does not speak the lifespan protocol")
+            asked = True
+            return await receive()
+
+        async def lifespan_only(message: Message) -> None:
+            nonlocal answered
+            if not message["type"].startswith("lifespan."):
+                raise RuntimeError("this app does not speak the lifespan protocol")
+            answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, once, lifespan_only)
+        except BaseException as error:
+            self.lifespan_error = error
+            raise
+
+
+class _Channel:
+    """What the app gets as `receive` and `send`: the server's own, with every call recorded."""
+
+    def __init__(self, session: Session, receive: Receive, send: Send) -> None:
+        self.session = session
+        self._receive = receive
+        self._send = send
+
+    def cut(self) -> None:
+        """Forget the server's callables; an exception that keeps this channel alive must not keep the server too."""
+
+        async def gone(*_: object) -> Message:
+            raise RuntimeError("the server of this connection has stopped")
+
+        self._receive = self._send = gone  # type: ignore[assignment]
+
+    async def receive(self) -> Message:
+        session, caller = self.session, _current.get() or self.session
+        try:
+            with _outside():
+                message = await self._receive()
+        except Exception as error:
+            session.record(Event(caller.lifeline(), "receive raises", describe(error)), caller=caller)
+            raise
+        kind = message["type"]
+        needs = [f"{session.letter}.open"]
+        if kind == "websocket.receive":
+            session.received += 1
+            needs = [f"{session.letter}.up.{session.received}"]
+        elif kind == "websocket.disconnect":
+            session.codes.append(int(message.get("code", 1005)))
+            needs = ["stop", f"{session.letter}.end"]
+            if len(session.codes) % 100 == 0:
+                await asyncio.sleep(0)  # a server may hand this out for ever without a pause: let others run
+        session.record(Event("server", kind, _detail(message), caller.lifeline()), needs=needs, caller=caller)
+        return message
+
+    async def send(self, message: Message) -> None:
+        session, caller = self.session, _current.get() or self.session
+        kind = message["type"]
+        session.sends_after_close += session.closes > 0
+        session.closes += kind == "websocket.close"
+        session.sent += kind == "websocket.send"
+        token = {"websocket.accept": "accept", "websocket.close": "closing"}.get(kind, f"down.{session.sent}")
+        # One member of a chat room may write to another's connection: then say whose.
+        detail = _detail(message) + ("" if caller is session else f" to {session.letter}")
+        event = Event(caller.lifeline(), kind, detail.strip(), "server")
+        session.record(event, gives=f"{session.letter}.{token}", caller=caller)
+        try:
+            with _outside():
+                await self._send(message)
+        except Exception as error:
+            session.record(Event(caller.lifeline(), "send raises", describe(error)), caller=caller)
+            raise
+
+
+def _detail(message: Message) -> str:
+    """Return the fields of an ASGI message that say something, as `key=value`."""
+    said = {k: v for k, v in message.items() if k != "type" and v not in (None, "", b"", [], ())}
+    return " ".join(f"{k}={int(v) if isinstance(v, int) else v!r}" for k, v in said.items())
+
+
+@contextlib.contextmanager
+def _outside() -> Iterator[None]:
+    """Run a server's own code: tasks that it creates here are not the app's."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+_watched: dict[asyncio.AbstractEventLoop, int] = {}
+
+
+@contextlib.contextmanager
+def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """While the block runs, let every session know the tasks that its code creates. Blocks may overlap."""
+    before = loop.get_task_factory()
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
+        context: Context | None = options.get("context")
+        session = _current.get() if context is None else context.get(_current)
+        if session is not None:
+            session.spawned(task)
+        return task
+
+    if loop not in _watched:
+        loop.set_task_factory(factory)
+    _watched[loop] = _watched.get(loop, 0) + 1
+    try:
+        yield
+    finally:
+        _watched[loop] -= 1
+        if not _watched[loop]:
+            del _watched[loop]
+            loop.set_task_factory(None)

@@ -1,0 +1,92 @@
+"""One scripted session on a real server: the client says its lines, then the connection ends in a way you choose.
+
+A script is a list of steps, as data, so that the same script can be played in memory as well.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import websockets
+
+from helpers.client import Connection, connect
+from helpers.recorder import ASGIApp, Session
+from helpers.servers import serve
+from helpers.trace import Event, Trace
+
+
+@dataclass(frozen=True)
+class Send:
+    """The client sends a text message."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Expect:
+    """The client waits until a message arrives; with `text`, it must be this one."""
+
+    text: str | None = None
+
+
+Script = Sequence[Send | Expect]
+HELLO: Script = (Send('"hello"'), Expect())
+
+ENDINGS: dict[str, tuple[str, Callable[[Connection], Awaitable[None]]]] = {
+    "close": ("the client closes with 1001", lambda client: client.close(1001)),
+    "fin": ("the client's process dies (TCP FIN)", lambda client: client.fin()),
+    "reset": ("the network resets the connection (TCP RST)", lambda client: client.reset()),
+}
+"""How a connection ends: a short name, its description, and what the client does."""
+
+
+async def run(
+    app: ASGIApp,
+    script: Script = HELLO,
+    *,
+    ending: str = "close",
+    server: str = "uvicorn",
+    patience: float = 1.0,
+) -> Session:
+    """Play `script` against `app` on a real server, end the connection, and return the app's Session.
+
+    `ending` is a key of `ENDINGS`, `server` one of `SERVERS`. `patience` is how many seconds the client waits for an
+    expected message, and the app for its own end. What the client missed is in `session.facts["unanswered"]`.
+    """
+    if ending not in ENDINGS:
+        raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}.")
+    trace = Trace()
+    missed: list[str] = []
+    async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
+        try:
+            async with connect(url, open_timeout=patience) as client:
+                for step in script:
+                    if problem := await _play(client, step, patience):
+                        missed.append(problem)
+                        trace.record(Event("client a", "note", problem), chains=("client a",), rank=(2, "a"))
+                        break
+                await ENDINGS[ending][1](client)
+        except (websockets.InvalidHandshake, websockets.InvalidMessage, TimeoutError) as error:
+            missed.append(f"the connection was not accepted: {error}")
+    session = url.sessions[0] if url.sessions else Session(trace, "a")
+    session.schedule = f"{server}/{ending}"
+    session.facts["unanswered"] = missed
+    return session
+
+
+async def _play(client: Connection, step: Send | Expect, patience: float) -> str:
+    """Do one step and return what went wrong, or nothing."""
+    try:
+        if isinstance(step, Send):
+            await client.send(step.text)
+            return ""
+        async with asyncio.timeout(patience):
+            got = await client.recv()
+        return f"expected {step.text!r}, got {got!r}" if step.text not in (None, got) else ""
+    except TimeoutError:
+        return "waited for an answer that did not come"
+    except websockets.ConnectionClosed:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await client.wait_closed()
+        return "the connection was closed before the client had finished"

@@ -1,0 +1,272 @@
+"""What happened in a run, in an order that two equal runs share.
+
+Whoever takes part (the recorder around an app, the client, a server) calls `Trace.record` as things happen.
+Servers with threads of their own, and the network, make that order a little different each time.
+So a Trace keeps, beside each event, what had to come before it: the event before it in each *chain*
+(one chain a client, one a session, one a task) and the message that it *needs*.
+`Trace.events` sorts by these causes alone, which makes equal runs equal, picture and all.
+"""
+
+import heapq
+import string
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from helpers.picture import html
+
+LONGEST_DETAIL = 60
+LONGEST_NOTE = 200
+BROKEN = frozenset({"raises", "send raises", "receive raises", "still running", "never returns", "not released"})
+CUTS = frozenset({"TCP FIN", "TCP RST"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: a message when `to` names a lifeline, otherwise a note on `actor`'s lifeline.
+
+    `action` holds a name from ASGI (`websocket.receive`), RFC 6455 (`close`) or TCP (`TCP RST`), or a verb (`raises`).
+    `detail` is text as a person reads it: one line, cut with an ellipsis after `LONGEST_DETAIL` characters, in a note
+    after `LONGEST_NOTE`.
+    `folded` is above zero only in what `fold` returns: so many repetitions are left out here.
+    """
+
+    actor: str
+    action: str
+    detail: str = ""
+    to: str = ""
+    folded: int = 0
+
+    @property
+    def broken(self) -> bool:
+        """Whether a picture shows this event in red."""
+        return self.action in BROKEN
+
+    @property
+    def cut(self) -> bool:
+        """Whether the connection ends here without a closing handshake (RFC 6455 section 7.1.5: code 1006)."""
+        return self.action in CUTS
+
+    @property
+    def label(self) -> str:
+        """Action and detail on one line; of a plain note only its text."""
+        return self.detail if self.action == "note" else f"{self.action} {self.detail}".rstrip()
+
+    def __str__(self) -> str:
+        """Return the event as a line of a timeline, not aligned."""
+        if self.folded:
+            return f"… {self.folded} more"
+        arrow = f" → {self.to}" if self.to else ""
+        return f"{self.actor}{arrow}: {'✗ ' if self.broken else ''}{self.label}"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    event: Event
+    chains: tuple[str, ...]
+    needs: tuple[str, ...]
+    gives: str
+    rank: tuple[int, str]
+
+
+def one_line(text: str, longest: int = LONGEST_DETAIL) -> str:
+    r"""Return `text` as one printable line of at most `longest` characters.
+
+    Control characters are written as Python escapes (`\n`, `\x00`), as are lone surrogates; a cut ends in an ellipsis.
+    """
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    line = "".join(c if _printable(c) else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _printable(character: str) -> bool:
+    return character == " " or unicodedata.category(character) not in {"Cc", "Cs", "Cn", "Co", "Zl", "Zp", "Cf"}
+
+
+@dataclass(eq=False)
+class Trace:
+    """Events of one run. The last line of a cell shows it as a picture; `print(trace)` and `mermaid()` give text.
+
+    Two traces are equal when the same things happened for the same causes; times, ports and ids are not kept.
+    `server` is the name under which pictures show the server's lifeline.
+    """
+
+    server: str = "server"
+    _entries: list[_Entry] = field(default_factory=list, repr=False)
+    _peers: dict[object, str] = field(default_factory=dict, repr=False)
+    connected: set[str] = field(default_factory=set, repr=False)
+
+    def peer(self, address: object) -> str:
+        """Return the letter of the connection from `address`: `a` for the first, `b` for the next."""
+        return self._peers.setdefault(address, _letters(len(self._peers)))
+
+    def record(
+        self,
+        event: Event,
+        *,
+        chains: Sequence[str] = (),
+        needs: Sequence[str] = (),
+        gives: str = "",
+        rank: tuple[int, str] = (0, ""),
+    ) -> None:
+        """Add an event that comes after the last one of each chain and after the message that it `needs`.
+
+        `needs` names messages as `gives` does; the first one that was given counts.
+        Among events that no cause orders, the one of lower `rank` is shown first.
+        """
+        tidy = replace(event, detail=one_line(event.detail, LONGEST_DETAIL if event.to else LONGEST_NOTE))
+        self._entries.append(_Entry(tidy, tuple(chains), tuple(needs), gives, rank))
+
+    def note(self, actor: str, text: str) -> None:
+        """Write a remark of your own onto a lifeline, in the order in which you call."""
+        self.record(Event(actor, "note", text), chains=(f"lifeline {actor}",))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events in causal order; where nothing decides, the app comes before the client.
+
+        With a single connection, `client a` and `app a` are called `client` and `app`.
+        """
+        entries = self._entries
+        causes: list[int] = [0] * len(entries)
+        effects: list[list[int]] = [[] for _ in entries]
+        last: dict[str, int] = {}
+        given: dict[str, int] = {}
+        for number, entry in enumerate(entries):
+            before = {last[chain] for chain in entry.chains if chain in last}
+            before.update([given[need] for need in entry.needs if need in given][:1])
+            causes[number] = len(before)
+            for earlier in before:
+                effects[earlier].append(number)
+            last.update(dict.fromkeys(entry.chains, number))
+            if entry.gives:
+                given.setdefault(entry.gives, number)
+        ready = [(entry.rank, number) for number, entry in enumerate(entries) if not causes[number]]
+        heapq.heapify(ready)
+        ordered = []
+        while ready:
+            _, number = heapq.heappop(ready)
+            ordered.append(entries[number].event)
+            for later in effects[number]:
+                causes[later] -= 1
+                if not causes[later]:
+                    heapq.heappush(ready, (entries[later].rank, later))
+        if len(self._peers) < 2:
+            ordered = [replace(e, actor=_alone(e.actor), to=_alone(e.to)) for e in ordered]
+        return tuple(ordered)
+
+    @property
+    def lifelines(self) -> tuple[str, ...]:
+        """The names of all who take part: clients, network, server, then apps and tasks as they first appear."""
+        seen = dict.fromkeys(name for e in self.events for name in (e.actor, e.to) if name)
+        return tuple(sorted(seen, key=_column))
+
+    def mermaid(self) -> str:
+        """Return the run as a Mermaid sequence diagram, to paste into an issue."""
+        ids = {name: f"p{number}" for number, name in enumerate(self.lifelines)}
+        lines = ["sequenceDiagram"]
+        lines += [f"    participant {ids[name]} as {_mermaid(self.title(name))}" for name in ids]
+        for event in fold(self.events):
+            if event.folded:
+                text = f"Note over {', '.join({ids[event.actor]: 0, ids[event.to or event.actor]: 0})}: {event}"
+            elif event.to:
+                arrow = "-x" if event.cut else "->>"
+                text = f"{ids[event.actor]}{arrow}{ids[event.to]}: {_mermaid(event.label)}"
+            else:
+                text = f"Note over {ids[event.actor]}: {'✗ ' if event.broken else ''}{_mermaid(event.label)}"
+            lines.append(f"    {text}")
+        return "\n".join(lines)
+
+    def title(self, lifeline: str) -> str:
+        """Return the name that a picture writes above a lifeline."""
+        return self.server if lifeline == "server" else lifeline
+
+    def __str__(self) -> str:
+        """Return an aligned timeline for a terminal, a diff or a screen reader."""
+        events = fold(self.events)
+        named = [e for e in events if not e.folded]
+        actor = max((len(self.title(e.actor)) for e in named), default=0)
+        to = max((len(self.title(e.to)) for e in named), default=0)
+        lines = []
+        for event in events:
+            if event.folded:
+                lines.append(f"{event}")
+                continue
+            arrow = f"→ {self.title(event.to):{to}}" if event.to else " " * (to + 2)
+            mark = "✗" if event.broken or event.cut else " "
+            lines.append(f"{self.title(event.actor):{actor}} {arrow} {mark} {event.label}")
+        return "\n".join(lines) or "(nothing happened)"
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        return self.events == other.events
+
+    __hash__ = None  # type: ignore[assignment]  # a trace grows while it is written
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/html": html(self), "text/plain": str(self)}
+
+
+def fold(events: Sequence[Event]) -> list[Event]:
+    """Replace long repetitions: of a block that comes four times or more, keep the first and the last.
+
+    Blocks are equal when actor, action and target are; between the two kept blocks stands an Event with `folded` set.
+    """
+    shapes = [(e.actor, e.action, e.to) for e in events]
+    shown: list[Event] = []
+    at = 0
+    while at < len(events):
+        length, times = _repetition(shapes, at)
+        if times < 4:
+            shown.append(events[at])
+            at += 1
+            continue
+        end = at + length * times
+        shown += events[at : at + length]
+        shown.append(replace(events[at], detail="", folded=times - 2))
+        shown += events[end - length : end]
+        at = end
+    return shown
+
+
+def _repetition(shapes: Sequence[tuple[str, str, str]], at: int, longest: int = 8) -> tuple[int, int]:
+    """Return length and count of the block at `at` that, repeated, covers most; ties go to the shorter block."""
+    best = (1, 1)
+    for length in range(1, longest + 1):
+        block, times = shapes[at : at + length], 1
+        while shapes[at + times * length : at + (times + 1) * length] == block:
+            times += 1
+        if times >= 4 and length * times > best[0] * best[1]:
+            best = (length, times)
+    return best
+
+
+def _letters(number: int) -> str:
+    """Return a, b, … z, aa, ab, …"""
+    return (_letters(number // 26 - 1) if number >= 26 else "") + string.ascii_lowercase[number % 26]
+
+
+def _alone(lifeline: str) -> str:
+    """Drop the letter from a lifeline's name: `app a · listener` becomes `app · listener`."""
+    who, dot, task = lifeline.partition(" · ")
+    return (who[:-2] if who in {"client a", "app a"} else who) + dot + task
+
+
+def _column(lifeline: str) -> tuple[int, str]:
+    """Sort clients, network, server, then apps with their tasks (`app a`, `app a · listener`)."""
+    kinds = {"client": 0, "network": 1, "server": 2}
+    kind = kinds.get(lifeline.split(" ")[0], 3)
+    return kind, lifeline if kind == 0 else lifeline.partition(" · ")[0] if kind == 3 else ""
+
+
+def _mermaid(text: str) -> str:
+    """Escape what Mermaid reads as its own syntax, as entity codes without the ampersand."""
+    special = {ord(c): f"#{ord(c)};" for c in '#;<>"%:`\\{}()[]|&*_~'}
+    return text.translate(special)
