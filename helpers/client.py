@@ -64,12 +64,13 @@ class Connection(ClientConnection):
 
     async def reset(self) -> None:
         """Reset the TCP connection (SO_LINGER 0): the server's next read fails with ECONNRESET."""
-        sock = self.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if not self.transport.is_closing():
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await self._vanish("TCP RST")
 
     async def _vanish(self, how: str) -> None:
-        if not self._gone:
+        if not self._gone and not self.transport.is_closing():
             self._gone = True
             self._record(Event(self._lifeline, how, "", "server"), gives=f"{self._letter}.end")
             self.transport.abort()
@@ -99,7 +100,7 @@ class Connection(ClientConnection):
         self._trace.connected.discard(self._letter)
         if not (self._gone or self._closing or self._closed_by_server):
             how = "TCP RST" if isinstance(exc, ConnectionResetError) else "TCP FIN"
-            self._record(Event("server", how, "", self._lifeline), needs=self._server_ended)
+            self._record(Event("server", how, "", self._lifeline), needs=self._server_ended, rank=-1)
         self._gone = True
         super().connection_lost(exc)
 
@@ -117,18 +118,17 @@ class Connection(ClientConnection):
 
     def _record_got(self, wire: Wire) -> None:
         event = Event("server", wire.kind, wire.detail, self._lifeline)
-        rank = 2
         needs: tuple[str, ...] = ()
         if wire.data:
             self._counts["down"] += 1
             needs = (f"{self._letter}.down.{self._counts['down']}",)
         elif wire.kind == "close":
             self._closed_by_server = True
-            rank, needs = (-1, ()) if self._closing else (2, self._server_ended)
+            needs = () if self._closing else self._server_ended
         elif wire.kind not in {"ping", "pong"}:
             self._closed_by_server = wire.kind != "101"
             needs = (f"{self._letter}.accept", f"{self._letter}.closing", f"{self._letter}.ended")
-        self._record(event, needs=needs, rank=rank)
+        self._record(event, needs=needs, rank=-1)  # shown at once after what caused it
 
     def _record(self, event: Event, *, needs: tuple[str, ...] = (), gives: str = "", rank: int = 2) -> None:
         chain = (f"client {self._letter}",)

@@ -52,11 +52,13 @@ class FrameReader:
             self._protocol.receive_bytes(data)
             for frame in self._protocol.received_frames():
                 if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION):
+                    assert isinstance(frame.payload, (str, bytes))
                     self._parts.append(frame.payload)
                     if frame.message_finished:
                         found.append(_message(self._parts))
                         self._parts = []
                 elif frame.opcode is Opcode.CLOSE:
+                    assert isinstance(frame.payload, tuple)
                     code, reason = frame.payload
                     words = f"{int(code)} {reason}".rstrip()
                     found.append(Wire("close", "without a code" if code == 1005 else words))

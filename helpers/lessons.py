@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +31,8 @@ def source(number: str) -> Path:
 
 def derive(path: Path) -> str:
     """Return the learner's notebook for a solutions notebook: no solutions, no outputs; the same text at every call."""
+    from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor  # slow to import
+
     notebook = nbformat.read(path, as_version=4)
     notebook, _ = TagRemovePreprocessor(remove_cell_tags={"solution"}, enabled=True).preprocess(notebook, {})
     notebook, _ = ClearOutputPreprocessor(enabled=True).preprocess(notebook, {})
@@ -51,7 +52,7 @@ def _text(notebook: NotebookNode) -> str:
     )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(dict(sorted(cell.metadata.items())))
-    return nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return str(nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False)) + "\n"
 
 
 def build() -> list[Path]:

@@ -177,16 +177,19 @@ class _Bars:
         start, end = self.out.x[event.actor], self.out.x[event.to]
         colour = RED if event.cut or event.broken else INK
         width = columns(event.label) * CHARACTER
-        self.out.labels.append(Label(event.label, round((start + end - width) / 2, 1), y, colour, quiet_from=len(event.action)))
+        self.out.labels.append(
+            Label(event.label, round((start + end - width) / 2, 1), y, colour, quiet_from=len(event.action))
+        )
         line, step = y + LINE + 3, 1 if end > start else -1
         tip = end - step * (5 if event.to in self.busy else 1)
         dash = ' stroke-dasharray="5 4"' if event.cut else ""
         self.out.shapes.append(
-            f'<path d="M{start + step * 5:.1f} {line:.1f}H{tip - step * 6:.1f}" stroke="{colour}" stroke-width="1.3"{dash}/>'
+            f'<path d="M{start + step * 5:.1f} {line:.1f}H{tip - step * 6:.1f}" '
+            f'stroke="{colour}" stroke-width="1.3"{dash}/>'
             f'<path d="M{tip:.1f} {line:.1f}l{-step * 7} -4v8z" fill="{colour}"/>'
         )
         if event.cut:
-            self.out.shapes.append(_cross((start + end) / 2, line, 5) + _cross(start, line, 5))
+            self.out.shapes.append(_cross((start + end + width) / 2 + 14, line, 5) + _cross(start, line, 5))
             self.ended[event.actor] = line
         return line + 9
 
@@ -195,8 +198,9 @@ class _Bars:
         lines = textwrap.wrap(event.label, NOTE_COLUMNS, break_on_hyphens=False) or [""]
         colour = RED if event.broken else MUTED if event.action in {"note", "logs"} else _colour(event.actor)
         paper = RED_PAPER if event.broken else "#f6f8fa"
-        left, height = x - 12, LINE * len(lines) + 6
+        height = LINE * len(lines) + 6
         width = max(columns(line) for line in lines) * CHARACTER + 16
+        left = max(x - width / 2, PAD)
         self.out.shapes.append(
             f'<rect x="{left:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="{paper}" '
             f'stroke="{colour}" stroke-opacity="{1 if event.broken else 0.35}"/>'
@@ -214,7 +218,8 @@ class _Bars:
         width = columns(text) * CHARACTER
         left = max(PAD, round(middle - width / 2, 1))
         self.out.shapes.append(
-            f'<rect x="{left - 6:.1f}" y="{y + 1:.1f}" width="{width + 12:.1f}" height="{LINE + 4:.1f}" fill="{PAPER}"/>'
+            f'<rect x="{left - 6:.1f}" y="{y + 1:.1f}" width="{width + 12:.1f}" '
+            f'height="{LINE + 4:.1f}" fill="{PAPER}"/>'
         )
         self.out.labels.append(Label(text, left, y + 3, MUTED))
         return y + LINE + 10
@@ -225,7 +230,8 @@ class _Bars:
         for name, x in self.out.x.items():
             end = self.ended.get(name, bottom)
             behind.append(
-                f'<path d="M{x:.1f} {self.top:.1f}V{end:.1f}" stroke="{RULE}" stroke-width="1.2" stroke-dasharray="3 3"/>'
+                f'<path d="M{x:.1f} {self.top:.1f}V{end:.1f}" '
+                f'stroke="{RULE}" stroke-width="1.2" stroke-dasharray="3 3"/>'
             )
             if name in self.busy and end > self.busy[name]:
                 colour = _colour(name)

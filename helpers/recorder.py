@@ -7,6 +7,9 @@ by `watch_tasks`, and `note("...")`, called anywhere in an app, lands on the lif
 
 import asyncio
 import contextlib
+import functools
+import re
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
@@ -31,8 +34,9 @@ class Session:
 
     `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
     given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own.
-    `error` is the exception that the app let out, `left` the names of tasks it left running, `facts` whatever an
-    exercise adds. `schedule` says when and how the connection was made to end, such as `granian/reset`.
+    `error` is the exception that the app let out and `where` its stack, outermost call first; `left` holds
+    the names of tasks it left running, `facts` whatever an exercise adds. `schedule` says when and
+    how the connection was made to end, such as `granian/reset`.
     """
 
     trace: Trace
@@ -40,6 +44,7 @@ class Session:
     schedule: str = ""
     ended: Ended = "running"
     error: BaseException | None = None
+    where: list[traceback.FrameSummary] = field(default_factory=list, repr=False)
     codes: list[int] = field(default_factory=list)
     sent: int = 0
     received: int = 0
@@ -50,7 +55,6 @@ class Session:
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
-    _shown: "set[asyncio.Task[Any]]" = field(default_factory=set, repr=False)
     _recorded: int = 0
 
     @property
@@ -60,16 +64,7 @@ class Session:
 
     def lifeline(self) -> str:
         """Return the lifeline of the task that runs now: the app itself, or a task that it spawned."""
-        task = asyncio.current_task()
-        return self.line_of(task) if task in self.tasks else self.app
-
-    def line_of(self, task: "asyncio.Task[Any]") -> str:
-        """Return a spawned task's lifeline, and draw where it was spawned when it is named for the first time."""
-        line = f"{self.app} · {self.tasks[task]}"
-        if task not in self._shown:
-            self._shown.add(task)
-            self.record(Event(self.app, "create_task", "", line))
-        return line
+        return self.tasks.get(asyncio.current_task(), self.app)  # type: ignore[arg-type]  # None is never a key
 
     def record(
         self,
@@ -89,22 +84,32 @@ class Session:
             event = Event(self.app, "note", f"the recording stops here, after {RECORDED_EVENTS:,} events")
         if self._recorded <= RECORDED_EVENTS or final:
             chains = {f"session {self.letter}": 0, f"session {(caller or self).letter}": 0}
+            needs = needs or [f"{self.letter}.open"]  # nothing happens in an app before its client has come
             self.trace.record(event, chains=tuple(chains), needs=needs, gives=gives, rank=(0, self.letter))
 
     def spawned(self, task: "asyncio.Task[Any]") -> None:
         """Follow a task that the app created, until it ends."""
-        base = getattr(task.get_coro(), "__name__", "task")
-        same = sum(name == base or name.startswith(f"{base} ") for name in self.tasks.values())
-        self.tasks[task] = f"{base} {same + 1}" if same else base
+        line = f"{self.app} · #{len(self.tasks) + 1}"
+        self.record(Event(self.lifeline(), "create_task", "", line))
+        self.tasks[task] = line
         task.add_done_callback(self._task_done)
 
+    def name_of(self, task: "asyncio.Task[Any]") -> str:
+        """Return a spawned task's own name if it has one, else its coroutine's; name its lifeline so, once."""
+        given = task.get_name()
+        own = "" if re.fullmatch(r"Task-\d+", given) else given.rpartition(".")[2]
+        name = own or getattr(task.get_coro(), "__name__", "task")
+        return self.trace.rename(self.tasks[task], f"{self.app} · {name}").rpartition(" · ")[2]
+
     def _task_done(self, task: "asyncio.Task[Any]") -> None:
+        self.name_of(task)
+        line = self.tasks[task]
         if task.cancelled():
-            self.record(Event(self.line_of(task), "is cancelled"))
+            self.record(Event(line, "is cancelled"))
         elif error := task.exception():
-            self.record(Event(self.line_of(task), "raises", describe(error)))
-        elif task in self._shown:
-            self.record(Event(self.line_of(task), "returns"))
+            self.record(Event(line, "raises", describe(error)))
+        else:
+            self.record(Event(line, "returns"))
 
 
 def describe(error: BaseException) -> str:
@@ -113,6 +118,16 @@ def describe(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         words += " [" + "; ".join(describe(inner) for inner in error.exceptions) + "]"
     return words
+
+
+def _stack(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames that an exception passed through; of a group, those of its first exception."""
+    frames: list[traceback.FrameSummary] = []
+    while True:
+        frames += traceback.extract_tb(error.__traceback__)
+        if not isinstance(error, BaseExceptionGroup):
+            return frames
+        error = error.exceptions[0]
 
 
 def note(text: str) -> None:
@@ -167,7 +182,7 @@ class Recorder:
             session.record(Event(session.app, "is cancelled"), gives=gives, final=True)
             raise
         except BaseException as error:
-            session.ended, session.error = "raised", error
+            session.ended, session.error, session.where = "raised", error, _stack(error)
             session.record(Event(session.app, "raises", describe(error)), gives=gives, final=True)
             raise
         else:
@@ -282,18 +297,20 @@ _watched: dict[asyncio.AbstractEventLoop, int] = {}
 @contextlib.contextmanager
 def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """While the block runs, let every session know the tasks that its code creates. Blocks may overlap."""
-    before = loop.get_task_factory()
+    before: Any = loop.get_task_factory()
 
     def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
+        make = functools.partial(asyncio.Task, loop=loop) if before is None else functools.partial(before, loop)
+        task: asyncio.Task[Any] = make(coro, **options)
         context: Context | None = options.get("context")
         session = _current.get() if context is None else context.get(_current)
         if session is not None:
             session.spawned(task)
         return task
 
+    factory.before = before  # type: ignore[attr-defined]  # for whoever leaves last
     if loop not in _watched:
-        loop.set_task_factory(factory)
+        loop.set_task_factory(factory)  # type: ignore[arg-type]  # asyncio's own protocol allows fewer factories
     _watched[loop] = _watched.get(loop, 0) + 1
     try:
         yield
@@ -301,4 +318,4 @@ def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         _watched[loop] -= 1
         if not _watched[loop]:
             del _watched[loop]
-            loop.set_task_factory(None)
+            loop.set_task_factory(getattr(loop.get_task_factory(), "before", None))

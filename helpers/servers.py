@@ -10,19 +10,18 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
-import signal
 import socket
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from helpers.client import traces
-from helpers.recorder import ASGIApp, Recorder, Session, current, describe, watch_tasks
+from helpers.interrupt import interruptible
+from helpers.logs import logs_of
+from helpers.recorder import ASGIApp, Recorder, Session, describe, watch_tasks
 from helpers.trace import Event, Trace
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ async def serve(
     trace.server = server
     recorder = Recorder(app, trace)
     loop = asyncio.get_running_loop()
-    with _bound_socket(port) as sock, watch_tasks(loop), _logs_of(recorder), _interruptible(loop) as interrupted:
+    with _bound_socket(port) as sock, watch_tasks(loop), logs_of(recorder), interruptible(loop) as interrupted:
         number: int = sock.getsockname()[1]
         traces[number] = trace
         url = Url(f"ws://{HOST}:{number}")
@@ -96,7 +95,7 @@ def _runner(name: str) -> "Callable[[Recorder, socket.socket, float], AbstractAs
 @contextmanager
 def _bound_socket(port: int) -> Iterator[socket.socket]:
     """Yield a TCP socket bound to 127.0.0.1; whoever serves may close it first."""
-    sock = socket.socket()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets NODELAY only on this
     try:
         if sys.platform == "linux":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # lets granian, which binds by itself, join
@@ -127,7 +126,7 @@ def _uvicorn(ws: str) -> "Callable[[Recorder, socket.socket, float], AbstractAsy
     async def run(recorder: Recorder, sock: socket.socket, graceful_timeout: float) -> AsyncIterator[None]:
         import uvicorn
 
-        config = uvicorn.Config(recorder, ws=ws, log_config=None, access_log=False)  # type: ignore[arg-type]
+        config = uvicorn.Config(recorder, ws=ws, log_config=None, access_log=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ws="websockets" is deprecated and taught on purpose
             config.load()
@@ -167,15 +166,15 @@ async def _stop_uvicorn(server: "uvicorn.Server", graceful_timeout: float) -> No
 @asynccontextmanager
 async def _granian(recorder: Recorder, sock: socket.socket, graceful_timeout: float) -> AsyncIterator[None]:
     from granian.constants import Interfaces
-    from granian.net import SocketSpec
+    from granian.net import SocketSpec  # type: ignore[attr-defined]
     from granian.server.embed import Server
 
-    class Embedded(Server):  # type: ignore[misc]  # untyped
+    class Embedded(Server):
         """On Linux, Server binds once more, to see whether it can, and never closes that socket. Not so here."""
 
         def _init_shared_socket(self) -> None:
             if sys.platform == "linux":
-                self._ssp = SocketSpec(self.bind_addr, self.bind_port, self.backlog)
+                self._ssp: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog)
             else:
                 super()._init_shared_socket()
 
@@ -251,7 +250,7 @@ _SERVERS: dict[str, tuple[str, Run]] = {
     "hypercorn": ("hypercorn", _hypercorn),
 }
 SERVERS = tuple(_SERVERS)
-"""Names of the servers: uvicorn with each of its three WebSocket implementations (the first is its default), and two more."""
+"""Names of the servers: uvicorn with each of its three WebSocket implementations (its default first), and two more."""
 
 
 # ---- the end of a run ----------------------------------------------------------------------------------------------
@@ -278,12 +277,14 @@ def _note_stop(recorder: Recorder) -> None:
 async def _clean_up(recorder: Recorder) -> None:
     """Cancel what the server's stop left behind, and let the trace say what it was."""
     for session in recorder.sessions:
-        for task, name in session.tasks.items():
+        for task, line in session.tasks.items():
             if not task.done() and not task.cancelling():
-                session.left.append(name)
-                session.record(Event(session.line_of(task), "still running", "after the server has stopped"), final=True)
+                session.left.append(session.name_of(task))
+                session.record(Event(line, "still running", "after the server has stopped"), final=True)
         if session.main and not session.finished.is_set():
-            session.record(Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True)
+            session.record(
+                Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True
+            )
         _forget_frames(session.error)
         await _cancel([t for t in (*session.tasks, session.main) if t is not None and not t.done()])
 
@@ -309,92 +310,3 @@ async def _cancel(tasks: "list[asyncio.Task[Any]]") -> None:
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=0.5)
             tasks = list(pending)
-
-
-# ---- logs ----------------------------------------------------------------------------------------------------------
-
-_LOGGERS = ("uvicorn.error", "uvicorn.asgi", "_granian", "hypercorn.error")
-
-
-class _ToTrace(logging.Handler):
-    """Turns a server's warnings and errors into notes on its lifeline."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.recorders: list[Recorder] = []
-        self._before: list[tuple[logging.Logger, list[logging.Handler], int, bool]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        session = current() or self._session(error)
-        if session is not None:
-            words = record.getMessage().strip().partition("\n")[0]
-            if error is not None and error is not session.error:
-                words += f" {describe(error)}"
-            session.record(Event("server", "logs", words), final=True)
-
-    def _session(self, error: BaseException | None) -> Session | None:
-        sessions = [session for recorder in self.recorders for session in recorder.sessions]
-        same = [session for session in sessions if error is not None and session.error is error]
-        return (same or sessions or [None])[-1]
-
-    def install(self) -> None:
-        for name in _LOGGERS:
-            logger = logging.getLogger(name)
-            self._before.append((logger, logger.handlers, logger.level, logger.propagate))
-            logger.handlers, logger.propagate = [self], False
-            logger.setLevel(logging.WARNING)
-
-    def restore(self) -> None:
-        for logger, handlers, level, propagate in self._before:
-            logger.handlers, logger.propagate = handlers, propagate
-            logger.setLevel(level)
-        self._before.clear()
-
-
-_to_trace = _ToTrace()
-
-
-@contextmanager
-def _logs_of(recorder: Recorder) -> Iterator[None]:
-    """While the block runs, the servers' loggers write into the trace; afterwards they are as they were."""
-    if not _to_trace.recorders:
-        _to_trace.install()
-    _to_trace.recorders.append(recorder)
-    try:
-        yield
-    finally:
-        _to_trace.recorders.remove(recorder)
-        if not _to_trace.recorders:
-            _to_trace.restore()
-
-
-# ---- the interrupt button --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], bool]]:
-    """Let a notebook's interrupt button end an idle await; yield a function that tells whether it was pressed.
-
-    ipykernel turns the button into a callback on the loop, but nothing wakes a loop that has no work (ipykernel#881).
-    A signal handler registered with the loop makes every signal wake it, whatever that handler is for.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    pressed = False
-
-    def press(signum: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        before(signum, frame)  # type: ignore[operator]
-
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not callable(before) or before is signal.default_int_handler or sys.platform == "win32":
-        yield lambda: pressed
-        return
-    loop.add_signal_handler(signal.SIGURG, lambda: None)
-    signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-        loop.remove_signal_handler(signal.SIGURG)

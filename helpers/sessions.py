@@ -5,6 +5,7 @@ A script is a list of steps, as data, so that the same script can be played in m
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ import websockets
 
 from helpers.client import Connection, connect
 from helpers.recorder import ASGIApp, Session
-from helpers.servers import serve
+from helpers.servers import SERVERS, serve
+from helpers.table import Table
 from helpers.trace import Event, Trace
 
 
@@ -25,7 +27,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Expect:
-    """The client waits until a message arrives; with `text`, it must be this one."""
+    """The client waits until a message arrives; with `text`, it must be this one, or the same JSON."""
 
     text: str | None = None
 
@@ -60,7 +62,7 @@ async def run(
     missed: list[str] = []
     async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
         try:
-            async with connect(url, open_timeout=patience) as client:
+            async with connect(url, open_timeout=patience, close_timeout=patience) as client:
                 for step in script:
                     if problem := await _play(client, step, patience):
                         missed.append(problem)
@@ -75,6 +77,36 @@ async def run(
     return session
 
 
+async def compare(
+    app: ASGIApp,
+    script: Script = HELLO,
+    *,
+    what: Callable[[Session], object] | None = None,
+    servers: Sequence[str] = SERVERS,
+    endings: Sequence[str] = tuple(ENDINGS),
+) -> Table:
+    """Run the same session on every server under every ending, and put what came of it into a table.
+
+    `what` takes a Session and returns what its field of the table says; by default, how the app ended.
+    """
+    rows = []
+    for server in servers:
+        sessions = [await run(app, script, ending=ending, server=server) for ending in endings]
+        rows.append((server, *(str((what or how_it_ended)(session)) for session in sessions)))
+    return Table(("server", *endings), tuple(rows))
+
+
+def how_it_ended(session: Session) -> str:
+    """Return a few words on how the app ended, with a mark: quietly, with an exception, or not at all."""
+    if session.ended == "returned":
+        return "✓ returns"
+    if session.ended == "raised":
+        error = session.error
+        inner = f" [{type(error.exceptions[0]).__name__}]" if isinstance(error, BaseExceptionGroup) else ""
+        return f"✗ {type(error).__name__}{inner}"
+    return "✗ never ends"
+
+
 async def _play(client: Connection, step: Send | Expect, patience: float) -> str:
     """Do one step and return what went wrong, or nothing."""
     try:
@@ -83,10 +115,18 @@ async def _play(client: Connection, step: Send | Expect, patience: float) -> str
             return ""
         async with asyncio.timeout(patience):
             got = await client.recv()
-        return f"expected {step.text!r}, got {got!r}" if step.text not in (None, got) else ""
+        same = step.text is None or got == step.text or _json(got) == _json(step.text) != ""
+        return "" if same else f"expected {step.text!r}, got {got!r}"
     except TimeoutError:
         return "waited for an answer that did not come"
     except websockets.ConnectionClosed:
         with contextlib.suppress(websockets.ConnectionClosed):
             await client.wait_closed()
         return "the connection was closed before the client had finished"
+
+
+def _json(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return ""

@@ -93,12 +93,18 @@ class Trace:
 
     server: str = "server"
     _entries: list[_Entry] = field(default_factory=list, repr=False)
+    _names: dict[str, str] = field(default_factory=dict, repr=False)
     _peers: dict[object, str] = field(default_factory=dict, repr=False)
     connected: set[str] = field(default_factory=set, repr=False)
 
     def peer(self, address: object) -> str:
         """Return the letter of the connection from `address`: `a` for the first, `b` for the next."""
         return self._peers.setdefault(address, _letters(len(self._peers)))
+
+    def rename(self, lifeline: str, name: str) -> str:
+        """Show `lifeline` under a name, made unique by a number; return it. The first name given stays."""
+        same = sum(other == name or other.rpartition(" ")[0] == name for other in self._names.values())
+        return self._names.setdefault(lifeline, f"{name} {same + 1}" if same else name)
 
     def record(
         self,
@@ -151,9 +157,18 @@ class Trace:
                 causes[later] -= 1
                 if not causes[later]:
                     heapq.heappush(ready, (entries[later].rank, later))
-        if len(self._peers) < 2:
-            ordered = [replace(e, actor=_alone(e.actor), to=_alone(e.to)) for e in ordered]
-        return tuple(ordered)
+        return tuple(self._as_shown(ordered))
+
+    def _as_shown(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Give lifelines the names that people read, and leave out tasks that did nothing but begin and return."""
+        acted = {e.actor for e in events if e.action != "returns"} | {e.to for e in events if e.action != "create_task"}
+        for event in events:
+            who, to = (self._names.get(name, name) for name in (event.actor, event.to))
+            if len(self._peers) < 2:
+                who, to = _alone(who), _alone(to)
+            idle = event.action == "create_task" and event.to not in acted
+            if not idle and (event.actor in acted or " · " not in event.actor):
+                yield replace(event, actor=who, to=to)
 
     @property
     def lifelines(self) -> tuple[str, ...]:
@@ -249,7 +264,7 @@ def _repetition(shapes: Sequence[tuple[str, str, str]], at: int, longest: int = 
 
 
 def _letters(number: int) -> str:
-    """Return a, b, … z, aa, ab, …"""
+    """Return a, b, … z, aa, ab and so on."""
     return (_letters(number // 26 - 1) if number >= 26 else "") + string.ascii_lowercase[number % 26]
 
 

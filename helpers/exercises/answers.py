@@ -1,0 +1,77 @@
+"""What an answer may be: a sentence for what cannot be one, and a way to tell the untouched starter."""
+
+import inspect
+from collections.abc import Sequence
+from types import CodeType
+from typing import Any, Literal
+
+Kind = Literal["endpoint", "handler", "either"]
+_KINDS = {
+    "endpoint": "a WebSocketEndpoint class",
+    "handler": "an async function",
+    "either": "an async function or a WebSocketEndpoint class",
+}
+
+
+def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> str:
+    """Return a sentence about arguments of check() that cannot be an answer, or nothing."""
+    due = _KINDS[kind]
+    if len(answers) != 1:
+        return f"check() takes one answer, {due}; it got {len(answers)}."
+    (answer,) = answers
+    if inspect.isclass(answer):
+        return _no_class(answer, kind)
+    if inspect.iscoroutine(answer):
+        answer.close()
+        return "This is a coroutine: you called the function. Pass the function itself, without ()."
+    if not callable(answer):
+        return f"This is {_a(type(answer).__name__)}; this exercise wants {due}."
+    if kind == "endpoint":
+        return f"{_name(answer)} is a function; this exercise wants {due}."
+    if inspect.isasyncgenfunction(answer):
+        return f"{_name(answer)} has a yield in it, which makes it a generator; this exercise wants {due}."
+    if not inspect.iscoroutinefunction(answer) and not inspect.iscoroutinefunction(type(answer).__call__):
+        return f"{_name(answer)} is not async; this exercise wants {due}: async def {_name(answer)}(…)."
+    try:
+        inspect.signature(answer).bind(*parameters)
+    except TypeError:
+        return (
+            f"{_name(answer)}{inspect.signature(answer)} must take exactly what it is given: ({', '.join(parameters)})."
+        )
+    return ""
+
+
+def _no_class(answer: type, kind: Kind) -> str:
+    from starlette.endpoints import WebSocketEndpoint
+
+    if kind == "handler":
+        return f"{answer.__name__} is a class; this exercise wants {_KINDS[kind]}."
+    if not issubclass(answer, WebSocketEndpoint):
+        return f"{answer.__name__} does not inherit from WebSocketEndpoint; this exercise wants {_KINDS[kind]}."
+    return ""
+
+
+def is_starter(answer: Any, starter: str) -> bool:
+    """Return whether the answer's code is that of the starter's source, compared as bytecode."""
+    known = _prints(compile(starter, "starter", "exec"))
+    own = vars(answer).values() if inspect.isclass(answer) else [answer]
+    codes = [f.__code__ for f in own if inspect.isfunction(f)]
+    return bool(codes) and all(_print(code) in known for code in codes)
+
+
+def _prints(code: CodeType) -> set[object]:
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return {_print(code)}.union(*(_prints(each) for each in inner))
+
+
+def _print(code: CodeType) -> object:
+    consts = tuple(_print(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    return code.co_name, code.co_code, code.co_names, code.co_varnames, consts
+
+
+def _name(answer: Any) -> str:
+    return str(getattr(answer, "__name__", type(answer).__name__))
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -1,0 +1,213 @@
+"""The exercises of lesson 02: a counter in callbacks, one reader for an answering machine, a seat in a hall."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.applications import Starlette
+from starlette.endpoints import WebSocketEndpoint
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from helpers.exercises import rules
+from helpers.exercises.exercise import Exercise
+from helpers.exercises.rules import rule
+from helpers.recorder import ASGIApp, Session, current, note
+from helpers.sessions import Expect, Send
+
+LESSON = "02-double-receive"
+
+
+# ---- 1: the endpoint -----------------------------------------------------------------------------------------------
+
+
+def _watched(answer: type[WebSocketEndpoint]) -> ASGIApp:
+    """Mount an endpoint class, and write down what its on_disconnect is told."""
+
+    class Watched(answer):  # type: ignore[valid-type, misc]
+        async def on_disconnect(self, websocket: WebSocket, close_code: int) -> None:
+            session = current()
+            if session is not None:
+                session.facts.setdefault("told", []).append(close_code)
+                note(f"on_disconnect({close_code})")
+            await super().on_disconnect(websocket, close_code)
+
+    Watched.__name__ = answer.__name__
+    return Starlette(routes=[WebSocketRoute("/", Watched)])
+
+
+@rule
+def tells_the_true_code(session: Session) -> str | None:
+    """on_disconnect runs once and is told the code that the server reported."""
+    told: list[int] = session.facts.get("told", [])
+    if not told:
+        return "on_disconnect was never called"
+    if len(told) > 1:
+        return f"on_disconnect was called {len(told)} times"
+    if session.codes and told != session.codes[:1]:
+        return f"the server reported {session.codes[0]}, on_disconnect was told {told[0]}"
+    return None
+
+
+ex1 = Exercise(
+    lesson=LESSON,
+    number=1,
+    title="Count",
+    kind="endpoint",
+    parameters=(),
+    mount=_watched,
+    script=(
+        Send('"hello"'),
+        Expect('{"count": 1, "echo": "hello"}'),
+        Send('"again"'),
+        Expect('{"count": 2, "echo": "again"}'),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        tells_the_true_code,
+        rules.hears_goodbye_once,
+        rules.leaves_no_task,
+    ),
+    hints=(
+        "Who calls `receive()` after your `on_connect` has returned? A loop in `on_connect` reads in its place.",
+        "Let `on_connect` accept and return. `on_receive(self, websocket, data)` is called for each message, decoded.",
+        "The count has to outlive one call: the endpoint is made anew for each connection, so keep it on `self`.",
+    ),
+)
+
+
+# ---- 2: the task group -----------------------------------------------------------------------------------------------
+
+
+async def words(question: str) -> AsyncIterator[str]:
+    """Yield an answer word by word; the answer to "forever" never ends."""
+    yield f"{question} 1"
+    if question == "forever":
+        await anyio.sleep_forever()
+    yield f"{question} 2"
+
+
+def _answering(answer: Any) -> ASGIApp:
+    return Starlette(routes=[WebSocketRoute("/", partial(_with_words, answer))])
+
+
+async def _with_words(answer: Any, websocket: WebSocket) -> None:
+    await answer(websocket, words)
+
+
+ex2 = Exercise(
+    lesson=LESSON,
+    number=2,
+    title="Answer",
+    kind="handler",
+    parameters=("websocket", "words"),
+    mount=_answering,
+    script=(
+        Send("one"),
+        Expect("one 1"),
+        Expect("one 2"),
+        Send("two"),
+        Expect("two 1"),
+        Expect("two 2"),
+        Send("forever"),
+        Expect("forever 1"),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        rules.hears_goodbye_once,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Two places read here. A message goes to one of them: count what each of them gets.",
+        "Let one task do all the reading. It hands questions on (an `asyncio.Queue` will do) and is the first to know "
+        "that the peer has left.",
+        "When the reader is done, nobody needs the answers: the reader's last act is `group.cancel_scope.cancel()`.",
+    ),
+)
+
+
+# ---- 3: the seat -----------------------------------------------------------------------------------------------------
+
+
+class Hall:
+    """A place with numbered seats: `await enter()` takes one and returns its number, `await leave(seat)` frees it."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.returned: list[int] = []
+
+    async def enter(self) -> int:
+        """Take a seat; its number is yours until you leave."""
+        await anyio.lowlevel.checkpoint()
+        self.taken.append(len(self.taken) + 1)
+        note(f"enter: seat {self.taken[-1]}")
+        return self.taken[-1]
+
+    async def leave(self, seat: int) -> None:
+        """Give a seat back. Raises ValueError for one that is not taken."""
+        await anyio.lowlevel.checkpoint()
+        if seat not in self.taken or seat in self.returned:
+            note(f"leave: seat {seat} is not taken")
+            self.returned.append(seat)
+            raise ValueError(f"seat {seat!r} is not taken")
+        self.returned.append(seat)
+        note(f"leave: seat {seat}")
+
+
+def _hall(answer: Any) -> ASGIApp:
+    app = Starlette(routes=[WebSocketRoute("/", answer)])
+    app.state.hall = Hall()
+    return app
+
+
+def _seats(app: Any, session: Session) -> None:
+    session.facts["hall"] = app.state.hall
+
+
+@rule
+def takes_one_seat(session: Session) -> str | None:
+    """A connection takes one seat."""
+    taken = len(session.facts["hall"].taken)
+    return None if taken == 1 else f"hall.enter() was called {taken} times"
+
+
+@rule
+def gives_it_back(session: Session) -> str | None:
+    """The seat is given back, once, whatever happened."""
+    returned = len(session.facts["hall"].returned)
+    if not returned:
+        return "the peer has left and the seat is still taken"
+    return None if returned == 1 else f"hall.leave() was called {returned} times for one seat"
+
+
+ex3 = Exercise(
+    lesson=LESSON,
+    number=3,
+    title="Sit",
+    kind="either",
+    parameters=("websocket",),
+    mount=_hall,
+    facts=_seats,
+    script=(Send("hello"), Expect("1: hello"), Send("again"), Expect("1: again")),
+    rules=(
+        rules.answers_everything,
+        takes_one_seat,
+        gives_it_back,
+        rules.ends_quietly,
+        rules.ends,
+        rules.leaves_no_task,
+    ),
+    hints=(
+        "Whatever you take before a `try` you can give back in its `finally`.",
+        "`hall = websocket.app.state.hall`; then `seat = await hall.enter()`, and directly after it the `try`.",
+        "In function style the whole session fits between `try` and `finally`: accept, and "
+        "`async for text in websocket.iter_text()`. A WebSocketEndpoint can do it around `super().dispatch()`.",
+    ),
+)

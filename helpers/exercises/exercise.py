@@ -1,0 +1,176 @@
+"""An exercise: a scripted client, rules, and hints; `check(answer)` plays the script against the answer and judges.
+
+The answer runs in a thread of its own with its own event loop, so that nothing it does to that loop reaches the
+notebook's. `check` stops at the first rule that some session breaks.
+"""
+
+import functools
+import re
+import site
+import sysconfig
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from helpers import lessons
+from helpers.exercises.answers import Kind, is_starter, no_answer
+from helpers.exercises.rules import Rule
+from helpers.exercises.verdict import Verdict
+from helpers.recorder import ASGIApp, Session, describe
+from helpers.servers import SERVERS
+from helpers.sessions import ENDINGS, HELLO, Script, run
+from helpers.threads import Stuck, run_in_thread
+
+DEADLINE = 8.0  # seconds after which an answer that keeps its event loop to itself is stopped
+PATIENCE = 1.5  # seconds a session waits for an answer or an end; long, because machines may be busy
+
+
+@dataclass(frozen=True)
+class Page:
+    """Markdown that a cell shows."""
+
+    text: str
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/markdown": self.text, "text/plain": self.text}
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass
+class Exercise:
+    """One exercise of a lesson.
+
+    `kind` and `parameters` say what an answer is; `mount` makes an ASGI app of it, anew for each session.
+    """
+
+    lesson: str
+    number: int
+    title: str
+    kind: Kind
+    parameters: tuple[str, ...]
+    mount: Callable[[Any], ASGIApp]
+    rules: Sequence[Rule]
+    hints: Sequence[str]
+    script: Script = HELLO
+    facts: Callable[[ASGIApp, Session], None] = lambda *_: None
+    servers: Sequence[str] = SERVERS
+    _hinted: int = field(default=0, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Lesson and number, as verdicts say them: `double-receive 1`."""
+        return f"{self.lesson.partition('-')[2]} {self.number}"
+
+    def check(self, *answers: Any) -> Verdict:
+        """Judge an answer on every server under every ending; never raises for anything an answer does."""
+        if problem := no_answer(answers, self.kind, self.parameters):
+            return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
+        (answer,) = answers
+        try:
+            sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=DEADLINE)
+        except Stuck:
+            headline = "your answer holds the event loop: nothing else can run"
+            return Verdict(self.name, "fail", headline, note=self._stuck, rule="yields")
+        except BaseException as error:  # an answer may exit, or raise what stops an event loop
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            headline = f"your answer raised {describe(error)}, which ends the whole server"
+            return Verdict(self.name, "fail", headline, note=self._stuck, rule="survives")
+        return self._judge(answer, sessions)
+
+    def hint(self) -> Page:
+        """Show the next hint; the last one stays."""
+        stage = min(self._hinted, len(self.hints) - 1)
+        self._hinted += 1
+        more = "" if stage + 1 == len(self.hints) else f" Stuck still? Call ex{self.number}.hint() again."
+        return Page(f"**Hint {stage + 1} of {len(self.hints)}.** {self.hints[stage]}{more}")
+
+    def solution(self) -> Page:
+        """Show the answer and its explanation, as they stand in the solutions notebook."""
+        found = lessons.cells(self.lesson, "solution", f"ex{self.number}")
+        shown = [cell for cell in found if "check" not in cell.metadata.tags]
+        return Page("\n\n".join(f"```python\n{c.source}\n```" if c.cell_type == "code" else c.source for c in shown))
+
+    # ---- judging ---------------------------------------------------------------------------------------------
+
+    async def _sessions(self, answer: Any) -> list[Session]:
+        """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
+        sessions = []
+        for server in self.servers:
+            for ending in ENDINGS:
+                app = self.mount(answer)
+                session = await run(app, self.script, ending=ending, server=server, patience=PATIENCE)
+                self.facts(app, session)
+                sessions.append(session)
+                if session.ended in {"running", "cancelled"} or session.facts["unanswered"]:
+                    return sessions
+        return sessions
+
+    def _judge(self, answer: Any, sessions: Sequence[Session]) -> Verdict:
+        if any(isinstance(s.error, NotImplementedError) for s in sessions):
+            return Verdict(self.name, "not attempted", "not attempted: the starter still raises NotImplementedError")
+        for place, rule in enumerate(self.rules, start=1):
+            broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
+            if broken:
+                session, got = broken[0]
+                headline = f"rule {place} of {len(self.rules)}: {rule.sentence}"
+                outcome: Literal["fail", "not attempted"] = "fail"
+                if is_starter(answer, self._starter):
+                    outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
+                facts = [("when", _when(session)), ("got", got)]
+                if where := _where(session, answer):
+                    facts.append(("where", where))
+                note = f"{len(broken)} of {len(sessions)} sessions break this rule · {self._stuck}"
+                return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
+        servers = len({session.schedule.partition("/")[0] for session in sessions})
+        headline = f"all {len(self.rules)} rules hold in {len(sessions)} sessions"
+        return Verdict(
+            self.name, "pass", headline, (("on", f"{servers} servers × {len(ENDINGS)} endings, each for real"),)
+        )
+
+    @property
+    def _starter(self) -> str:
+        return "\n".join(cell.source for cell in lessons.cells(self.lesson, "starter", f"ex{self.number}"))
+
+    @property
+    def _starter_name(self) -> str:
+        names = re.findall(r"^(?:class|async def) (\w+)", self._starter, re.MULTILINE)
+        return names[-1] if names else "your_answer"
+
+    @property
+    def _stuck(self) -> str:
+        return f"stuck? ex{self.number}.hint()"
+
+
+def _when(session: Session) -> str:
+    server, _, ending = session.schedule.partition("/")
+    return f"{server} · {ENDINGS[ending][0]}"
+
+
+def _where(session: Session, answer: Any) -> str:
+    """Return the learner's own line that the exception passed through, or who called from outside it."""
+    if session.error is None or session.ended != "raised":
+        return ""
+    frames = session.where
+    own = [frame for frame in frames if not _is_library(frame.filename)]
+    if own:
+        return f"line {own[-1].lineno} of your {own[-1].name}: {own[-1].line}" if own[-1].line else own[-1].name
+    if len(frames) < 2:
+        return ""
+    caller, called = frames[-2], frames[-1]
+    return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    paths = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {*site.getsitepackages(), str(Path(__file__).resolve().parent.parent)}
+    return tuple(str(Path(path).resolve()) for path in paths)
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith("<frozen") or str(Path(filename).resolve()).startswith(_libraries())

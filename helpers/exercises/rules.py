@@ -1,0 +1,72 @@
+"""Rules: what a Session must show, each one small function that returns what happened instead, or nothing.
+
+A rule's docstring is its sentence in plain words; a verdict shows it. Rules know sessions only, not their origin.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from helpers.recorder import Session, describe
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence that must hold, and the test that says how a session breaks it (`None` when it does not)."""
+
+    name: str
+    sentence: str
+    test: Callable[[Session], str | None]
+
+
+def rule(test: Callable[[Session], str | None]) -> Rule:
+    """Make a Rule of a function whose docstring is the sentence."""
+    sentence = (test.__doc__ or "").strip().removesuffix(".")
+    return Rule(test.__name__, sentence[:1].lower() + sentence[1:], test)
+
+
+@rule
+def answers_everything(session: Session) -> str | None:
+    """While the peer is there, every message gets its answer."""
+    missed: list[str] = session.facts.get("unanswered", [])
+    if missed and session.error is not None and session.ended == "raised":
+        return f"{missed[0]}; the handler had raised {describe(session.error)}"
+    return missed[0] if missed else None
+
+
+@rule
+def ends_quietly(session: Session) -> str | None:
+    """The handler ends quietly when the peer leaves."""
+    if session.ended == "raised" and session.error is not None:
+        return describe(session.error)
+    return None
+
+
+@rule
+def ends(session: Session) -> str | None:
+    """The handler ends when the peer leaves."""
+    if session.ended in {"running", "cancelled"}:
+        return "the handler was still running when the server had stopped; it had to be cancelled"
+    return None
+
+
+@rule
+def hears_goodbye_once(session: Session) -> str | None:
+    """After websocket.disconnect nothing calls receive() again."""
+    if len(session.codes) > 1:
+        return f"receive() was called again and the server said websocket.disconnect {len(session.codes)} times"
+    return None
+
+
+@rule
+def leaves_no_task(session: Session) -> str | None:
+    """No task outlives the handler."""
+    return f"still running: {', '.join(session.left)}" if session.left else None
+
+
+@rule
+def hides_no_error(session: Session) -> str | None:
+    """No task of the handler fails unseen."""
+    failed = [e for e in session.trace.events if e.action == "raises" and " · " in e.actor]
+    if failed and session.ended != "raised":
+        return f"the task {failed[0].actor.partition(' · ')[2]} raised {failed[0].detail}, and nobody looked"
+    return None

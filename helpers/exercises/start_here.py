@@ -1,0 +1,33 @@
+"""The exercise of lesson 00: two lines, to see how check, hint and solution work."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+from helpers.exercises import rules
+from helpers.exercises.exercise import Exercise
+from helpers.recorder import ASGIApp
+from helpers.sessions import Expect, Send
+
+
+def mount(answer: Any) -> ASGIApp:
+    """Make an app whose only route is the answer."""
+    return Starlette(routes=[WebSocketRoute("/", answer)])
+
+
+ex1 = Exercise(
+    lesson="00-start-here",
+    number=1,
+    title="Shout",
+    kind="handler",
+    parameters=("websocket",),
+    mount=mount,
+    script=(Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?")),
+    rules=(rules.answers_everything, rules.ends_quietly, rules.ends),
+    hints=(
+        "The handler must do something for *every* message, so it needs a loop.",
+        "`async for text in websocket.iter_text():` loops until the peer leaves, and then ends without an exception.",
+        "Inside the loop: `await websocket.send_text(text.upper())`.",
+    ),
+)
