@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from helpers.recorder import Interrupted, current
+
 
 @contextmanager
 def interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], bool]]:
@@ -15,6 +17,7 @@ def interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], bool
 
     ipykernel turns the button into a callback on the loop, but nothing wakes a loop that has no work (ipykernel#881).
     A signal handler registered with the loop makes every signal wake it, whatever that handler is for.
+    An app that never awaits keeps that callback from running: Interrupted is raised where it spins.
     """
     before = signal.getsignal(signal.SIGINT)
     pressed = False
@@ -23,6 +26,8 @@ def interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], bool
         nonlocal pressed
         pressed = True
         before(signum, frame)  # type: ignore[operator, misc]
+        if current() is not None:
+            raise Interrupted("you pressed the interrupt button")
 
     main = threading.current_thread() is threading.main_thread()
     if not main or not callable(before) or before is signal.default_int_handler or sys.platform == "win32":

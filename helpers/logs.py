@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from helpers.recorder import Recorder, Session, current, describe
 from helpers.trace import Event
 
-_LOGGERS = ("uvicorn.error", "uvicorn.asgi", "_granian", "hypercorn.error")
+_LOGGERS = {"uvicorn.error": "uvicorn", "uvicorn.asgi": "uvicorn", "_granian": "granian", "hypercorn.error": "hypercorn"}
 
 
 class _ToTrace(logging.Handler):
@@ -23,15 +23,17 @@ class _ToTrace(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        session = current() or self._session(error)
+        session = current() or self._session(record.name, error)
         if session is not None:
             words = record.getMessage().strip().partition("\n")[0]
             if error is not None and error is not session.error:
                 words += f" {describe(error)}"
             session.record(Event("server", "logs", words), final=True)
 
-    def _session(self, error: BaseException | None) -> Session | None:
-        sessions = [session for recorder in self.recorders for session in recorder.sessions]
+    def _session(self, logger: str, error: BaseException | None) -> Session | None:
+        """Return the session whose exception it is, else the last one of that server."""
+        server = _LOGGERS[logger]
+        sessions = [s for recorder in self.recorders if recorder.trace.server.startswith(server) for s in recorder.sessions]
         same = [session for session in sessions if error is not None and session.error is error]
         return next(reversed(same or sessions), None)
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import re
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextvars import Context, ContextVar
@@ -26,6 +27,10 @@ Ended = Literal["running", "returned", "raised", "cancelled"]
 
 RECORDED_EVENTS = 2_000
 _current: ContextVar["Session | None"] = ContextVar("session", default=None)
+
+
+class Interrupted(BaseException):
+    """Raised into an app that holds the event loop while the interrupt button is pressed."""
 
 
 @dataclass(eq=False)
@@ -89,6 +94,8 @@ class Session:
 
     def spawned(self, task: "asyncio.Task[Any]") -> None:
         """Follow a task that the app created, until it ends."""
+        if not asyncio.iscoroutine(task.get_coro()):
+            return  # the loop closes an async generator that was garbage: not the doing of whoever runs now
         line = f"{self.app} · #{len(self.tasks) + 1}"
         self.record(Event(self.lifeline(), "create_task", "", line))
         self.tasks[task] = line
@@ -181,6 +188,9 @@ class Recorder:
             session.ended, session.error = "cancelled", error
             session.record(Event(session.app, "is cancelled"), gives=gives, final=True)
             raise
+        except Interrupted as error:
+            session.ended, session.error = "cancelled", error  # the server need not hear of it
+            session.record(Event(session.app, "is cancelled", describe(error)), gives=gives, final=True)
         except BaseException as error:
             session.ended, session.error, session.where = "raised", error, _stack(error)
             session.record(Event(session.app, "raises", describe(error)), gives=gives, final=True)
@@ -210,12 +220,14 @@ class Recorder:
             if not message["type"].startswith("lifespan."):
                 raise RuntimeError("this app does not speak the lifespan protocol")
             answered = True
+            if message["type"] == "lifespan.startup.failed":
+                self.lifespan_error = sys.exception()  # frameworks say so while they handle it
             await send(message)
 
         try:
             await self.app(scope, once, lifespan_only)
         except BaseException as error:
-            self.lifespan_error = error
+            self.lifespan_error = self.lifespan_error or error
             raise
 
 
@@ -271,7 +283,8 @@ class _Channel:
             with _outside():
                 await self._send(message)
         except Exception as error:
-            session.record(Event(caller.lifeline(), "send raises", describe(error)), caller=caller)
+            needs = ["stop", f"{session.letter}.end"]
+            session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
             raise
 
 

@@ -185,7 +185,11 @@ async def _granian(recorder: Recorder, sock: socket.socket, graceful_timeout: fl
     quiet: dict[str, Any] = {"incremental": True, "handlers": {}, "loggers": {}}
     server = Embedded(recorder, address=HOST, port=port, interface=Interfaces.ASGI, log_dictconfig=quiet)
     async with _until_listening(asyncio.ensure_future(server.serve()), port, recorder, graceful_timeout, server.stop):
-        yield
+        try:
+            yield
+        finally:
+            await _clean_up(recorder)  # granian leaves open WebSockets open when it stops, and with each of them a thread
+            await _until_clients_left(recorder, graceful_timeout)
 
 
 @asynccontextmanager
@@ -222,6 +226,14 @@ async def _until_listening(
         await asyncio.wait([serving])
         if not serving.cancelled():
             serving.exception()  # seen: what stopped the server is told by ServerError
+
+
+async def _until_clients_left(recorder: Recorder, seconds: float) -> None:
+    """Wait until this process's own clients know that their connections are closed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while recorder.trace.connected:
+                await asyncio.sleep(0.001)
 
 
 async def _listens(port: int) -> bool:

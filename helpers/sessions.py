@@ -32,7 +32,8 @@ class Expect:
     text: str | None = None
 
 
-Script = Sequence[Send | Expect]
+Script = Sequence[Send | Expect | str]
+"""A script's steps; a plain string is short for `Send` of it."""
 HELLO: Script = (Send('"hello"'), Expect())
 
 ENDINGS: dict[str, tuple[str, Callable[[Connection], Awaitable[None]]]] = {
@@ -58,6 +59,9 @@ async def run(
     """
     if ending not in ENDINGS:
         raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}.")
+    for step in script:
+        if not isinstance(step, Send | Expect | str):
+            raise TypeError(f"A script is a list of Send(text), Expect() and strings; {step!r} is none of these.")
     trace = Trace()
     missed: list[str] = []
     async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
@@ -107,11 +111,11 @@ def how_it_ended(session: Session) -> str:
     return "✗ never ends"
 
 
-async def _play(client: Connection, step: Send | Expect, patience: float) -> str:
+async def _play(client: Connection, step: Send | Expect | str, patience: float) -> str:
     """Do one step and return what went wrong, or nothing."""
     try:
-        if isinstance(step, Send):
-            await client.send(step.text)
+        if not isinstance(step, Expect):
+            await client.send(step if isinstance(step, str) else step.text)
             return ""
         async with asyncio.timeout(patience):
             got = await client.recv()

@@ -183,7 +183,7 @@ class Trace:
         lines += [f"    participant {ids[name]} as {_mermaid(self.title(name))}" for name in ids]
         for event in fold(self.events):
             if event.folded:
-                text = f"Note over {', '.join({ids[event.actor]: 0, ids[event.to or event.actor]: 0})}: {event}"
+                text = f"Note over {','.join({ids[event.actor]: 0, ids[event.to or event.actor]: 0})}: {event}"
             elif event.to:
                 arrow = "-x" if event.cut else "->>"
                 text = f"{ids[event.actor]}{arrow}{ids[event.to]}: {_mermaid(event.label)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.lowlevel
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import WebSocketRoute
@@ -58,11 +59,13 @@ ex1 = Exercise(
     kind="endpoint",
     parameters=(),
     mount=_watched,
-    script=(
-        Send('"hello"'),
-        Expect('{"count": 1, "echo": "hello"}'),
-        Send('"again"'),
-        Expect('{"count": 2, "echo": "again"}'),
+    scripts=(
+        (
+            Send('"hello"'),
+            Expect('{"count": 1, "echo": "hello"}'),
+            Send('"again"'),
+            Expect('{"count": 2, "echo": "again"}'),
+        ),
     ),
     rules=(
         rules.answers_everything,
@@ -84,11 +87,13 @@ ex1 = Exercise(
 
 
 async def words(question: str) -> AsyncIterator[str]:
-    """Yield an answer word by word; the answer to "forever" never ends."""
-    yield f"{question} 1"
-    if question == "forever":
-        await anyio.sleep_forever()
-    yield f"{question} 2"
+    """Yield an answer word by word, with a pause before each; the answer to "forever" never ends."""
+    for number in (1, 2):
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        if (question, number) == ("forever", 2):
+            await anyio.sleep_forever()
+        yield f"{question} {number}"
 
 
 def _answering(answer: Any) -> ASGIApp:
@@ -106,15 +111,17 @@ ex2 = Exercise(
     kind="handler",
     parameters=("websocket", "words"),
     mount=_answering,
-    script=(
-        Send("one"),
-        Expect("one 1"),
-        Expect("one 2"),
-        Send("two"),
-        Expect("two 1"),
-        Expect("two 2"),
-        Send("forever"),
-        Expect("forever 1"),
+    scripts=(
+        (
+            Send("one"),
+            Send("two"),
+            Expect("one 1"),
+            Expect("one 2"),
+            Expect("two 1"),
+            Expect("two 2"),
+            Send("forever"),
+            Expect("forever 1"),
+        ),
     ),
     rules=(
         rules.answers_everything,
@@ -136,6 +143,10 @@ ex2 = Exercise(
 # ---- 3: the seat -----------------------------------------------------------------------------------------------------
 
 
+class HallOnFire(Exception):
+    """The hall cannot answer any more."""
+
+
 class Hall:
     """A place with numbered seats: `await enter()` takes one and returns its number, `await leave(seat)` frees it."""
 
@@ -149,6 +160,13 @@ class Hall:
         self.taken.append(len(self.taken) + 1)
         note(f"enter: seat {self.taken[-1]}")
         return self.taken[-1]
+
+    async def answer(self, seat: int, text: str) -> str:
+        """Return what the hall says to `text`. Raises HallOnFire when the text is "fire"."""
+        await anyio.sleep(0)
+        if text == "fire":
+            raise HallOnFire("everybody out")
+        return f"seat {seat} says {text}"
 
     async def leave(self, seat: int) -> None:
         """Give a seat back. Raises ValueError for one that is not taken."""
@@ -169,6 +187,7 @@ def _hall(answer: Any) -> ASGIApp:
 
 def _seats(app: Any, session: Session) -> None:
     session.facts["hall"] = app.state.hall
+    session.facts["allowed"] = (HallOnFire,)
 
 
 @rule
@@ -195,7 +214,10 @@ ex3 = Exercise(
     parameters=("websocket",),
     mount=_hall,
     facts=_seats,
-    script=(Send("hello"), Expect("1: hello"), Send("again"), Expect("1: again")),
+    scripts=(
+        (Send("hello"), Expect("seat 1 says hello"), Send("again"), Expect("seat 1 says again")),
+        (Send("hello"), Expect("seat 1 says hello"), Send("fire")),
+    ),
     rules=(
         rules.answers_everything,
         takes_one_seat,

@@ -5,6 +5,7 @@ notebook's. `check` stops at the first rule that some session breaks.
 """
 
 import functools
+import itertools
 import re
 import site
 import sysconfig
@@ -55,7 +56,7 @@ class Exercise:
     mount: Callable[[Any], ASGIApp]
     rules: Sequence[Rule]
     hints: Sequence[str]
-    script: Script = HELLO
+    scripts: Sequence[Script] = (HELLO,)
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
     _hinted: int = field(default=0, repr=False)
@@ -100,14 +101,13 @@ class Exercise:
     async def _sessions(self, answer: Any) -> list[Session]:
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
         sessions = []
-        for server in self.servers:
-            for ending in ENDINGS:
-                app = self.mount(answer)
-                session = await run(app, self.script, ending=ending, server=server, patience=PATIENCE)
-                self.facts(app, session)
-                sessions.append(session)
-                if session.ended in {"running", "cancelled"} or session.facts["unanswered"]:
-                    return sessions
+        for script, server, ending in itertools.product(self.scripts, self.servers, ENDINGS):
+            app = self.mount(answer)
+            session = await run(app, script, ending=ending, server=server, patience=PATIENCE)
+            self.facts(app, session)
+            sessions.append(session)
+            if session.ended in {"running", "cancelled"} or session.facts["unanswered"]:
+                break
         return sessions
 
     def _judge(self, answer: Any, sessions: Sequence[Session]) -> Verdict:
@@ -124,13 +124,15 @@ class Exercise:
                 facts = [("when", _when(session)), ("got", got)]
                 if where := _where(session, answer):
                     facts.append(("where", where))
-                note = f"{len(broken)} of {len(sessions)} sessions break this rule · {self._stuck}"
+                unplayed = len(self.scripts) * len(self.servers) * len(ENDINGS) - len(sessions)
+                rest = f", {unplayed} more were not played" if unplayed else ""
+                note = f"{len(broken)} of {len(sessions)} sessions break this rule{rest} · {self._stuck}"
                 return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
         servers = len({session.schedule.partition("/")[0] for session in sessions})
         headline = f"all {len(self.rules)} rules hold in {len(sessions)} sessions"
-        return Verdict(
-            self.name, "pass", headline, (("on", f"{servers} servers × {len(ENDINGS)} endings, each for real"),)
-        )
+        scripts = f"{len(self.scripts)} scripts × " if len(self.scripts) > 1 else ""
+        played = f"{scripts}{servers} servers × {len(ENDINGS)} endings, each for real"
+        return Verdict(self.name, "pass", headline, (("on", played),))
 
     @property
     def _starter(self) -> str:
@@ -148,7 +150,8 @@ class Exercise:
 
 def _when(session: Session) -> str:
     server, _, ending = session.schedule.partition("/")
-    return f"{server} · {ENDINGS[ending][0]}"
+    said = [event.detail for event in session.trace if event.actor == "client" and event.action == "text"]
+    return f"{server} · {ENDINGS[ending][0]}" + (f" after {said[-1]}" if said else " at once")
 
 
 def _where(session: Session, answer: Any) -> str:

@@ -36,7 +36,8 @@ def answers_everything(session: Session) -> str | None:
 @rule
 def ends_quietly(session: Session) -> str | None:
     """The handler ends quietly when the peer leaves."""
-    if session.ended == "raised" and session.error is not None:
+    allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
+    if session.ended == "raised" and session.error is not None and not isinstance(session.error, allowed):
         return describe(session.error)
     return None
 

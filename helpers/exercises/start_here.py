@@ -23,7 +23,7 @@ ex1 = Exercise(
     kind="handler",
     parameters=("websocket",),
     mount=mount,
-    script=(Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?")),
+    scripts=((Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?")),),
     rules=(rules.answers_everything, rules.ends_quietly, rules.ends),
     hints=(
         "The handler must do something for *every* message, so it needs a loop.",

@@ -1,0 +1,45 @@
+"""Closes the blind spots of nbval: what counts as run here was run, and what raises nothing is not called an exception.
+
+nbval watches the messages that a cell publishes. A cell that raises an ExceptionGroup publishes none, and a cell that
+should raise and does not publishes none either; the kernel's reply tells both. It also passes cells that never ran.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from nbval.plugin import IPyNbCell
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a cell for what nbval does not see."""
+    if not isinstance(item, IPyNbCell):
+        return (yield)
+    if item.parent.timed_out:
+        pytest.fail("an earlier cell of this notebook ran out of time")
+    if item.cell.execution_count is None:
+        pytest.fail("the stored notebook was not run whole: python -m helpers run")
+    if item.options["skip"] or not item.options["check"]:
+        pytest.fail("this cell is marked as not to be checked")
+    statuses = _listen(item.parent.kernel)
+    result = yield
+    expected = "error" if item.options["check_exception"] else "ok"
+    if statuses != [expected]:
+        pytest.fail(f"the kernel replied {', '.join(statuses) or 'nothing'}, expected {expected}")
+    return result
+
+
+def _listen(kernel: Any) -> list[str]:
+    """Return a list that collects the status of each reply to a cell, until the next call."""
+    statuses: list[str] = []
+    ask = type(kernel).get_message
+
+    def get_message(stream: str, timeout: float | None = None) -> Any:
+        message = ask(kernel, stream, timeout=timeout)
+        if message["msg_type"] == "execute_reply":
+            statuses.append(message["content"]["status"])
+        return message
+
+    kernel.get_message = get_message
+    return statuses
