@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 import traceback
+import types
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Session:
     `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
     given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own.
     `error` is the exception that the app let out and `where` its stack, outermost call first; `left` holds
-    the names of tasks it left running, `facts` whatever an exercise adds. `schedule` says when and
+    the names of tasks that ran on when the app had ended, `unseen` those whose exception nobody looked at, `facts` whatever an exercise adds. `schedule` says when and
     how the connection was made to end, such as `granian/reset`.
     """
 
@@ -56,6 +57,7 @@ class Session:
     closes: int = 0
     sends_after_close: int = 0
     left: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -94,7 +96,7 @@ class Session:
 
     def spawned(self, task: "asyncio.Task[Any]") -> None:
         """Follow a task that the app created, until it ends."""
-        if not asyncio.iscoroutine(task.get_coro()):
+        if not isinstance(task.get_coro(), types.CoroutineType | types.GeneratorType):
             return  # the loop closes an async generator that was garbage: not the doing of whoever runs now
         line = f"{self.app} · #{len(self.tasks) + 1}"
         self.record(Event(self.lifeline(), "create_task", "", line))
@@ -108,12 +110,26 @@ class Session:
         name = own or getattr(task.get_coro(), "__name__", "task")
         return self.trace.rename(self.tasks[task], f"{self.app} · {name}").rpartition(" · ")[2]
 
+    def end(self) -> None:
+        """Take note of the tasks that still run, now that the app has ended."""
+        for task, line in self.tasks.items():
+            if not task.done():
+                self.left.append(self.name_of(task))
+                self.record(Event(line, "note", "still running"))
+        self.finished.set()
+
+    def look_at_errors(self) -> list[BaseException]:
+        """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
+        done = [task for task in self.tasks if task.done() and not task.cancelled()]
+        self.unseen += [self.name_of(task) for task in done if getattr(task, "_log_traceback", False)]
+        return [error for task in done if (error := task.exception())]
+
     def _task_done(self, task: "asyncio.Task[Any]") -> None:
         self.name_of(task)
         line = self.tasks[task]
         if task.cancelled():
             self.record(Event(line, "is cancelled"))
-        elif error := task.exception():
+        elif error := getattr(task, "_exception", None):  # exception() would count as having looked
             self.record(Event(line, "raises", describe(error)))
         else:
             self.record(Event(line, "returns"))
@@ -121,7 +137,8 @@ class Session:
 
 def describe(error: BaseException) -> str:
     """Return an exception's type and words, and for a group those of each exception in it."""
-    words = f"{type(error).__name__}: {error}".removesuffix(": ")
+    name, code = type(error).__name__, vars(error).get("code")
+    words = f"{name}: code {int(code)}" if isinstance(code, int) else f"{name}: {error}".removesuffix(": ")
     if isinstance(error, BaseExceptionGroup):
         words += " [" + "; ".join(describe(inner) for inner in error.exceptions) + "]"
     return words
@@ -199,7 +216,7 @@ class Recorder:
             session.ended = "returned"
             session.record(Event(session.app, "returns"), gives=gives, final=True)
         finally:
-            session.finished.set()
+            session.end()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan protocol on, but let an app that takes it for a connection fail at once.

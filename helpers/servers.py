@@ -291,14 +291,14 @@ async def _clean_up(recorder: Recorder) -> None:
     for session in recorder.sessions:
         for task, line in session.tasks.items():
             if not task.done() and not task.cancelling():
-                session.left.append(session.name_of(task))
                 session.record(Event(line, "still running", "after the server has stopped"), final=True)
         if session.main and not session.finished.is_set():
             session.record(
                 Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True
             )
-        _forget_frames(session.error)
         await _cancel([t for t in (*session.tasks, session.main) if t is not None and not t.done()])
+        for error in (session.error, *session.look_at_errors()):
+            _forget_frames(error)
 
 
 def _forget_frames(error: BaseException | None) -> None:

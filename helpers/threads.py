@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 
 class Stuck(Exception):
-    """The thread did not finish in time: its event loop could not run, or what it waited for did not come."""
+    """The thread did not finish in time; `loop_runs` tells whether its event loop could still do something."""
+
+    def __init__(self, *, loop_runs: bool) -> None:
+        super().__init__("the event loop runs on" if loop_runs else "the event loop is held")
+        self.loop_runs = loop_runs
 
 
 class _Stop(BaseException):
@@ -25,14 +29,14 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float)
     """
     results: list[T] = []
     errors: list[BaseException] = []
-    cancels: list[Callable[[], object]] = []
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
 
     async def main() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
+        loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda *_: None)
-        cancels.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await make()
+        task = loop.create_task(make())
+        running.append((loop, task))
+        return await task
 
     def work() -> None:
         try:
@@ -44,11 +48,14 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        for cancel in cancels:
-            cancel()
+        alive = threading.Event()
+        for loop, task in running:
+            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(alive.set)
         thread.join(1.0)
+        loop_runs = alive.is_set()
         _stop(thread)
-        raise Stuck
+        raise Stuck(loop_runs=loop_runs)
     if errors:
         raise errors[0]
     return results[0]

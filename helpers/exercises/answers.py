@@ -33,7 +33,7 @@ def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> 
     if not inspect.iscoroutinefunction(answer) and not inspect.iscoroutinefunction(type(answer).__call__):
         return f"{_name(answer)} is not async; this exercise wants {due}: async def {_name(answer)}(…)."
     try:
-        inspect.signature(answer).bind(*parameters)
+        inspect.signature(answer, follow_wrapped=False).bind(*parameters)
     except TypeError:
         return (
             f"{_name(answer)}{inspect.signature(answer)} must take exactly what it is given: ({', '.join(parameters)})."

@@ -1,5 +1,6 @@
 """The exercises of lesson 02: a counter in callbacks, one reader for an answering machine, a seat in a hall."""
 
+import inspect
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -66,6 +67,7 @@ ex1 = Exercise(
             Send('"again"'),
             Expect('{"count": 2, "echo": "again"}'),
         ),
+        (),
     ),
     rules=(
         rules.answers_everything,
@@ -74,6 +76,7 @@ ex1 = Exercise(
         tells_the_true_code,
         rules.hears_goodbye_once,
         rules.leaves_no_task,
+        rules.hides_no_error,
     ),
     hints=(
         "Who calls `receive()` after your `on_connect` has returned? A loop in `on_connect` reads in its place.",
@@ -87,8 +90,8 @@ ex1 = Exercise(
 
 
 async def words(question: str) -> AsyncIterator[str]:
-    """Yield an answer word by word, with a pause before each; the answer to "forever" never ends."""
-    for number in (1, 2):
+    """Yield one word for "one", two for "two", three for "three", with a pause before each; "forever" never ends."""
+    for number in range(1, {"one": 1, "two": 2, "three": 3}.get(question, 2) + 1):
         for _ in range(3):
             await anyio.lowlevel.checkpoint()
         if (question, number) == ("forever", 2):
@@ -104,6 +107,11 @@ async def _with_words(answer: Any, websocket: WebSocket) -> None:
     await answer(websocket, words)
 
 
+async def _call(answer: Any, websocket: WebSocket) -> None:
+    """Call an answer that may be any callable; for Starlette an object that is no function is an ASGI app."""
+    await answer(websocket)
+
+
 ex2 = Exercise(
     lesson=LESSON,
     number=2,
@@ -114,14 +122,21 @@ ex2 = Exercise(
     scripts=(
         (
             Send("one"),
+            Send("three"),
             Send("two"),
             Expect("one 1"),
-            Expect("one 2"),
+            Expect("three 1"),
+            Expect("three 2"),
+            Expect("three 3"),
             Expect("two 1"),
             Expect("two 2"),
             Send("forever"),
             Expect("forever 1"),
+            Send("late"),
+            Send("later"),
+            Send("latest"),
         ),
+        (),
     ),
     rules=(
         rules.answers_everything,
@@ -162,8 +177,10 @@ class Hall:
         return self.taken[-1]
 
     async def answer(self, seat: int, text: str) -> str:
-        """Return what the hall says to `text`. Raises HallOnFire when the text is "fire"."""
+        """Return what the hall says to `text`. Raises HallOnFire for "fire", and ValueError for a seat not taken."""
         await anyio.sleep(0)
+        if seat not in self.taken or seat in self.returned:
+            raise ValueError(f"seat {seat!r} is not taken")
         if text == "fire":
             raise HallOnFire("everybody out")
         return f"seat {seat} says {text}"
@@ -180,7 +197,7 @@ class Hall:
 
 
 def _hall(answer: Any) -> ASGIApp:
-    app = Starlette(routes=[WebSocketRoute("/", answer)])
+    app = Starlette(routes=[WebSocketRoute("/", answer if inspect.isclass(answer) else partial(_call, answer))])
     app.state.hall = Hall()
     return app
 
@@ -217,14 +234,16 @@ ex3 = Exercise(
     scripts=(
         (Send("hello"), Expect("seat 1 says hello"), Send("again"), Expect("seat 1 says again")),
         (Send("hello"), Expect("seat 1 says hello"), Send("fire")),
+        (),
     ),
     rules=(
-        rules.answers_everything,
         takes_one_seat,
+        rules.answers_everything,
         gives_it_back,
         rules.ends_quietly,
         rules.ends,
         rules.leaves_no_task,
+        rules.hides_no_error,
     ),
     hints=(
         "Whatever you take before a `try` you can give back in its `finally`.",

@@ -24,7 +24,7 @@ from helpers.servers import SERVERS
 from helpers.sessions import ENDINGS, HELLO, Script, run
 from helpers.threads import Stuck, run_in_thread
 
-DEADLINE = 8.0  # seconds after which an answer that keeps its event loop to itself is stopped
+DEADLINE = 7.0  # seconds after which an answer that keeps its event loop to itself is stopped
 PATIENCE = 1.5  # seconds a session waits for an answer or an end; long, because machines may be busy
 
 
@@ -73,7 +73,10 @@ class Exercise:
         (answer,) = answers
         try:
             sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=DEADLINE)
-        except Stuck:
+        except Stuck as stuck:
+            if stuck.loop_runs:
+                headline = "your answer does not end, not even when it is cancelled"
+                return Verdict(self.name, "fail", headline, note=self._stuck, rule="cancellable")
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="yields")
         except BaseException as error:  # an answer may exit, or raise what stops an event loop
@@ -126,7 +129,8 @@ class Exercise:
                     facts.append(("where", where))
                 unplayed = len(self.scripts) * len(self.servers) * len(ENDINGS) - len(sessions)
                 rest = f", {unplayed} more were not played" if unplayed else ""
-                note = f"{len(broken)} of {len(sessions)} sessions break this rule{rest} · {self._stuck}"
+                verb = "breaks" if len(broken) == 1 else "break"
+                note = f"{len(broken)} of {len(sessions)} sessions {verb} this rule{rest} · {self._stuck}"
                 return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
         servers = len({session.schedule.partition("/")[0] for session in sessions})
         headline = f"all {len(self.rules)} rules hold in {len(sessions)} sessions"

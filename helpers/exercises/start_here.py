@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
 from helpers.exercises import rules
 from helpers.exercises.exercise import Exercise
@@ -13,7 +14,12 @@ from helpers.sessions import Expect, Send
 
 def mount(answer: Any) -> ASGIApp:
     """Make an app whose only route is the answer."""
-    return Starlette(routes=[WebSocketRoute("/", answer)])
+
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await answer(websocket)  # a callable object is no endpoint for Starlette; this function is
+
+    return Starlette(routes=[WebSocketRoute("/", endpoint)])
 
 
 ex1 = Exercise(
@@ -24,7 +30,7 @@ ex1 = Exercise(
     parameters=("websocket",),
     mount=mount,
     scripts=((Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?")),),
-    rules=(rules.answers_everything, rules.ends_quietly, rules.ends),
+    rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),
     hints=(
         "The handler must do something for *every* message, so it needs a loop.",
         "`async for text in websocket.iter_text():` loops until the peer leaves, and then ends without an exception.",
