@@ -10,7 +10,12 @@ from contextlib import contextmanager
 from helpers.recorder import Recorder, Session, current, describe
 from helpers.trace import Event
 
-_LOGGERS = {"uvicorn.error": "uvicorn", "uvicorn.asgi": "uvicorn", "_granian": "granian", "hypercorn.error": "hypercorn"}
+_LOGGERS = {
+    "uvicorn.error": "uvicorn",
+    "uvicorn.asgi": "uvicorn",
+    "_granian": "granian",
+    "hypercorn.error": "hypercorn",
+}
 
 
 class _ToTrace(logging.Handler):
@@ -33,7 +38,9 @@ class _ToTrace(logging.Handler):
     def _session(self, logger: str, error: BaseException | None) -> Session | None:
         """Return the session whose exception it is, else the last one of that server."""
         server = _LOGGERS[logger]
-        sessions = [s for recorder in self.recorders if recorder.trace.server.startswith(server) for s in recorder.sessions]
+        sessions = [
+            s for recorder in self.recorders if recorder.trace.server.startswith(server) for s in recorder.sessions
+        ]
         same = [session for session in sessions if error is not None and session.error is error]
         return next(reversed(same or sessions), None)
 

@@ -40,9 +40,9 @@ class Session:
 
     `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
     given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own.
-    `error` is the exception that the app let out and `where` its stack, outermost call first; `left` holds
-    the names of tasks that ran on when the app had ended, `unseen` those whose exception nobody looked at, `facts` whatever an exercise adds. `schedule` says when and
-    how the connection was made to end, such as `granian/reset`.
+    `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the tasks
+    that ran on when the app had ended, `unseen` those whose exception nobody looked at. `schedule` says when and how
+    the connection was made to end, such as `granian/reset`; `facts` is whatever an exercise adds.
     """
 
     trace: Trace

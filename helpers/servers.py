@@ -188,7 +188,9 @@ async def _granian(recorder: Recorder, sock: socket.socket, graceful_timeout: fl
         try:
             yield
         finally:
-            await _clean_up(recorder)  # granian leaves open WebSockets open when it stops, and with each of them a thread
+            await _clean_up(
+                recorder
+            )  # granian leaves open WebSockets open when it stops, and with each of them a thread
             await _until_clients_left(recorder, graceful_timeout)
 
 

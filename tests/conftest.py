@@ -2,11 +2,11 @@
 
 import asyncio
 import gc
-import os
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +15,12 @@ pytest_plugins = ["pytester"]
 
 def threads() -> int:
     """Return how many threads this process has, those of extension modules included where the system tells."""
-    return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else threading.active_count()
+    return sum(1 for _ in Path("/proc/self/task").iterdir()) if sys.platform == "linux" else threading.active_count()
 
 
 def files() -> int:
     """Return how many file descriptors this process has open."""
-    return len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
+    return sum(1 for _ in Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd").iterdir())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -51,7 +52,7 @@ Kernel = tuple[KernelManager, BlockingKernelClient]
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    manager, client = start_new_kernel(kernel_name="python3", env=os.environ | {"PYTHONPATH": os.getcwd()})
+    manager, client = start_new_kernel(kernel_name="python3", env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     try:
         assert execute((manager, client), SETUP) == []
         yield manager, client

@@ -10,7 +10,6 @@ import websockets
 from starlette.applications import Starlette
 
 from helpers import SERVERS, Trace, connect, serve
-from helpers import servers as module
 from helpers.servers import ServerError
 from tests.apps import app, deaf, echo, failing, forgetful
 
@@ -134,7 +133,9 @@ def test_an_app_that_fails_in_its_lifespan_is_one_sentence(server):
         async with serve(Starlette(lifespan=lifespan), server=server):
             pass
 
-    with pytest.raises(ServerError, match=r"^The app did not start: in its lifespan it raised ValueError: no database$"):
+    with pytest.raises(
+        ServerError, match=r"^The app did not start: in its lifespan it raised ValueError: no database$"
+    ):
         asyncio.run(work())
 
 
@@ -242,7 +243,7 @@ def test_an_unknown_server_is_one_sentence():
 
 
 def test_a_server_that_is_not_installed_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
     async def work():
         async with serve(app(echo), server="granian"):

@@ -15,7 +15,6 @@ from helpers.sessions import Expect, Send
 def mount(answer: Any) -> ASGIApp:
     """Make an app whose only route is the answer."""
 
-
     async def endpoint(websocket: WebSocket) -> None:
         await answer(websocket)  # a callable object is no endpoint for Starlette; this function is
 

@@ -1,0 +1,77 @@
+"""What a clone holds: derived notebooks, the README's commands and picture, code that the linters accept."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import __main__ as command
+from helpers import lessons
+from tests.pictures import double_receive
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_notebooks_are_what_solutions_give(capsys):
+    assert command.main(["build", "--check"]) == 0, capsys.readouterr().out
+
+
+def test_the_picture_in_the_readme_is_a_real_run():
+    assert (ROOT / ".github" / "double-receive.svg").read_text(encoding="utf-8") == double_receive()
+
+
+def test_the_first_screen_has_the_two_commands_and_ci_runs_the_second():
+    commands = [line for line in README.splitlines()[:12] if line.startswith("python3")]
+    install = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/"
+    assert len(commands) == 2
+    assert commands[0].startswith(f"{install}jupyter lab ")
+    assert commands[1] == f"{install}pytest"
+    assert "bin/pytest$' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_readme_lists_every_lesson():
+    listed = re.findall(r"\(notebooks/(.*?)\)", README)
+    assert listed == [path.name for path in lessons.sources()]
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_a_lesson_begins_with_a_title_and_a_synchronous_cell(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].source.startswith(f"# {path.name[:2]} · ")
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    assert "await" not in first.source
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_a_learner_cannot_edit_a_check_and_finds_no_answer(path):
+    cells = nbformat.reads(lessons.derive(path), as_version=4).cells
+    checks = [cell for cell in cells if "check" in cell.metadata.get("tags", [])]
+    assert checks
+    assert all(cell.metadata.editable is False and cell.metadata.deletable is False for cell in checks)
+    assert not any("solution" in cell.metadata.get("tags", []) for cell in cells)
+    assert not any(cell.outputs or cell.execution_count for cell in cells if cell.cell_type == "code")
+
+
+def test_the_lock_has_exact_versions_and_ends_with_the_project():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "-e ."
+    pins = [line for line in lines[:-1] if not line.startswith("#")]
+    assert [pin for pin in pins if not re.match(r"[a-z0-9.-]+==[^ ]+( ; .+)?$", pin)] == []
+
+
+@pytest.mark.parametrize("arguments", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join)
+def test_the_linters_accept_the_code(arguments):
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_what_is_stored_shows_starters_that_fail_and_answers_that_pass(path):
+    cells = [c for c in nbformat.read(path, as_version=4).cells if "check" in c.metadata.get("tags", [])]
+    shown = [(("solution" in c.metadata.tags), c.outputs[-1].data["text/plain"][0]) for c in cells]
+    assert {mark for answered, mark in shown if answered} == {"✓"}
+    assert {mark for answered, mark in shown if not answered} <= {"✗", "○"}
