@@ -106,7 +106,7 @@ class Session:
     def name_of(self, task: "asyncio.Task[Any]") -> str:
         """Return a spawned task's own name if it has one, else its coroutine's; name its lifeline so, once."""
         given = task.get_name()
-        own = "" if re.fullmatch(r"Task-\d+", given) else given.rpartition(".")[2]
+        own = "" if re.fullmatch(r"Task-\d+|None", given) else given.rpartition(".")[2]
         name = own or getattr(task.get_coro(), "__name__", "task")
         return self.trace.rename(self.tasks[task], f"{self.app} · {name}").rpartition(" · ")[2]
 

@@ -223,7 +223,10 @@ async def _until_listening(
         yield
     finally:
         stop()
-        await asyncio.wait([serving], timeout=2 * graceful_timeout)
+        _, pending = await asyncio.wait([serving], timeout=2 * graceful_timeout)
+        if pending:  # since Python 3.12, hypercorn waits for its connections before it looks at its graceful timeout
+            await _clean_up(recorder)
+            await asyncio.wait([serving], timeout=2 * graceful_timeout)
         serving.cancel()
         await asyncio.wait([serving])
         if not serving.cancelled():
