@@ -59,6 +59,8 @@ class Session:
     left: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    stopped: bool = False
+    """Whether the server stopped while the app was still running."""
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)

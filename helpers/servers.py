@@ -205,9 +205,21 @@ async def _hypercorn(recorder: Recorder, sock: socket.socket, graceful_timeout: 
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = graceful_timeout
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loud = loop.get_exception_handler()
+
+    def quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), asyncio.CancelledError):  # said of each connection it cuts
+            loud(loop, context) if loud else loop.default_exception_handler(context)
+
+    loop.set_exception_handler(quiet)
     serving = serve(recorder, config, shutdown_trigger=stop.wait, mode="asgi")  # type: ignore[arg-type]
-    async with _until_listening(asyncio.ensure_future(serving), port, recorder, graceful_timeout, stop.set):
-        yield
+    try:
+        async with _until_listening(asyncio.ensure_future(serving), port, recorder, graceful_timeout, stop.set):
+            yield
+        await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(loud)
 
 
 @asynccontextmanager
@@ -286,6 +298,8 @@ async def _let_finish(recorder: Recorder, graceful_timeout: float) -> None:
 def _note_stop(recorder: Recorder) -> None:
     """Draw the server's stop when an app still runs."""
     running = [s for s in recorder.sessions if not s.finished.is_set()]
+    for session in running:
+        session.stopped = True
     if running:
         chains = [f"{who} {s.letter}" for s in running for who in ("session", "client")]
         recorder.trace.record(Event("server", "note", "shuts down"), chains=chains, gives="stop", rank=(1, ""))

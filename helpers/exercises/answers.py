@@ -23,7 +23,9 @@ def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> 
         return _no_class(answer, kind)
     if inspect.iscoroutine(answer):
         answer.close()
-        return "This is a coroutine: you called the function. Pass the function itself, without ()."
+        return "This is a coroutine, because you called the function: pass the function itself, without ()."
+    if answer is None:
+        return f"This is None; this exercise wants {due}."
     if not callable(answer):
         return f"This is {_a(type(answer).__name__)}; this exercise wants {due}."
     if kind == "endpoint":
@@ -31,7 +33,7 @@ def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> 
     if inspect.isasyncgenfunction(answer):
         return f"{_name(answer)} has a yield in it, which makes it a generator; this exercise wants {due}."
     if not inspect.iscoroutinefunction(answer) and not inspect.iscoroutinefunction(type(answer).__call__):
-        return f"{_name(answer)} is not async; this exercise wants {due}: async def {_name(answer)}(…)."
+        return f"{_name(answer)} is not async: write async def {_name(answer)}(…)."
     try:
         inspect.signature(answer, follow_wrapped=False).bind(*parameters)
     except TypeError:

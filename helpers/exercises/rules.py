@@ -36,6 +36,8 @@ def answers_everything(session: Session) -> str | None:
 @rule
 def ends_quietly(session: Session) -> str | None:
     """The handler ends quietly when the peer leaves."""
+    if session.ended == "cancelled" and not session.stopped:
+        return "CancelledError left the handler, which nobody had cancelled"
     allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
     error = session.error
     if isinstance(error, BaseExceptionGroup) and allowed:
@@ -48,7 +50,7 @@ def ends_quietly(session: Session) -> str | None:
 @rule
 def ends(session: Session) -> str | None:
     """The handler ends when the peer leaves."""
-    if session.ended in {"running", "cancelled"}:
+    if session.ended == "running" or (session.ended == "cancelled" and session.stopped):
         return "the handler was still running when the server had stopped; it had to be cancelled"
     return None
 

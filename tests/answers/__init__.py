@@ -1,0 +1,52 @@
+"""Wrong and right answers to the course's exercises, a module per lesson, each registered with its exercise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from helpers.exercises.exercise import Exercise
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to an exercise; `rule` names the rule that must reject it."""
+
+    exercise: Exercise
+    answer: Any
+    rule: str = ""
+
+    @property
+    def id(self) -> str:
+        """The names of exercise and answer, for the id of a test."""
+        name = getattr(self.answer, "__name__", type(self.answer).__name__)
+        return f"{self.exercise.name}-{name}".replace(" ", "-")
+
+
+ANSWERS_WRONG: list[Answer] = []
+ANSWERS_RIGHT: list[Answer] = []
+ANSWERS_FOR_THE_EXPLORER: list[Answer] = []  # not tested yet
+
+
+def wrong(exercise: Exercise, rule: str) -> Callable[[T], T]:
+    """Register an answer that the check rejects, because of this rule."""
+    return _register(ANSWERS_WRONG, exercise, rule)
+
+
+def right(exercise: Exercise) -> Callable[[T], T]:
+    """Register an answer that the check accepts."""
+    return _register(ANSWERS_RIGHT, exercise)
+
+
+def wrong_for_the_explorer(exercise: Exercise, rule: str) -> Callable[[T], T]:
+    """Register an answer that only an earlier ending, a second connection or a cancellation reveals."""
+    return _register(ANSWERS_FOR_THE_EXPLORER, exercise, rule)
+
+
+def _register(answers: list[Answer], exercise: Exercise, rule: str = "") -> Callable[[T], T]:
+    def register(answer: T) -> T:
+        answers.append(Answer(exercise, answer, rule))
+        return answer
+
+    return register

@@ -1,0 +1,1205 @@
+"""Answers to lesson 02, some of them wrong on purpose."""
+
+# ruff: noqa: B012, RUF006, SIM105
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import json
+import math
+from collections import defaultdict
+from typing import Any
+
+import anyio
+from starlette.endpoints import WebSocketEndpoint
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from helpers.exercises.double_receive import ex1, ex2, ex3
+from tests.answers import right, wrong, wrong_for_the_explorer
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "ends_quietly")
+class CatchesEverything(WebSocketEndpoint):
+    """Broad except in on_connect, around a loop that raises nothing."""
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        count = 0
+        try:
+            async for message in websocket.iter_json():
+                count += 1
+                await websocket.send_json({"count": count, "echo": message})
+        except Exception:
+            pass
+
+
+@wrong(ex1, "tells_the_true_code")
+class HidesTheError(WebSocketEndpoint):
+    """Broad except in dispatch: the double receive is still there, and on_disconnect hears 1011."""
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        count = 0
+        async for message in websocket.iter_json():
+            count += 1
+            await websocket.send_json({"count": count, "echo": message})
+
+    async def dispatch(self):
+        with contextlib.suppress(Exception):
+            await super().dispatch()
+
+
+class Counting(WebSocketEndpoint):
+    """What many answers below begin with."""
+
+    encoding = "json"
+    count = 0
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        await websocket.send_json({"count": self.count, "echo": data})
+
+
+@wrong(ex1, "tells_the_true_code")
+class SaysGoodbyeTwice(Counting):
+    """Release twice: dispatch calls on_disconnect once more, to be sure."""
+
+    async def on_connect(self, websocket):
+        self.websocket = websocket
+        await websocket.accept()
+
+    async def dispatch(self):
+        try:
+            await super().dispatch()
+        finally:
+            await self.on_disconnect(self.websocket, 1000)
+
+
+total = 0
+
+
+@wrong(ex1, "answers_everything")
+class GlobalCounter(WebSocketEndpoint):
+    """Global state: the second connection does not begin with 1."""
+
+    encoding = "json"
+
+    async def on_receive(self, websocket, data):
+        global total
+        total += 1
+        await websocket.send_json({"count": total, "echo": data})
+
+
+@wrong(ex1, "answers_everything")
+class ListenerTask(WebSocketEndpoint):
+    """Reads in two places: a listener task next to the endpoint's own loop."""
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        self.listener = asyncio.create_task(self.listen(websocket))
+
+    async def listen(self, websocket):
+        count = 0
+        async for message in websocket.iter_json():
+            count += 1
+            await websocket.send_json({"count": count, "echo": message})
+
+    async def on_disconnect(self, websocket, close_code):
+        self.listener.cancel()
+        await asyncio.wait([self.listener])
+
+
+@wrong(ex1, "ends_quietly")
+class FirstInOnConnect(Counting):
+    """Reads the first message in on_connect, where a disconnect raises."""
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        await self.on_receive(websocket, await websocket.receive_json())
+
+
+@wrong(ex1, "ends_quietly")
+class ClosesAgain(Counting):
+    """Double close: on_disconnect closes a connection that the peer has closed."""
+
+    async def on_disconnect(self, websocket, close_code):
+        await websocket.close()
+
+
+@wrong(ex1, "ends_quietly")
+class SaysBye(Counting):
+    """on_disconnect sends to a peer that has left."""
+
+    async def on_disconnect(self, websocket, close_code):
+        await websocket.send_json({"total": self.count})
+
+
+@wrong(ex1, "ends")
+class DrainsTheChannel(Counting):
+    """on_disconnect waits for one more message, which does not come."""
+
+    async def on_disconnect(self, websocket, close_code):
+        await self.receive()
+
+
+@wrong(ex1, "answers_everything")
+class CountsFromZero(WebSocketEndpoint):
+    """Adds one after sending."""
+
+    encoding = "json"
+    count = 0
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_json({"count": self.count, "echo": data})
+        self.count += 1
+
+
+@wrong(ex1, "answers_everything")
+class CountsLocally(WebSocketEndpoint):
+    """The count is a local variable still, so every message is the first."""
+
+    encoding = "json"
+
+    async def on_receive(self, websocket, data):
+        count = 0
+        count += 1
+        await websocket.send_json({"count": count, "echo": data})
+
+
+@wrong(ex1, "answers_everything")
+class ForgetsTheEncoding(WebSocketEndpoint):
+    """No encoding: the echo is the raw text with its quotes."""
+
+    count = 0
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        await websocket.send_json({"count": self.count, "echo": data})
+
+
+@wrong(ex1, "answers_everything")
+class NeverAccepts(Counting):
+    """Overrides on_connect and forgets accept()."""
+
+    async def on_connect(self, websocket):
+        self.count = 0
+
+
+class Beating(Counting):
+    """A counter with a heartbeat."""
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        self.heartbeat = asyncio.create_task(self.beat())
+
+    async def beat(self):
+        while True:
+            await asyncio.sleep(20)
+
+
+@wrong(ex1, "leaves_no_task")
+class HeartbeatOutlivesTheSocket(Beating):
+    """Nobody cancels the heartbeat."""
+
+
+@wrong(ex1, "leaves_no_task")
+class CancelsWithoutWaiting(Beating):
+    """Cancel without await: the heartbeat still runs when on_disconnect returns."""
+
+    async def on_disconnect(self, websocket, close_code):
+        self.heartbeat.cancel()
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+class CountsInInit(WebSocketEndpoint):
+    """Callbacks, with a counter from itertools that __init__ makes."""
+
+    encoding = "json"
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.numbers = itertools.count(1)
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_json({"count": next(self.numbers), "echo": data})
+
+
+@right(ex1)
+class CountsInTheState(WebSocketEndpoint):
+    """Text and JSON by hand, the count in websocket.state."""
+
+    encoding = "text"
+
+    async def on_connect(self, websocket):
+        websocket.state.count = 0
+        await websocket.accept()
+
+    async def on_receive(self, websocket, text):
+        websocket.state.count += 1
+        await websocket.send_text(json.dumps({"count": websocket.state.count, "echo": json.loads(text)}))
+
+
+@right(ex1)
+class FinallyInDispatch(Counting):
+    """Try and finally around dispatch."""
+
+    async def dispatch(self):
+        self.open = True
+        try:
+            await super().dispatch()
+        finally:
+            self.open = False
+
+
+@right(ex1)
+class WaitsForTheHeartbeat(Beating):
+    """A heartbeat that on_disconnect cancels and waits for."""
+
+    async def on_disconnect(self, websocket, close_code):
+        self.heartbeat.cancel()
+        await asyncio.wait([self.heartbeat])
+
+
+@right(ex1)
+class GroupInDispatch(Counting):
+    """An anyio task group around dispatch, for a heartbeat."""
+
+    async def dispatch(self):
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            await super().dispatch()
+            group.cancel_scope.cancel()
+
+
+@right(ex1)
+class WorkerBehindAStream(WebSocketEndpoint):
+    """on_receive hands over to a worker through a memory object stream."""
+
+    encoding = "json"
+
+    async def dispatch(self):
+        self.inbox, outbox = anyio.create_memory_object_stream[tuple[WebSocket, Any]](math.inf)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.work, outbox)
+            with self.inbox:
+                await super().dispatch()
+
+    async def work(self, outbox):
+        with outbox, contextlib.suppress(WebSocketDisconnect):
+            count = 0
+            async for websocket, data in outbox:
+                count += 1
+                await websocket.send_json({"count": count, "echo": data})
+
+    async def on_receive(self, websocket, data):
+        with contextlib.suppress(anyio.BrokenResourceError):
+            self.inbox.send_nowait((websocket, data))
+
+
+# ---- 1, wrong, but not in this check's sessions --------------------------------------------------------------------
+
+
+@wrong_for_the_explorer(ex1, "answers_everything")
+class ClassAttribute(WebSocketEndpoint):
+    """Global state: a second connection sets the count of the first one back."""
+
+    encoding = "json"
+    count = 0
+
+    async def on_connect(self, websocket):
+        ClassAttribute.count = 0
+        await websocket.accept()
+
+    async def on_receive(self, websocket, data):
+        ClassAttribute.count += 1
+        await websocket.send_json({"count": ClassAttribute.count, "echo": data})
+
+
+counts: dict[str, int] = defaultdict(int)
+
+
+@wrong_for_the_explorer(ex1, "answers_everything")
+class CountsByHost(WebSocketEndpoint):
+    """Global state: a dict by the client's host, so two tabs share a count."""
+
+    encoding = "json"
+
+    async def on_receive(self, websocket, data):
+        counts[websocket.client.host] += 1
+        await websocket.send_json({"count": counts[websocket.client.host], "echo": data})
+
+    async def on_disconnect(self, websocket, close_code):
+        counts.pop(websocket.client.host, None)
+
+
+@wrong_for_the_explorer(ex1, "ends_quietly")
+class ReadsTheNextItself(WebSocketEndpoint):
+    """Reads in two places: an end after the first message raises in on_receive."""
+
+    encoding = "json"
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_json({"count": 1, "echo": data})
+        await websocket.send_json({"count": 2, "echo": await websocket.receive_json()})
+
+
+@wrong_for_the_explorer(ex1, "leaves_no_task")
+class SendsInTasks(WebSocketEndpoint):
+    """Sends in tasks that nobody awaits: an end directly after a message finds one running."""
+
+    encoding = "json"
+    count = 0
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        asyncio.create_task(websocket.send_json({"count": self.count, "echo": data}))
+
+
+@wrong_for_the_explorer(ex1, "cancellable")
+class SwallowsCancellation(Counting):
+    """Catches BaseException in dispatch, and swallows CancelledError as well."""
+
+    async def dispatch(self):
+        try:
+            await super().dispatch()
+        except BaseException:
+            pass
+
+
+@wrong_for_the_explorer(ex1, "cancellable")
+class AwaitSwallowsItsOwnCancellation(Beating):
+    """The CancelledError that on_disconnect expects of the heartbeat may be its own."""
+
+    async def on_disconnect(self, websocket, close_code):
+        self.heartbeat.cancel()
+        try:
+            await self.heartbeat
+        except asyncio.CancelledError:
+            pass
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def speak(websocket, words, questions):
+    """Answer the questions of a queue, in order, for ever."""
+    while True:
+        async for word in words(await questions.get()):
+            await websocket.send_text(word)
+
+
+async def read(websocket, questions):
+    """Put the questions into a queue until the peer leaves."""
+    async for question in websocket.iter_text():
+        questions.put_nowait(question)
+
+
+@wrong(ex2, "answers_everything")
+async def hides_the_starters_error(websocket, words):
+    """Broad except around two readers: the error is gone, the lost questions are not found."""
+    await websocket.accept()
+
+    async def until_gone():
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+        group.cancel_scope.cancel()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(until_gone)
+            while True:
+                async for word in words(await websocket.receive_text()):
+                    await websocket.send_text(word)
+    except Exception:
+        pass
+
+
+@wrong(ex2, "ends")
+async def one_loop(websocket, words):
+    """One plain loop, which does not hear the end in the middle of an answer."""
+    await websocket.accept()
+    async for question in websocket.iter_text():
+        async for word in words(question):
+            await websocket.send_text(word)
+
+
+@wrong(ex2, "answers_everything")
+async def watches_meanwhile(websocket, words):
+    """Reads in two places, one after the other: what the watcher gets, nobody answers."""
+    await websocket.accept()
+
+    async def until_gone(scope):
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+        scope.cancel()
+
+    async for question in websocket.iter_text():
+        async with anyio.create_task_group() as group:
+            group.start_soon(until_gone, group.cancel_scope)
+            async for word in words(question):
+                await websocket.send_text(word)
+            group.cancel_scope.cancel()
+
+
+@wrong(ex2, "leaves_no_task")
+async def gather_raises(websocket, words):
+    """gather() raises with the reader and leaves the speaker running."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read_until_it_raises():
+        while True:
+            questions.put_nowait(await websocket.receive_text())
+
+    try:
+        await asyncio.gather(read_until_it_raises(), speak(websocket, words, questions))
+    except WebSocketDisconnect:
+        pass
+
+
+@wrong(ex2, "ends")
+async def bounded_queue(websocket, words):
+    """The reader waits for room in the queue and does not hear the goodbye behind it."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
+
+    async def read_when_there_is_room():
+        async for question in websocket.iter_text():
+            await questions.put(question)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read_when_there_is_room)
+        await speak(websocket, words, questions)
+
+
+@wrong(ex2, "leaves_no_task")
+async def cancels_without_waiting(websocket, words):
+    """Cancel without await: the speaker still runs when the handler returns."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    speaker = asyncio.create_task(speak(websocket, words, questions))
+    try:
+        await read(websocket, questions)
+    finally:
+        speaker.cancel()
+
+
+@wrong(ex2, "leaves_no_task")
+async def speaker_outlives_the_socket(websocket, words):
+    """Nobody cancels the speaker."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    asyncio.create_task(speak(websocket, words, questions))
+    await read(websocket, questions)
+
+
+@wrong(ex2, "leaves_no_task")
+async def forgets_the_loser(websocket, words):
+    """asyncio.wait(FIRST_COMPLETED), and the other one keeps running."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    reader = asyncio.create_task(read(websocket, questions))
+    speaker = asyncio.create_task(speak(websocket, words, questions))
+    await asyncio.wait([reader, speaker], return_when=asyncio.FIRST_COMPLETED)
+
+
+@wrong(ex2, "answers_everything")
+async def task_per_question(websocket, words):
+    """A task for each question, so that answers mix."""
+    await websocket.accept()
+
+    async def reply(question):
+        async for word in words(question):
+            await websocket.send_text(word)
+
+    async with anyio.create_task_group() as group:
+        async for question in websocket.iter_text():
+            group.start_soon(reply, question)
+        group.cancel_scope.cancel()
+
+
+@wrong(ex2, "answers_everything")
+async def interrupts_itself(websocket, words):
+    """A new question cancels the answer that is under way."""
+    await websocket.accept()
+
+    async def reply(question):
+        async for word in words(question):
+            await websocket.send_text(word)
+
+    async with asyncio.TaskGroup() as group:
+        replying = None
+        async for question in websocket.iter_text():
+            if replying:
+                replying.cancel()
+            replying = group.create_task(reply(question))
+        if replying:
+            replying.cancel()
+
+
+@wrong(ex2, "answers_everything")
+async def latest_only(websocket, words):
+    """Keeps the latest question only."""
+    await websocket.accept()
+    latest, fresh = "", asyncio.Event()
+
+    async def remember():
+        nonlocal latest
+        async for question in websocket.iter_text():
+            latest = question
+            fresh.set()
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(remember)
+        while True:
+            await fresh.wait()
+            fresh.clear()
+            async for word in words(latest):
+                await websocket.send_text(word)
+
+
+shared: list[str] = []
+
+
+@wrong(ex2, "answers_everything")
+async def global_list(websocket, words):
+    """Global state: the next connection finds the questions that this one left."""
+    await websocket.accept()
+    fresh = asyncio.Event()
+
+    async def share():
+        async for question in websocket.iter_text():
+            shared.append(question)
+            fresh.set()
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(share)
+        while True:
+            while shared:
+                async for word in words(shared.pop(0)):
+                    await websocket.send_text(word)
+            fresh.clear()
+            await fresh.wait()
+
+
+@wrong(ex2, "ends_quietly")
+async def closes_again(websocket, words):
+    """Double close: closes a connection that the peer has closed."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    async with asyncio.TaskGroup() as group:
+        speaker = group.create_task(speak(websocket, words, questions))
+        await read(websocket, questions)
+        speaker.cancel()
+    await websocket.close()
+
+
+@wrong(ex2, "ends_quietly")
+async def except_without_star(websocket, words):
+    """The disconnect comes in an ExceptionGroup, which this except does not match."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(speak(websocket, words, questions))
+            while True:
+                questions.put_nowait(await websocket.receive_text())
+    except WebSocketDisconnect:
+        pass
+
+
+@wrong(ex2, "answers_everything")
+async def two_words(websocket, words):
+    """Takes two words of each answer."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read_and_cancel():
+        await read(websocket, questions)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read_and_cancel)
+        while True:
+            async with contextlib.aclosing(words(await questions.get())) as answer:
+                for _ in range(2):
+                    await websocket.send_text(await anext(answer))
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def memory_stream(websocket, words):
+    """An anyio task group, and an unbounded memory object stream."""
+    await websocket.accept()
+    inbox, outbox = anyio.create_memory_object_stream[str](math.inf)
+
+    async def read_and_cancel(scope):
+        async for question in websocket.iter_text():
+            inbox.send_nowait(question)
+        scope.cancel()
+
+    with inbox, outbox:
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_and_cancel, group.cancel_scope)
+            with contextlib.suppress(WebSocketDisconnect):
+                async for question in outbox:
+                    async for word in words(question):
+                        await websocket.send_text(word)
+
+
+@right(ex2)
+async def except_star(websocket, words):
+    """asyncio.TaskGroup: the reader's WebSocketDisconnect ends the group, except* expects it."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(speak(websocket, words, questions))
+            while True:
+                questions.put_nowait(await websocket.receive_text())
+    except* WebSocketDisconnect:
+        pass
+
+
+class Hangup(Exception):
+    """The peer has left."""
+
+
+@right(ex2)
+async def raises_its_own(websocket, words):
+    """A raw receive loop in an anyio task group, which an exception of its own ends."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read_raw():
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            questions.put_nowait(message["text"])
+        raise Hangup
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_raw)
+            group.start_soon(speak, websocket, words, questions)
+    except* (Hangup, WebSocketDisconnect):
+        pass
+
+
+async def speak_while_connected(websocket, words, questions):
+    """A peer that leaves during a send is no error."""
+    with contextlib.suppress(WebSocketDisconnect):
+        await speak(websocket, words, questions)
+
+
+@right(ex2)
+async def cancels_in_finally(websocket, words):
+    """A task for the speaker: cancelled and waited for in finally, and its failure is looked at."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    speaker = asyncio.create_task(speak_while_connected(websocket, words, questions))
+    try:
+        await read(websocket, questions)
+    finally:
+        speaker.cancel()
+        await asyncio.wait([speaker])
+    if not speaker.cancelled():
+        speaker.result()
+
+
+@right(ex2)
+async def exit_stack(websocket, words):
+    """AsyncExitStack with a task group in it."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    async with contextlib.AsyncExitStack() as stack:
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        speaker = group.create_task(speak_while_connected(websocket, words, questions))
+        stack.callback(speaker.cancel)
+        await read(websocket, questions)
+
+
+class Answering:
+    """A callable object."""
+
+    async def __call__(self, websocket, words):
+        """Answer as `except_star` does."""
+        await except_star(websocket, words)
+
+
+right(ex2)(Answering())
+
+# ---- 2, wrong, but not in this check's sessions --------------------------------------------------------------------
+
+
+@wrong_for_the_explorer(ex2, "leaves_no_task")
+async def cleans_up_on_the_happy_path(websocket, words):
+    """Cleanup only on the happy path: when the handler is cancelled, the speaker speaks on."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    speaker = asyncio.create_task(speak(websocket, words, questions))
+    await read(websocket, questions)
+    speaker.cancel()
+    await asyncio.wait([speaker])
+
+
+@wrong_for_the_explorer(ex2, "cancellable")
+async def swallows_cancellation(websocket, words):
+    """Takes its own CancelledError for the end of the reader, and returns."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    tasks = [
+        asyncio.create_task(read(websocket, questions)),
+        asyncio.create_task(speak(websocket, words, questions)),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except BaseException:
+        pass
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@wrong_for_the_explorer(ex2, "cancellable")
+async def await_swallows_its_own_cancellation(websocket, words):
+    """The CancelledError that it expects of the speaker may be its own."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    speaker = asyncio.create_task(speak(websocket, words, questions))
+    try:
+        await read(websocket, questions)
+    finally:
+        speaker.cancel()
+        try:
+            await speaker
+        except (asyncio.CancelledError, WebSocketDisconnect):
+            pass
+
+
+queue: asyncio.Queue[str] = asyncio.Queue()
+
+
+@wrong_for_the_explorer(ex2, "answers_everything")
+async def global_queue(websocket, words):
+    """Global state: a second connection takes the queue away from the first one's reader."""
+    global queue
+    await websocket.accept()
+    queue = asyncio.Queue()
+
+    async def read_and_cancel():
+        async for question in websocket.iter_text():
+            queue.put_nowait(question)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read_and_cancel)
+        await speak(websocket, words, queue)
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def talk(websocket, hall, seat):
+    """Accept, and answer each text until the peer leaves."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(await hall.answer(seat, text))
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_on_the_happy_path(websocket):
+    """Cleanup only on the happy path: no try at all."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    await talk(websocket, hall, seat)
+    await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_on_disconnect_only(websocket):
+    """Cleanup only in except WebSocketDisconnect: not when the hall burns."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = await hall.enter()
+    try:
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(await hall.answer(seat, text))
+    except WebSocketDisconnect:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def hides_every_error(websocket):
+    """Broad except around everything, the release included."""
+    hall = websocket.app.state.hall
+    try:
+        seat = await hall.enter()
+        await talk(websocket, hall, seat)
+        await hall.leave(seat)
+    except Exception:
+        pass
+
+
+@wrong(ex3, "ends_quietly")
+class LoopsInOnConnect(WebSocketEndpoint):
+    """Reads in two places: a loop in on_connect, then the endpoint's own."""
+
+    async def on_connect(self, websocket):
+        hall = websocket.app.state.hall
+        seat = await hall.enter()
+        try:
+            await talk(websocket, hall, seat)
+        finally:
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_twice(websocket):
+    """Release twice: in except and in finally."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(await hall.answer(seat, text))
+    except WebSocketDisconnect:
+        await hall.leave(seat)
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_twice_quietly(websocket):
+    """Release twice, the second error suppressed."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+        await hall.leave(seat)
+    finally:
+        with contextlib.suppress(ValueError):
+            await hall.leave(seat)
+
+
+@wrong(ex3, "takes_one_seat")
+async def enters_twice(websocket):
+    """Acquire twice: once to try, once to sit."""
+    hall = websocket.app.state.hall
+    if not await hall.enter():
+        return
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "takes_one_seat")
+async def seat_per_message(websocket):
+    """Acquire for each message, and a silent connection has no seat."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        seat = await hall.enter()
+        try:
+            await websocket.send_text(await hall.answer(seat, text))
+        finally:
+            await hall.leave(seat)
+
+
+@wrong(ex3, "answers_everything")
+async def leaves_too_early(websocket):
+    """Release too early: the loop slipped out of the try."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+    finally:
+        await hall.leave(seat)
+    async for text in websocket.iter_text():
+        await websocket.send_text(await hall.answer(seat, text))
+
+
+@wrong(ex3, "gives_it_back")
+async def release_is_interrupted(websocket):
+    """The release is itself interrupted: it awaits inside a cancelled scope."""
+    hall = websocket.app.state.hall
+    async with anyio.create_task_group() as group:
+
+        async def talk_and_cancel():
+            await talk(websocket, hall, seat)
+            group.cancel_scope.cancel()
+
+        seat = await hall.enter()
+        try:
+            group.start_soon(talk_and_cancel)
+            await anyio.sleep_forever()
+        finally:
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def closes_before_it_leaves(websocket):
+    """Double close in finally: close() raises, and the seat is lost."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await websocket.close()
+        await hall.leave(seat)
+
+
+@wrong(ex3, "ends_quietly")
+async def closes_after_it_left(websocket):
+    """Double close in finally, after the release."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await hall.leave(seat)
+        await websocket.close()
+
+
+@wrong(ex3, "gives_it_back")
+async def says_bye(websocket):
+    """Sends to a peer that has left, before the release."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await websocket.send_text(f"seat {seat} says bye")
+        await hall.leave(seat)
+
+
+@contextlib.asynccontextmanager
+async def seated_carelessly(hall):
+    """Hold a seat, without try and finally."""
+    seat = await hall.enter()
+    yield seat
+    await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def careless_context(websocket):
+    """A context manager without try and finally around its yield."""
+    hall = websocket.app.state.hall
+    async with seated_carelessly(hall) as seat:
+        await talk(websocket, hall, seat)
+
+
+@wrong(ex3, "yields")
+async def busy_loop(websocket):
+    """Busy loop: goes on after every error, the disconnect included."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        while True:
+            try:
+                text = await websocket.receive_text()
+                await websocket.send_text(await hall.answer(seat, text))
+            except Exception:
+                continue
+    finally:
+        await hall.leave(seat)
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+async def shielded(websocket):
+    """Try and finally, with a release that no cancellation interrupts."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await hall.leave(seat)
+
+
+@contextlib.asynccontextmanager
+async def seated(hall):
+    """Hold a seat."""
+    seat = await hall.enter()
+    try:
+        yield seat
+    finally:
+        await hall.leave(seat)
+
+
+@right(ex3)
+class SeatAroundDispatch(WebSocketEndpoint):
+    """An async context manager around dispatch."""
+
+    encoding = "text"
+
+    async def dispatch(self):
+        async with seated(self.scope["app"].state.hall) as self.seat:
+            await super().dispatch()
+
+    async def on_receive(self, websocket, text):
+        await websocket.send_text(await websocket.app.state.hall.answer(self.seat, text))
+
+
+@right(ex3)
+class ExitStackAroundDispatch(WebSocketEndpoint):
+    """AsyncExitStack around dispatch, which on_connect fills."""
+
+    encoding = "text"
+
+    async def dispatch(self):
+        async with contextlib.AsyncExitStack() as self.stack:
+            await super().dispatch()
+
+    async def on_connect(self, websocket):
+        self.seat = await self.stack.enter_async_context(seated(websocket.app.state.hall))
+        await websocket.accept()
+
+    async def on_receive(self, websocket, text):
+        await websocket.send_text(await websocket.app.state.hall.answer(self.seat, text))
+
+
+@right(ex3)
+async def group_inside_the_seat(websocket):
+    """asyncio.TaskGroup with except*, inside the seat."""
+    hall = websocket.app.state.hall
+    texts: asyncio.Queue[str] = asyncio.Queue()
+
+    async def write(seat):
+        while True:
+            await websocket.send_text(await hall.answer(seat, await texts.get()))
+
+    async with seated(hall) as seat:
+        await websocket.accept()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(write(seat))
+                while True:
+                    texts.put_nowait(await websocket.receive_text())
+        except* WebSocketDisconnect:
+            pass
+
+
+@right(ex3)
+async def raw_receive(websocket):
+    """Raw receive loop, and AsyncExitStack."""
+    hall = websocket.app.state.hall
+    async with contextlib.AsyncExitStack() as stack:
+        seat = await hall.enter()
+        stack.push_async_callback(hall.leave, seat)
+        await websocket.accept()
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            await websocket.send_text(await hall.answer(seat, message["text"]))
+
+
+async def sit_with(manager, websocket):
+    """Sit with a manager of seats."""
+    hall = websocket.app.state.hall
+    async with manager(hall) as seat:
+        await talk(websocket, hall, seat)
+
+
+right(ex3)(functools.partial(sit_with, seated))
+
+# ---- 3, wrong, but not in this check's sessions --------------------------------------------------------------------
+
+
+@wrong_for_the_explorer(ex3, "gives_it_back")
+async def leaves_in_except_exception(websocket):
+    """Cleanup in except Exception, which misses CancelledError and hides the rest."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(await hall.answer(seat, text))
+    except Exception:
+        await hall.leave(seat)
+
+
+@wrong_for_the_explorer(ex3, "gives_it_back")
+async def gap_before_try(websocket):
+    """accept() stands between the seat and try, and may raise."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    await websocket.accept()
+    try:
+        async for text in websocket.iter_text():
+            await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        await hall.leave(seat)
+
+
+@wrong_for_the_explorer(ex3, "gives_it_back")
+class SeatInCallbacks(WebSocketEndpoint):
+    """Gives back in on_disconnect, which does not run when accept() in on_connect raises."""
+
+    encoding = "text"
+
+    async def on_connect(self, websocket):
+        self.hall = websocket.app.state.hall
+        self.seat = await self.hall.enter()
+        await websocket.accept()
+
+    async def on_receive(self, websocket, text):
+        await websocket.send_text(await self.hall.answer(self.seat, text))
+
+    async def on_disconnect(self, websocket, close_code):
+        await self.hall.leave(self.seat)
+
+
+seats: dict[str, int] = {}
+
+
+@wrong_for_the_explorer(ex3, "gives_it_back")
+async def seats_by_host(websocket):
+    """Global state: a second connection from the same host takes the first one's entry."""
+    hall = websocket.app.state.hall
+    host = websocket.client.host
+    seats[host] = await hall.enter()
+    try:
+        await talk(websocket, hall, seats[host])
+    finally:
+        await hall.leave(seats.pop(host))
+
+
+@wrong_for_the_explorer(ex3, "cancellable")
+async def returns_in_finally(websocket):
+    """A return in finally swallows every exception, CancelledError included."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await hall.leave(seat)
+        return
+
+
+@wrong_for_the_explorer(ex3, "cancellable")
+async def swallows_every_cancellation(websocket):
+    """Catches BaseException, and swallows CancelledError as well."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    except BaseException:
+        pass
+    await hall.leave(seat)

@@ -1,0 +1,199 @@
+"""Answers to lesson 00, some of them wrong on purpose."""
+
+# ruff: noqa: E722, RUF006
+
+import asyncio
+
+from starlette.websockets import WebSocketDisconnect
+
+from helpers.exercises.start_here import ex1
+from tests.answers import right, wrong, wrong_for_the_explorer
+
+# ---- wrong ---------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "ends_quietly")
+async def lets_the_disconnect_escape(websocket):
+    """No except: the disconnect escapes as an exception."""
+    await websocket.accept()
+    while True:
+        text = await websocket.receive_text()
+        await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "yields")
+async def busy_loop(websocket):
+    """Busy loop: goes on after every error, the disconnect included."""
+    await websocket.accept()
+    while True:
+        try:
+            text = await websocket.receive_text()
+            await websocket.send_text(text.upper())
+        except Exception:
+            continue
+
+
+@wrong(ex1, "answers_everything")
+async def one_message_only(websocket):
+    """No loop: hangs up after the first message."""
+    await websocket.accept()
+    text = await websocket.receive_text()
+    await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def never_accepts(websocket):
+    """Forgets accept()."""
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "ends_quietly")
+async def closes_again(websocket):
+    """Double close: closes a connection that the peer has closed."""
+    await websocket.accept()
+    try:
+        async for text in websocket.iter_text():
+            await websocket.send_text(text.upper())
+    finally:
+        await websocket.close()
+
+
+@wrong(ex1, "ends_quietly")
+async def says_bye(websocket):
+    """Sends after the peer has left."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+    await websocket.send_text("BYE")
+
+
+@wrong(ex1, "ends_quietly")
+async def reads_past_the_disconnect(websocket):
+    """Raw loop that skips what has no text, the disconnect included, and calls receive() again."""
+    await websocket.accept()
+    while True:
+        message = await websocket.receive()
+        if message.get("text"):
+            await websocket.send_text(message["text"].upper())
+
+
+@wrong(ex1, "leaves_no_task")
+async def heartbeat_outlives_the_socket(websocket):
+    """Starts a heartbeat that nobody stops."""
+    await websocket.accept()
+
+    async def beat():
+        while True:
+            await asyncio.sleep(20)
+
+    asyncio.create_task(beat())
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def reads_in_two_places(websocket):
+    """Reads in two places: what the watcher gets, nobody answers."""
+    await websocket.accept()
+
+    async def watch():
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+
+    watcher = asyncio.create_task(watch())
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+    watcher.cancel()
+    await asyncio.wait([watcher])
+
+
+# ---- right ---------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def expects_the_disconnect(websocket):
+    """receive_text, and except WebSocketDisconnect around the loop."""
+    await websocket.accept()
+    try:
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(text.upper())
+    except WebSocketDisconnect:
+        pass
+
+
+@right(ex1)
+async def raw_receive(websocket):
+    """Raw receive loop that looks at the type."""
+    await websocket.accept()
+    while (message := await websocket.receive())["type"] == "websocket.receive":
+        await websocket.send_text(message["text"].upper())
+
+
+@right(ex1)
+async def task_group(websocket):
+    """asyncio.TaskGroup with except*."""
+    await websocket.accept()
+
+    async def talk():
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(text.upper())
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(talk())
+    except* WebSocketDisconnect:
+        pass
+
+
+class Shouting:
+    """A callable object with an option."""
+
+    def __init__(self, change):
+        self.change = change
+
+    async def __call__(self, websocket):
+        """Answer each text with what `change` makes of it."""
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(self.change(text))
+
+
+right(ex1)(Shouting(str.upper))
+
+# ---- wrong, but not in this check's sessions -----------------------------------------------------------------------
+
+
+@wrong_for_the_explorer(ex1, "leaves_no_task")
+async def task_per_answer(websocket):
+    """Sends in tasks that nobody awaits: an end directly after a message finds one running."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        asyncio.create_task(websocket.send_text(text.upper()))
+
+
+@wrong_for_the_explorer(ex1, "cancellable")
+async def swallows_cancellation(websocket):
+    """Bare except: swallows CancelledError as well."""
+    await websocket.accept()
+    try:
+        while True:
+            text = await websocket.receive_text()
+            await websocket.send_text(text.upper())
+    except:
+        return
+
+
+latest: str = ""
+
+
+@wrong_for_the_explorer(ex1, "answers_everything")
+async def global_text(websocket):
+    """Global state: a second connection changes the text while the first one waits to send it."""
+    global latest
+    await websocket.accept()
+    async for latest in websocket.iter_text():
+        await asyncio.sleep(0)
+        await websocket.send_text(latest.upper())
