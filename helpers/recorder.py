@@ -39,7 +39,8 @@ class Session:
     """One connection as the app lived it: facts for rules to judge, and the trace to show.
 
     `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
-    given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own.
+    given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own,
+    `refusals` holds what send() raised before the app had been told of the end.
     `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the tasks
     that ran on when the app had ended, `unseen` those whose exception nobody looked at. `schedule` says when and how
     the connection was made to end, such as `granian/reset`; `facts` is whatever an exercise adds.
@@ -56,11 +57,12 @@ class Session:
     received: int = 0
     closes: int = 0
     sends_after_close: int = 0
+    refusals: list[BaseException] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
-    stopped: bool = False
-    """Whether the server stopped while the app was still running."""
+    cancelled_by: str = ""
+    """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
@@ -88,6 +90,8 @@ class Session:
 
         `caller` is the session whose code acts, where that is another one.
         """
+        if self.trace.silent:
+            return
         self._recorded += 1
         if self._recorded == RECORDED_EVENTS and not final:
             event = Event(self.app, "note", f"the recording stops here, after {RECORDED_EVENTS:,} events")
@@ -199,7 +203,7 @@ class Recorder:
         self.sessions.append(session)
         _current.set(session)  # never reset: what the server logs in this task afterwards belongs to the session too
         gives = f"{session.letter}.ended"
-        channel = _Channel(session, receive, send)
+        channel = (_Silent if self.trace.silent else _Channel)(session, receive, send)
         self._channels.append(channel)
         try:
             await self.app(scope, channel.receive, channel.send)
@@ -298,12 +302,38 @@ class _Channel:
         detail = _detail(message) + ("" if caller is session else f" to {session.letter}")
         event = Event(caller.lifeline(), kind, detail.strip(), "server")
         session.record(event, gives=f"{session.letter}.{token}", caller=caller)
+        told = bool(session.codes)
         try:
             with _outside():
                 await self._send(message)
         except Exception as error:
+            session.refusals += [] if told else [error]
             needs = ["stop", f"{session.letter}.end"]
             session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
+            raise
+
+
+class _Silent(_Channel):
+    """Counts, and draws nothing: what an exploration needs of thousands of sessions."""
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.receive":
+            self.session.received += 1
+        elif message["type"] == "websocket.disconnect":
+            self.session.codes.append(int(message.get("code", 1005)))
+        return message
+
+    async def send(self, message: Message) -> None:
+        session, kind = self.session, message["type"]
+        session.sends_after_close += session.closes > 0
+        session.closes += kind == "websocket.close"
+        session.sent += kind == "websocket.send"
+        told = bool(session.codes)
+        try:
+            await self._send(message)
+        except Exception as error:
+            session.refusals += [] if told else [error]
             raise
 
 

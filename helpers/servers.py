@@ -299,7 +299,7 @@ def _note_stop(recorder: Recorder) -> None:
     """Draw the server's stop when an app still runs."""
     running = [s for s in recorder.sessions if not s.finished.is_set()]
     for session in running:
-        session.stopped = True
+        session.cancelled_by = "server"
     if running:
         chains = [f"{who} {s.letter}" for s in running for who in ("session", "client")]
         recorder.trace.record(Event("server", "note", "shuts down"), chains=chains, gives="stop", rank=(1, ""))

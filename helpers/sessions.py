@@ -119,14 +119,19 @@ async def _play(client: Connection, step: Send | Expect | str, patience: float) 
             return ""
         async with asyncio.timeout(patience):
             got = await client.recv()
-        same = step.text is None or got == step.text or _json(got) == _json(step.text) != ""
-        return "" if same else f"expected {step.text!r}, got {got!r}"
+        return as_expected(step, got)
     except TimeoutError:
         return "waited for an answer that did not come"
     except websockets.ConnectionClosed:
         with contextlib.suppress(websockets.ConnectionClosed):
             await client.wait_closed()
         return "the connection was closed before the client had finished"
+
+
+def as_expected(step: Expect, got: str | bytes) -> str:
+    """Return what is wrong with a message that came for an Expect, or nothing."""
+    same = step.text is None or got == step.text or _json(got) == _json(step.text) != ""
+    return "" if same else f"expected {step.text!r}, got {got!r}"
 
 
 def _json(text: str | bytes) -> object:

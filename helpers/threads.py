@@ -1,12 +1,20 @@
-"""Run a coroutine on an event loop in a thread of its own, and come back even if it never does."""
+"""Run a coroutine on an event loop in a thread of its own, and come back even if it never does.
+
+What it changes of the interpreter and of asyncio is put back, and what it prints is bounded.
+"""
 
 import asyncio
+import contextlib
 import ctypes
+import sys
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
+PRINTED = 2_000_000  # characters after which its print() raises Flood
 
 
 class Stuck(Exception):
@@ -17,16 +25,35 @@ class Stuck(Exception):
         self.loop_runs = loop_runs
 
 
+class Escaped(Exception):
+    """The coroutine raised what ends a process or an event loop; `error` is that exception."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
+class Flood(RuntimeError):
+    """Raised by print() when a run has printed more than anybody reads."""
+
+
 class _Stop(BaseException):
     """Raised into a thread that holds its event loop."""
 
 
-def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float) -> T:
+def run_in_thread(
+    make: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    seconds: float,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
     """Return what the coroutine returns or raise what it raises; raise Stuck after `seconds`.
 
+    A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not comes from the interrupt button.
     Then the coroutine is cancelled; if its loop does not run, the thread is stopped at its next bytecode.
     One that is blocked in a C call ends when the call returns. What the loop says of forgotten tasks is dropped.
     """
+    done = threading.Event()  # an interrupted join() can take a thread for dead that is not (bpo-45274)
     results: list[T] = []
     errors: list[BaseException] = []
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
@@ -40,30 +67,115 @@ def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float)
 
     def work() -> None:
         try:
-            results.append(asyncio.run(main()))
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                results.append(runner.run(main()))
         except BaseException as error:
             errors.append(error)
+        finally:
+            sys.setrecursionlimit(limit)  # here already: whoever waits may be deeper than a lower one allows
+            done.set()
 
+    limit = sys.getrecursionlimit()
     thread = threading.Thread(target=work, name="check", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        alive = threading.Event()
-        for loop, task in running:
-            loop.call_soon_threadsafe(task.cancel)
-            loop.call_soon_threadsafe(alive.set)
-        thread.join(1.0)
-        loop_runs = alive.is_set()
-        _stop(thread)
+    with _put_back(), _bounded_output():
+        thread.start()
+        try:
+            done.wait(seconds)
+        finally:  # also when the interrupt button is pressed here
+            loop_runs = _end(thread, done, running)
+    if done.is_set():
+        thread.join(1.0)  # what remains is the end of its bootstrap
+    if loop_runs is not None:
         raise Stuck(loop_runs=loop_runs)
+    if errors and not isinstance(errors[0], Exception):
+        raise Escaped(errors[0])
     if errors:
         raise errors[0]
     return results[0]
 
 
-def _stop(thread: threading.Thread) -> None:
+def _end(
+    thread: threading.Thread, done: threading.Event, running: "list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]]"
+) -> bool | None:
+    """End a thread that still runs; return whether its loop did something, or None if it had ended by itself."""
+    if done.is_set():
+        return None
+    alive = threading.Event()
+    for loop, task in running:
+        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(alive.set)
+    done.wait(1.0)
+    loop_runs = alive.is_set()
+    _stop(thread, done)
+    return loop_runs
+
+
+def _stop(thread: threading.Thread, done: threading.Event) -> None:
     """Raise _Stop in a thread until it ends; it may be caught, so more than once."""
     for _ in range(20):
-        if thread.is_alive() and thread.ident is not None:
+        if not done.is_set() and thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
-            thread.join(0.05)
+            done.wait(0.05)
+
+
+# ---- what a run may change --------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _put_back() -> Iterator[None]:
+    """Put back what a run changes of asyncio, of `time` and of the recursion limit: a patch, the loop policy."""
+    limit = sys.getrecursionlimit()
+    modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] == "asyncio"]
+    before = [(vars(module), dict(vars(module))) for module in (*modules, time)]
+    try:
+        yield
+    finally:
+        for now, then in before:
+            now.update(then)
+        sys.setrecursionlimit(limit)
+
+
+@contextlib.contextmanager
+def _bounded_output() -> Iterator[None]:
+    """Bound what threads that start inside the block print; what others print goes on."""
+    before = sys.stdout, sys.stderr
+    outputs = _Output(sys.stdout), _Output(sys.stderr)
+    sys.stdout, sys.stderr = outputs  # type: ignore[assignment]  # all else is the stream's own
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for output in outputs:
+            output.bounded = False  # a logging handler may have kept it
+
+
+class _Output:
+    """Stands for sys.stdout or sys.stderr."""
+
+    def __init__(self, stream: Any) -> None:
+        self.bounded = True
+        self._stream = stream
+        self._written = 0
+        self._others = {thread.ident for thread in threading.enumerate()}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if not self.bounded or threading.get_ident() in self._others:
+            return int(self._stream.write(text))
+        room = SHOWN - self._written
+        self._written += len(text)
+        if room > 0:
+            more = "\n… what is printed from here on is not shown\n" if len(text) > room else ""
+            self._stream.write(text[:room] + more)
+        if self._written > PRINTED:
+            raise Flood(f"more than {PRINTED:,} characters have been printed")
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def close(self) -> None:
+        """Stay open: the stream belongs to the notebook."""

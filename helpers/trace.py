@@ -92,6 +92,8 @@ class Trace:
     """
 
     server: str = "server"
+    silent: bool = False
+    """Whether a recorder writes nothing here, which an exploration uses to go through many sessions quickly."""
     _entries: list[_Entry] = field(default_factory=list, repr=False)
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _peers: dict[object, str] = field(default_factory=dict, repr=False)

@@ -9,7 +9,7 @@ import itertools
 import re
 import site
 import sysconfig
-import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Any, Literal
 
 from helpers import lessons
 from helpers.exercises.answers import Kind, is_starter, no_answer
-from helpers.exercises.rules import Rule
 from helpers.exercises.verdict import Verdict
+from helpers.explore import Report, explore, replay
 from helpers.recorder import ASGIApp, Session, describe
+from helpers.rules import GENERAL, Rule
 from helpers.servers import SERVERS
 from helpers.sessions import ENDINGS, HELLO, Script, run
-from helpers.threads import Stuck, run_in_thread
+from helpers.threads import Escaped, Stuck, run_in_thread
 
-DEADLINE = 7.0  # seconds after which an answer that keeps its event loop to itself is stopped
+DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
 PATIENCE = 1.5  # seconds a session waits for an answer or an end; long, because machines may be busy
 
 
@@ -71,20 +72,23 @@ class Exercise:
         if problem := no_answer(answers, self.kind, self.parameters):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
         (answer,) = answers
+        until = time.monotonic() + DEADLINE
         try:
-            sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=DEADLINE)
+            reports = [self._explore(answer, script, until) for script in self.scripts]
+            if any(report.broken for report in reports):
+                return self._explored(answer, reports, until)
+            sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
         except Stuck as stuck:
             if stuck.loop_runs:
                 headline = "your answer does not end, not even when it is cancelled"
                 return Verdict(self.name, "fail", headline, note=self._stuck, rule="cancellable")
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="yields")
-        except BaseException as error:  # an answer may exit, or raise what stops an event loop
-            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                raise
+        except Exception as error:  # an answer may exit, or raise what stops an event loop
+            error = error.error if isinstance(error, Escaped) else error
             headline = f"your answer raised {describe(error)}, which ends the whole server"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="survives")
-        return self._judge(answer, sessions)
+        return self._judge(answer, sessions, sum(report.explored for report in reports))
 
     def hint(self) -> Page:
         """Show the next hint; the last one stays."""
@@ -98,6 +102,30 @@ class Exercise:
         found = lessons.cells(self.lesson, "solution", f"ex{self.number}")
         shown = [cell for cell in found if "check" not in cell.metadata.tags]
         return Page("\n\n".join(f"```python\n{c.source}\n```" if c.cell_type == "code" else c.source for c in shown))
+
+    # ---- exploring -------------------------------------------------------------------------------------------
+
+    def _explore(self, answer: Any, script: Script, until: float) -> Report:
+        """Explore the answer in memory, at every moment and on every model."""
+        make = functools.partial(self.mount, answer)
+        return explore(make=make, script=script, rules=self._rules, probe=self.facts, seconds=_left(until))
+
+    @property
+    def _rules(self) -> list[Rule]:
+        return [*self.rules, *(rule for rule in GENERAL if rule not in self.rules)]
+
+    def _explored(self, answer: Any, reports: Sequence[Report], until: float) -> Verdict:
+        """Tell the first broken rule, with a replay of the schedule that broke it."""
+        order = [rule.sentence for rule in self._rules]
+        number, broken = min(
+            ((n, report.broken[0]) for n, report in enumerate(reports) if report.broken),
+            key=lambda found: order.index(found[1].rule),
+        )
+        app, script = self.mount(answer), self.scripts[number]
+        session = replay(app, broken.schedule, script, probe=self.facts, seconds=_left(until))
+        count = sum(b.rule == broken.rule for report in reports for b in report.broken)
+        total = sum(report.explored for report in reports)
+        return self._broken(answer, session, broken.got, order.index(broken.rule), f"{count} of {total} schedules")
 
     # ---- judging ---------------------------------------------------------------------------------------------
 
@@ -113,30 +141,35 @@ class Exercise:
                 break
         return sessions
 
-    def _judge(self, answer: Any, sessions: Sequence[Session]) -> Verdict:
-        if any(isinstance(s.error, NotImplementedError) for s in sessions):
-            return Verdict(self.name, "not attempted", "not attempted: the starter still raises NotImplementedError")
-        for place, rule in enumerate(self.rules, start=1):
+    def _judge(self, answer: Any, sessions: Sequence[Session], explored: int) -> Verdict:
+        """Judge real sessions, when the exploration has found nothing."""
+        for place, rule in enumerate(self._rules):
             broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
             if broken:
                 session, got = broken[0]
-                headline = f"rule {place} of {len(self.rules)}: {rule.sentence}"
-                outcome: Literal["fail", "not attempted"] = "fail"
-                if is_starter(answer, self._starter):
-                    outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
-                facts = [("when", _when(session)), ("got", got)]
-                if where := _where(session, answer):
-                    facts.append(("where", where))
-                unplayed = len(self.scripts) * len(self.servers) * len(ENDINGS) - len(sessions)
-                rest = f", {unplayed} more were not played" if unplayed else ""
-                verb = "breaks" if len(broken) == 1 else "break"
-                note = f"{len(broken)} of {len(sessions)} sessions {verb} this rule{rest} · {self._stuck}"
-                return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
-        servers = len({session.schedule.partition("/")[0] for session in sessions})
-        headline = f"all {len(self.rules)} rules hold in {len(sessions)} sessions"
-        scripts = f"{len(self.scripts)} scripts × " if len(self.scripts) > 1 else ""
-        played = f"{scripts}{servers} servers × {len(ENDINGS)} endings, each for real"
-        return Verdict(self.name, "pass", headline, (("on", played),))
+                return self._broken(answer, session, got, place, f"{len(broken)} of {len(sessions)} real sessions")
+        played = f"{len(sessions)} sessions on {len(self.servers)} real servers"
+        headline = f"all {len(self._rules)} rules hold in {explored} schedules and {played}"
+        return Verdict(self.name, "pass", headline)
+
+    def _broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
+        rule = self._rules[place]
+        if isinstance(session.error, NotImplementedError):
+            return Verdict(self.name, "not attempted", "not attempted: the starter still raises NotImplementedError")
+        headline = f"rule {place + 1} of {len(self._rules)}: {rule.sentence}"
+        outcome: Literal["fail", "not attempted"] = "fail"
+        if is_starter(answer, self._starter):
+            outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
+        facts = [("when", _when(session)), ("got", got)]
+        if where := _where(session):
+            facts.append(("where", where))
+        verb = "breaks" if count.startswith("1 of") else "break"
+        note = f"{count} {verb} this rule · {self._stuck}"
+        return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
+
+    @property
+    def _stuck(self) -> str:
+        return f"stuck? ex{self.number}.hint()"
 
     @property
     def _starter(self) -> str:
@@ -147,18 +180,27 @@ class Exercise:
         names = re.findall(r"^(?:class|async def) (\w+)", self._starter, re.MULTILINE)
         return names[-1] if names else "your_answer"
 
-    @property
-    def _stuck(self) -> str:
-        return f"stuck? ex{self.number}.hint()"
+
+def _left(until: float) -> float:
+    """Return how many seconds are left, and never less than a quick stage needs."""
+    return max(until - time.monotonic(), 0.5)
 
 
 def _when(session: Session) -> str:
-    server, _, ending = session.schedule.partition("/")
+    """Return server, ending and moment in words, and the schedule's name if there is one to replay."""
+    server, _, rest = session.schedule.partition("/")
+    ending, _, moment = rest.partition("@")
+    call, _, number = moment.partition("#")
+    if call == "await":
+        return f"{server} · your handler is cancelled at its await number {number} ({session.schedule})"
+    words = ENDINGS.get(ending, ("the server shuts down", None))[0]
+    if number:
+        return f"{server} · {words} before {call}() number {number} ({session.schedule})"
     said = [event.detail for event in session.trace if event.actor == "client" and event.action == "text"]
-    return f"{server} · {ENDINGS[ending][0]}" + (f" after {said[-1]}" if said else " at once")
+    return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
 
 
-def _where(session: Session, answer: Any) -> str:
+def _where(session: Session) -> str:
     """Return the learner's own line that the exception passed through, or who called from outside it."""
     if session.error is None or session.ended != "raised":
         return ""

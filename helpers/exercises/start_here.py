@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from helpers.exercises import rules
+from helpers import rules
 from helpers.exercises.exercise import Exercise
 from helpers.recorder import ASGIApp
 from helpers.sessions import Expect, Send

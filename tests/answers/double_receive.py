@@ -277,9 +277,9 @@ class GroupInDispatch(Counting):
             group.cancel_scope.cancel()
 
 
-@right(ex1)
+@wrong(ex1, "ends_quietly")
 class WorkerBehindAStream(WebSocketEndpoint):
-    """on_receive hands over to a worker through a memory object stream."""
+    """Sends on after its reader has heard of the end, for which one server raises RuntimeError."""
 
     encoding = "json"
 
@@ -338,7 +338,7 @@ class CountsByHost(WebSocketEndpoint):
         counts.pop(websocket.client.host, None)
 
 
-@wrong_for_the_explorer(ex1, "ends_quietly")
+@wrong(ex1, "ends_quietly")
 class ReadsTheNextItself(WebSocketEndpoint):
     """Reads in two places: an end after the first message raises in on_receive."""
 
@@ -349,7 +349,7 @@ class ReadsTheNextItself(WebSocketEndpoint):
         await websocket.send_json({"count": 2, "echo": await websocket.receive_json()})
 
 
-@wrong_for_the_explorer(ex1, "leaves_no_task")
+@wrong(ex1, "leaves_no_task")
 class SendsInTasks(WebSocketEndpoint):
     """Sends in tasks that nobody awaits: an end directly after a message finds one running."""
 
@@ -361,7 +361,7 @@ class SendsInTasks(WebSocketEndpoint):
         asyncio.create_task(websocket.send_json({"count": self.count, "echo": data}))
 
 
-@wrong_for_the_explorer(ex1, "cancellable")
+@wrong(ex1, "heeds_cancellation")
 class SwallowsCancellation(Counting):
     """Catches BaseException in dispatch, and swallows CancelledError as well."""
 
@@ -676,25 +676,6 @@ class Hangup(Exception):
     """The peer has left."""
 
 
-@right(ex2)
-async def raises_its_own(websocket, words):
-    """A raw receive loop in an anyio task group, which an exception of its own ends."""
-    await websocket.accept()
-    questions: asyncio.Queue[str] = asyncio.Queue()
-
-    async def read_raw():
-        while (message := await websocket.receive())["type"] == "websocket.receive":
-            questions.put_nowait(message["text"])
-        raise Hangup
-
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(read_raw)
-            group.start_soon(speak, websocket, words, questions)
-    except* (Hangup, WebSocketDisconnect):
-        pass
-
-
 async def speak_while_connected(websocket, words, questions):
     """A peer that leaves during a send is no error."""
     with contextlib.suppress(WebSocketDisconnect):
@@ -741,7 +722,7 @@ right(ex2)(Answering())
 # ---- 2, wrong, but not in this check's sessions --------------------------------------------------------------------
 
 
-@wrong_for_the_explorer(ex2, "leaves_no_task")
+@wrong(ex2, "leaves_no_task")
 async def cleans_up_on_the_happy_path(websocket, words):
     """Cleanup only on the happy path: when the handler is cancelled, the speaker speaks on."""
     await websocket.accept()
@@ -752,7 +733,7 @@ async def cleans_up_on_the_happy_path(websocket, words):
     await asyncio.wait([speaker])
 
 
-@wrong_for_the_explorer(ex2, "cancellable")
+@wrong(ex2, "heeds_cancellation")
 async def swallows_cancellation(websocket, words):
     """Takes its own CancelledError for the end of the reader, and returns."""
     await websocket.accept()
@@ -933,24 +914,6 @@ async def leaves_too_early(websocket):
 
 
 @wrong(ex3, "gives_it_back")
-async def release_is_interrupted(websocket):
-    """The release is itself interrupted: it awaits inside a cancelled scope."""
-    hall = websocket.app.state.hall
-    async with anyio.create_task_group() as group:
-
-        async def talk_and_cancel():
-            await talk(websocket, hall, seat)
-            group.cancel_scope.cancel()
-
-        seat = await hall.enter()
-        try:
-            group.start_soon(talk_and_cancel)
-            await anyio.sleep_forever()
-        finally:
-            await hall.leave(seat)
-
-
-@wrong(ex3, "gives_it_back")
 async def closes_before_it_leaves(websocket):
     """Double close in finally: close() raises, and the seat is lost."""
     hall = websocket.app.state.hall
@@ -1121,7 +1084,7 @@ right(ex3)(functools.partial(sit_with, seated))
 # ---- 3, wrong, but not in this check's sessions --------------------------------------------------------------------
 
 
-@wrong_for_the_explorer(ex3, "gives_it_back")
+@wrong(ex3, "gives_it_back")
 async def leaves_in_except_exception(websocket):
     """Cleanup in except Exception, which misses CancelledError and hides the rest."""
     hall = websocket.app.state.hall
@@ -1135,7 +1098,7 @@ async def leaves_in_except_exception(websocket):
         await hall.leave(seat)
 
 
-@wrong_for_the_explorer(ex3, "gives_it_back")
+@wrong(ex3, "gives_it_back")
 async def gap_before_try(websocket):
     """accept() stands between the seat and try, and may raise."""
     hall = websocket.app.state.hall
@@ -1148,7 +1111,7 @@ async def gap_before_try(websocket):
         await hall.leave(seat)
 
 
-@wrong_for_the_explorer(ex3, "gives_it_back")
+@wrong(ex3, "gives_it_back")
 class SeatInCallbacks(WebSocketEndpoint):
     """Gives back in on_disconnect, which does not run when accept() in on_connect raises."""
 
@@ -1181,7 +1144,7 @@ async def seats_by_host(websocket):
         await hall.leave(seats.pop(host))
 
 
-@wrong_for_the_explorer(ex3, "cancellable")
+@wrong(ex3, "heeds_cancellation")
 async def returns_in_finally(websocket):
     """A return in finally swallows every exception, CancelledError included."""
     hall = websocket.app.state.hall
@@ -1193,7 +1156,7 @@ async def returns_in_finally(websocket):
         return
 
 
-@wrong_for_the_explorer(ex3, "cancellable")
+@wrong(ex3, "heeds_cancellation")
 async def swallows_every_cancellation(websocket):
     """Catches BaseException, and swallows CancelledError as well."""
     hall = websocket.app.state.hall

@@ -92,7 +92,7 @@ async def heartbeat_outlives_the_socket(websocket):
         await websocket.send_text(text.upper())
 
 
-@wrong(ex1, "answers_everything")
+@wrong(ex1, "ends_quietly")
 async def reads_in_two_places(websocket):
     """Reads in two places: what the watcher gets, nobody answers."""
     await websocket.accept()
@@ -166,7 +166,7 @@ right(ex1)(Shouting(str.upper))
 # ---- wrong, but not in this check's sessions -----------------------------------------------------------------------
 
 
-@wrong_for_the_explorer(ex1, "leaves_no_task")
+@wrong(ex1, "leaves_no_task")
 async def task_per_answer(websocket):
     """Sends in tasks that nobody awaits: an end directly after a message finds one running."""
     await websocket.accept()
@@ -174,7 +174,7 @@ async def task_per_answer(websocket):
         asyncio.create_task(websocket.send_text(text.upper()))
 
 
-@wrong_for_the_explorer(ex1, "cancellable")
+@wrong(ex1, "heeds_cancellation")
 async def swallows_cancellation(websocket):
     """Bare except: swallows CancelledError as well."""
     await websocket.accept()

@@ -36,23 +36,45 @@ def answers_everything(session: Session) -> str | None:
 @rule
 def ends_quietly(session: Session) -> str | None:
     """The handler ends quietly when the peer leaves."""
-    if session.ended == "cancelled" and not session.stopped:
+    if session.ended == "cancelled" and not session.cancelled_by:
         return "CancelledError left the handler, which nobody had cancelled"
-    allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
-    error = session.error
-    if isinstance(error, BaseExceptionGroup) and allowed:
-        _, error = error.split(allowed)
-    if session.ended == "raised" and error is not None and not isinstance(error, allowed):
-        return describe(error)
+    if session.ended == "raised" and session.error is not None:
+        allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
+        for error in _leaves(session.error):
+            # A send that told the app of the end may be let out (www.rst, Disconnected Client - send exception);
+            # Starlette raises its own exception from it.
+            told = error in session.refusals or error.__context__ in session.refusals
+            if not told and not isinstance(error, allowed):
+                return describe(session.error)
     return None
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
 
 
 @rule
 def ends(session: Session) -> str | None:
     """The handler ends when the peer leaves."""
-    if session.ended == "running" or (session.ended == "cancelled" and session.stopped):
+    if session.ended == "running" or (session.ended == "cancelled" and session.cancelled_by == "server"):
         return "the handler was still running when the server had stopped; it had to be cancelled"
     return None
+
+
+@rule
+def heeds_cancellation(session: Session) -> str | None:
+    """A handler that is cancelled ends, and lets CancelledError through."""
+    if session.cancelled_by == "schedule" and session.ended == "returned" and session.facts.get("interrupted"):
+        return "it was cancelled and returned as if nothing had happened"
+    return None
+
+
+@rule
+def does_not_spin(session: Session) -> str | None:
+    """The handler does not ask for messages again and again when there are none left."""
+    return "receive() was called hundreds of times after the disconnect" if session.facts.get("spun") else None
 
 
 @rule
@@ -73,3 +95,7 @@ def leaves_no_task(session: Session) -> str | None:
 def hides_no_error(session: Session) -> str | None:
     """No task of the handler fails without anybody looking."""
     return f"nobody looked at the exception of: {', '.join(session.unseen)}" if session.unseen else None
+
+
+GENERAL = (answers_everything, does_not_spin, ends, ends_quietly, heeds_cancellation, leaves_no_task, hides_no_error)
+"""What holds for every handler, whatever it is for."""

@@ -1,0 +1,695 @@
+"""A TCP proxy between real clients and a real server that breaks connections at an exact moment, in toxiproxy's words.
+
+A connection through the proxy has two streams: `upstream`, from client to server, and `downstream`. Each has a task
+that reads and a task that writes, with a queue between them. The writer counts bytes and frames. When the moment of a
+toxic has come the toxic fires: from then on it shapes its stream, or it cuts the connection with a FIN or an RST.
+The proxy works on sockets, not on asyncio's transports, which keep a buffer: what is forwarded is in the kernel, and
+what a peer sent before its own reset still arrives. It cuts TCP; it loses no packets.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, get_args
+from urllib.parse import SplitResult, urlsplit
+
+from helpers.client import traces
+from helpers.trace import Event, Trace
+
+HOST = "127.0.0.1"
+CHUNK = 65_536
+
+Stream = Literal["upstream", "downstream"]
+Side = Literal["client", "server"]
+Cut = Literal["TCP FIN", "TCP RST"]
+TOWARDS: dict[Stream, Side] = {"upstream": "server", "downstream": "client"}
+
+
+class ProxyError(RuntimeError):
+    """A proxy that cannot start: nobody listens where it should lead."""
+
+
+# ---- moments -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """The moment after `n` bytes of the stream were forwarded, handshake included; 0 is before the first byte."""
+
+    n: int
+
+    def __post_init__(self) -> None:
+        _check(self.n >= 0, f"Bytes takes a number of bytes, 0 or more, not {self.n!r}.")
+
+    def __str__(self) -> str:
+        return f"after byte {self.n}" if self.n else "before the first byte"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The moment before the `n`-th WebSocket frame of the stream; 1 is the first after the handshake.
+
+    Every frame counts: ping, pong and close do, and each frame of a fragmented message (RFC 6455 section 5.4).
+    With `inside`, half of the frame's bytes, header included, have been forwarded.
+    """
+
+    n: int
+    inside: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(self.n >= 1, f"Frame takes the number of a frame, 1 or more, not {self.n!r}.")
+
+    def __str__(self) -> str:
+        return f"{'inside' if self.inside else 'before'} frame {self.n}"
+
+
+@dataclass(frozen=True)
+class When:
+    """The moment in which you set an `asyncio.Event`, but not before the connection's first byte."""
+
+    event: asyncio.Event
+
+    def __str__(self) -> str:
+        return "on request"
+
+
+Moment = Bytes | Frame | When
+
+
+# ---- toxics ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toxic:
+    """A fault in one stream. It fires once in each connection, at the moment `at`; None is before the first byte.
+
+    A subclass cuts the connection (`cuts`), or says which parts of the data pass (`parts`) and when (`hold`).
+    """
+
+    stream: Stream = "upstream"
+    at: Moment | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.stream in get_args(Stream), f"A stream is 'upstream' or 'downstream', not {self.stream!r}.")
+        known = self.at is None or isinstance(self.at, Moment)
+        _check(known, f"A fault happens at Bytes(n), Frame(n), When(event) or None, not at {self.at!r}.")
+
+    does: ClassVar[str]
+    """What happens when it fires, as a picture says it; {0} is the toxic."""
+
+    @property
+    def cuts(self) -> Mapping[Side, Cut]:
+        """How each side finds its connection cut, if it does."""
+        return {}
+
+    @property
+    def backlog(self) -> int:
+        """How many chunks of at most 64 KiB may wait; while more wait, nothing is read, and the sender feels it."""
+        return 1
+
+    def parts(self, data: bytes) -> Iterable[bytes]:
+        """Return what passes of `data`, in pieces that are sent one by one."""
+        return [data]
+
+    async def hold(self, size: int, arrived: float) -> None:
+        """Wait until `size` bytes that `arrived` at that `loop.time()` may pass; for the end of a stream, size is 0."""
+
+    def __str__(self) -> str:
+        when = Bytes(0) if self.at is None else self.at
+        return f"{when} {self.stream}: {self.does.format(self)} ({type(self).__name__})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Close(Toxic):
+    """Close the connection in good order: after what was forwarded, both sides read FIN (and no close frame)."""
+
+    does = "closes the connection"
+
+    @property
+    def cuts(self) -> Mapping[Side, Cut]:
+        """Both sides read FIN."""
+        return {"server": "TCP FIN", "client": "TCP FIN"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfClose(Toxic):
+    """End this stream with FIN after what was forwarded; the other stream goes on (TCP's half-close)."""
+
+    does = "ends the stream"
+
+    @property
+    def cuts(self) -> Mapping[Side, Cut]:
+        """The side to which the stream flows reads FIN."""
+        return {TOWARDS[self.stream]: "TCP FIN"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reset(Toxic):
+    """Reset the connection (SO_LINGER 0); toxiproxy's `reset_peer`. The next read fails with ECONNRESET.
+
+    With `to`, only that side is reset and the other one reads FIN. RFC 6455 section 7.1.5 calls either code 1006.
+    """
+
+    does = "resets the connection"
+    to: Literal["client", "server", "both"] = "both"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.to in {"client", "server", "both"}, f"to is 'client', 'server' or 'both', not {self.to!r}.")
+
+    @property
+    def cuts(self) -> Mapping[Side, Cut]:
+        """RST for `to`, FIN for the other side."""
+        return {side: "TCP RST" if self.to in (side, "both") else "TCP FIN" for side in ("server", "client")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlackHole(Toxic):
+    """Drop everything that comes, keep the connection: a cable is pulled, a NAT has forgotten you.
+
+    toxiproxy's `timeout` with 0, except that FIN and RST are dropped as well: the far side never learns.
+    A client's `close()` waits in vain for an answer: give `connect` a short `close_timeout`.
+    """
+
+    does = "drops everything from here on"
+
+    def parts(self, data: bytes) -> Iterable[bytes]:
+        """Let nothing pass."""
+        return []
+
+
+@dataclass(frozen=True)
+class Latency(Toxic):
+    """Everything arrives `seconds` later than it would; the rate stays what it is."""
+
+    does = "delays everything by {0.seconds:g} s from here on"
+    seconds: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.seconds >= 0, f"Latency takes seconds, 0 or more, not {self.seconds!r}.")
+
+    @property
+    def backlog(self) -> int:
+        """As toxiproxy's: what is on its way does not keep the next chunk from setting out."""
+        return 1024
+
+    async def hold(self, size: int, arrived: float) -> None:
+        """Wait until the data is old enough."""
+        await asyncio.sleep(arrived + self.seconds - asyncio.get_running_loop().time())
+
+
+@dataclass(frozen=True)
+class Slicer(Toxic):
+    """Send pieces of at most `size` bytes, with `delay` seconds before each.
+
+    A receiver on the same event loop gets to read each piece by itself even without a delay.
+    """
+
+    does = "sends pieces of at most {0.size} bytes from here on"
+    size: int
+    delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.size >= 1, f"Slicer takes a size in bytes, 1 or more, not {self.size!r}.")
+        _check(self.delay >= 0, f"Slicer takes a delay in seconds, 0 or more, not {self.delay!r}.")
+
+    def parts(self, data: bytes) -> Iterable[bytes]:
+        """Cut the data; the last piece may be shorter."""
+        return (data[start : start + self.size] for start in range(0, len(data), self.size))
+
+    async def hold(self, size: int, arrived: float) -> None:
+        """Wait for two turns of the loop: in the first the receiver's socket is found readable, then it is read."""
+        if size:
+            await asyncio.sleep(self.delay)
+            await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Bandwidth(Toxic):
+    """Let `bytes_per_second` pass, in portions of a tenth of a second; the sender feels it when buffers are full."""
+
+    does = "lets {0.bytes_per_second:g} bytes a second pass from here on"
+    bytes_per_second: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.bytes_per_second > 0, f"Bandwidth takes bytes per second, above 0, not {self.bytes_per_second!r}.")
+
+    def parts(self, data: bytes) -> Iterable[bytes]:
+        """Cut the data into what passes in a tenth of a second, as toxiproxy does."""
+        size = max(1, int(self.bytes_per_second / 10))
+        return (data[start : start + size] for start in range(0, len(data), size))
+
+    async def hold(self, size: int, arrived: float) -> None:
+        """Wait as long as the bytes take."""
+        await asyncio.sleep(size / self.bytes_per_second)
+
+
+def _check(fine: bool, otherwise: str) -> None:
+    if not fine:
+        raise ValueError(otherwise)
+
+
+# ---- frames ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Frame:
+    start: int
+    first: int
+    length: int | None = None
+
+    @property
+    def ends_message(self) -> bool:
+        """Whether a data message ends with this frame: FIN is set, the opcode is continuation, text or binary."""
+        return self.first & 0x80 != 0 and self.first & 0x0F in {0x0, 0x1, 0x2}
+
+    @property
+    def closes(self) -> bool:
+        return self.first & 0x0F == 0x8
+
+
+class _Scanner:
+    """Finds where the frames of a stream begin and how long they are, while their bytes pass."""
+
+    def __init__(self) -> None:
+        self.frames: list[_Frame] = []
+        self._at = 0
+        self._rest = bytearray()  # what follows the last whole frame
+        self._open = self._dead = False
+
+    def feed(self, data: bytes) -> None:
+        self._rest += data
+        while self._rest and not self._dead:
+            length = self._frame() if self._open else self._handshake()
+            if length is None or length > len(self._rest):
+                return
+            self._at += length
+            del self._rest[:length]
+            self._open = True
+
+    def _handshake(self) -> int | None:
+        head, end, _ = self._rest.partition(b"\r\n\r\n")
+        refused = head.startswith(b"HTTP/") and not head.startswith(b"HTTP/1.1 101")
+        self._dead = bool(end) and refused  # RFC 6455 section 4.1: any other status than 101 is plain HTTP
+        return len(head) + len(end) if end else None
+
+    def _frame(self) -> int | None:
+        if not self.frames or self.frames[-1].start < self._at:
+            self.frames.append(_Frame(self._at, self._rest[0]))
+        self.frames[-1].length = _frame_length(self._rest)
+        return self.frames[-1].length
+
+
+def _frame_length(data: bytes | bytearray) -> int | None:
+    """Return how many bytes the frame that begins `data` has, its header included; None while that is not known."""
+    if len(data) < 2:
+        return None
+    # RFC 6455 section 5.2: "The length of the "Payload data", in bytes: if 0-125, that is the payload length. If 126,
+    # the following 2 bytes interpreted as a 16-bit unsigned integer are the payload length. If 127, the following
+    # 8 bytes interpreted as a 64-bit unsigned integer [...] are the payload length."
+    masked, payload = data[1] >> 7, data[1] & 0x7F
+    extended = {126: 2, 127: 8}.get(payload, 0)
+    if len(data) < 2 + extended:
+        return None
+    if extended:
+        payload = int.from_bytes(data[2 : 2 + extended], "big")
+    return 2 + extended + 4 * masked + payload  # the masking key has 4 bytes
+
+
+def _place(moment: Moment | None, frames: Sequence[_Frame]) -> int | None:
+    """Return how many bytes of the stream pass before the moment, or None while that is not known."""
+    if moment is None or isinstance(moment, Bytes):
+        return moment.n if moment else 0
+    if isinstance(moment, When) or len(frames) < moment.n:
+        return None
+    frame = frames[moment.n - 1]
+    if not moment.inside:
+        return frame.start
+    return None if frame.length is None else frame.start + frame.length // 2
+
+
+# ---- connections -------------------------------------------------------------------------------------------------
+
+
+class _Over(Exception):
+    """A side is to be reset: stop forwarding."""
+
+
+class _Pump:
+    """One stream of a connection: reads from one side, lets the toxics have their way, writes to the other side."""
+
+    def __init__(self, name: Stream, connection: "_Connection", source: socket.socket, sink: socket.socket) -> None:
+        self.ended = False  # nothing more is forwarded
+        self.drained = False  # nothing more will come
+        self._name = name
+        self._connection = connection
+        self._source, self._sink = source, sink
+        self._waiting = [toxic for toxic in connection.toxics if toxic.stream == name]
+        self._active: list[Toxic] = []
+        self._scanner = _Scanner()
+        self._passed = 0
+        backlog = max((toxic.backlog for toxic in self._waiting), default=1)
+        self._queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(backlog)
+
+    @property
+    def silent(self) -> bool:
+        """Whether not even the end of the stream is passed on."""
+        return any(isinstance(toxic, BlackHole) for toxic in self._active)
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Read and write in tasks of the group."""
+        group.create_task(self._read())
+        group.create_task(self._write())
+
+    def watch(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
+        """Wait in tasks of the group for the events that fire toxics."""
+        moments = [(toxic, toxic.at) for toxic in self._waiting]
+        return [group.create_task(self._fire_when(t, at.event)) for t, at in moments if isinstance(at, When)]
+
+    async def _read(self) -> None:
+        """Put what arrives into the queue, with the time; `b""` stands for FIN, None for RST."""
+        loop = asyncio.get_running_loop()
+        while not self.drained:
+            try:
+                data: bytes | None = await loop.sock_recv(self._source, CHUNK)
+            except OSError:
+                data = None
+            self.drained = not data
+            await self._queue.put((loop.time(), data))
+
+    async def _write(self) -> None:
+        """Forward what the queue holds, until the end of the stream."""
+        while True:
+            arrived, data = await self._queue.get()
+            for toxic in self._active:
+                await toxic.hold(0, arrived)
+            if not data:
+                break
+            self._connection.begin()
+            self._scanner.feed(data)
+            await self._pass(data, arrived)
+        if not self.silent:
+            self._connection.end(self._name, reset=data is None)
+
+    async def _pass(self, data: bytes, arrived: float) -> None:
+        """Forward the data, stopping at each moment in it."""
+        self._fire_due()
+        while data and not self.ended:
+            places = [_place(toxic.at, self._scanner.frames) for toxic in self._waiting]
+            size = min([len(data), *(place - self._passed for place in places if place is not None)])
+            await self._forward(data[:size], arrived)
+            data = data[size:]
+            self._passed += size
+            self._fire_due()
+
+    async def _forward(self, data: bytes, arrived: float) -> None:
+        parts: Iterable[bytes] = [data]
+        for toxic in self._active:
+            parts = [smaller for part in parts for smaller in toxic.parts(part)]
+        for part in parts:
+            for toxic in self._active:
+                await toxic.hold(len(part), arrived)
+            if self.ended:
+                return
+            try:
+                await asyncio.get_running_loop().sock_sendall(self._sink, part)
+            except OSError:
+                self._connection.unreachable(self._name)
+
+    def _fire_due(self) -> None:
+        for toxic in list(self._waiting):
+            place = _place(toxic.at, self._scanner.frames)
+            if place is not None and place <= self._passed and not self.ended:
+                self._fire(toxic)
+
+    async def _fire_when(self, toxic: Toxic, event: asyncio.Event) -> None:
+        await self._connection.begun.wait()
+        await event.wait()
+        if not self.ended:
+            self._fire(toxic)
+
+    def _fire(self, toxic: Toxic) -> None:
+        self._waiting.remove(toxic)
+        self._active.append(toxic)
+        self._connection.fire(toxic, self._causes(toxic.at))
+
+    def _causes(self, moment: Moment | None) -> list[str]:
+        """Name what led to this moment, as events of a trace `give` it, the latest first."""
+        arrived = self._passed + (isinstance(moment, Frame) and not moment.inside)  # the frame has come, not passed
+        frames = [frame for frame in self._scanner.frames if frame.start < arrived]
+        count = sum(frame.ends_message for frame in frames)
+        closes = bool(frames) and frames[-1].closes
+        if self._name == "upstream":
+            return ["end"] * closes + [f"up.{count}", "open"]
+        return ["closing", "end", "ended"] * closes + [f"down.{count}", "accept", "closing", "ended", "open"]
+
+
+class _Connection:
+    """A client's connection to the proxy, and the proxy's to the server."""
+
+    def __init__(
+        self, client: socket.socket, address: int, port: int, toxics: Sequence[Toxic], url: "BrokenUrl"
+    ) -> None:
+        self.toxics = toxics
+        self.begun = asyncio.Event()
+        self._url = url
+        self._address, self._port = address, port
+        self._sides: dict[Side, socket.socket] = {"client": client, "server": socket.socket()}
+        self._resets: set[Side] = set()
+        for sock in self._sides.values():
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server = self._sides["server"]
+        self._to = {
+            "server": _Pump("upstream", self, client, server),
+            "client": _Pump("downstream", self, server, client),
+        }
+
+    @cached_property
+    def letter(self) -> str:
+        """The connection's letter in the trace; from now on the server's name for it, the proxy's port, has it too.
+
+        The client has asked for its letter before it wrote a byte, so its own port is not needed any more. (A second
+        entry for one connection would count as a second client.)
+        """
+        letter = self._url.trace.peer(self._address)
+        del self._url.trace._peers[self._address]
+        self._url.trace._peers[self._sides["server"].getsockname()[1]] = letter
+        return letter
+
+    async def run(self) -> None:
+        """Forward until both streams have ended or a side is reset; then close."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_connect(self._sides["server"], (HOST, self._port))
+        except OSError:
+            self._resets.add("client")  # so says a host on which nobody listens
+        else:
+            await self._flow()
+        for side in self._resets:
+            self._sides[side].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._sides[side].close()
+        for side in self._sides.keys() - self._resets:
+            with contextlib.suppress(OSError):  # to close a socket that has unread data would reset it
+                while await loop.sock_recv(self._sides[side], CHUNK):
+                    pass
+        self.close()
+
+    async def _flow(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as events:
+                watches = [watch for pump in self._to.values() for watch in pump.watch(events)]
+                async with asyncio.TaskGroup() as group:
+                    for pump in self._to.values():
+                        pump.start(group)
+                for watch in watches:
+                    watch.cancel()
+        except* _Over:
+            pass
+
+    def begin(self) -> None:
+        """Take note that the first byte has come: whoever sent it is ready to be named."""
+        self.begun.set()
+        _ = self.letter
+
+    def end(self, stream: Stream, *, reset: bool) -> None:
+        """Pass on that a peer has ended its stream, or has reset the connection."""
+        if reset:
+            self._reset("client", "server")
+        self._finish(TOWARDS[stream])
+
+    def unreachable(self, stream: Stream) -> None:
+        """Handle that nothing more can be sent: the peer's RST comes back, unless a black hole is in its way."""
+        back = "client" if TOWARDS[stream] == "server" else "server"
+        if not self._to[TOWARDS[stream]].ended and not self._to[back].silent:
+            self._reset("client", "server")
+        self._to[TOWARDS[stream]].ended = True
+
+    def fire(self, toxic: Toxic, causes: Sequence[str]) -> None:
+        """Draw a toxic, count it, and cut what it cuts."""
+        self._draw(str(toxic), toxic.cuts, f"network {toxic.stream}", isinstance(toxic.at, When), causes)
+        self._url.fired += 1
+        self._url.happened.set()
+        for side, cut in toxic.cuts.items():
+            if cut == "TCP FIN":
+                self._finish(side)
+        self._reset(*(side for side, cut in toxic.cuts.items() if cut == "TCP RST"))
+
+    def stop(self) -> None:
+        """Draw that the proxy goes away while the connection is open."""
+        if self.begun.is_set() and not self._to["server"].ended and not self._to["client"].drained:
+            self._draw("the proxy stops", {"server": "TCP FIN", "client": "TCP FIN"}, "network upstream", True, ())
+
+    def close(self) -> None:
+        """Close both sockets; with data in neither, the peers read FIN."""
+        for sock in self._sides.values():
+            sock.close()
+
+    def _finish(self, side: Side) -> None:
+        self._to[side].ended = True
+        with contextlib.suppress(OSError):  # the peer may have gone
+            self._sides[side].shutdown(socket.SHUT_WR)
+
+    def _reset(self, *sides: Side) -> None:
+        if sides:
+            self._resets.update(sides)
+            for pump in self._to.values():
+                pump.ended = True
+            raise _Over
+
+    def _draw(self, text: str, cuts: Mapping[Side, Cut], chain: str, now: bool, causes: Sequence[str]) -> None:
+        """Write what happens onto the lifeline `network`; with `now`, after everything that has been recorded.
+
+        A client draws its own end when it comes to know of it: `_Beyond` tells it who did it.
+        """
+        letter = self.letter
+        chains = [f"{chain} {letter}", *(f"{who} {letter}" for who in ("client", "session") if now)]
+        needs = [f"{letter}.{cause}" for cause in causes]
+        cut = [side for side in cuts if not self._to[side].ended]
+        events = [(Event("network", "note", text), f"{letter}.cut" if "client" in cut else "")]
+        if "server" in cut:
+            events.append((Event("network", cuts["server"], "", "server"), f"{letter}.end"))
+        for event, gives in events:  # shown at once after what caused it
+            self._url.trace.record(event, chains=chains, needs=needs, gives=gives, rank=(-1, letter))
+        if cut:
+            self._url.view.ends.setdefault(f"client {letter}", "cut" if "client" in cut else "end")
+
+
+# ---- the proxy ---------------------------------------------------------------------------------------------------
+
+
+class _Beyond(Trace):
+    """A server's trace as clients beyond the proxy see it: it is the network that cuts them, where it was.
+
+    `ends` says of a client's lifeline what its end comes after.
+    """
+
+    def __init__(self, behind: Trace) -> None:
+        vars(self).update(vars(behind))  # the very same lists and dicts: there is one trace
+        self.behind = behind
+        self.ends: dict[str, str] = {}
+
+    def record(self, event: Event, *, needs: Sequence[str] = (), gives: str = "", **order: Any) -> None:
+        """Record an event; where a client's connection was cut, with the true cause."""
+        if event.cut and event.actor == "server" and event.to in self.ends:
+            letter, end = event.to.removeprefix("client "), self.ends[event.to]
+            event = replace(event, actor="network" if end == "cut" else "server")
+            needs, gives = [f"{letter}.{end}"], f"{letter}.end"
+        self.behind.record(event, needs=needs, gives=gives, **order)
+
+
+class BrokenUrl(str):
+    """The URL of a proxy, to connect to where you would use the server's, which is `target`.
+
+    `fired` counts the faults that have happened, in all connections; `happened` is an event, set by the first.
+    """
+
+    target: str
+    trace: Trace
+    view: _Beyond
+    happened: asyncio.Event
+    fired: int = 0
+
+
+@asynccontextmanager
+async def proxy(url: str, *toxics: Toxic, trace: Trace | None = None) -> AsyncIterator[BrokenUrl]:
+    """Listen on 127.0.0.1 while the block runs, forward connections to the server at `url`, and break them.
+
+    Yields a BrokenUrl. What happens is drawn in `trace`; without it, in that of the server, if it is one from `serve`.
+    When the block ends, connections that are still open are closed. Raises ValueError if `url` is no WebSocket URL of
+    this machine, TypeError if a toxic is none, ProxyError if nobody listens at `url`.
+    """
+    parts, port = _target(url)
+    for toxic in toxics:
+        if not isinstance(toxic, Toxic):
+            raise TypeError(f"A proxy takes faults such as Reset(at=Frame(2)); {toxic!r} is none.")
+    if port not in traces and not await _listens(port):
+        raise ProxyError(f"Nobody listens at {url}: start the server first.")
+    behind = traces.get(port, Trace()) if trace is None else trace
+    loop = asyncio.get_running_loop()
+    with socket.create_server((HOST, 0)) as listener:
+        listener.setblocking(False)
+        own: int = listener.getsockname()[1]
+        broken = BrokenUrl(parts._replace(netloc=f"{HOST}:{own}").geturl())
+        broken.target, broken.trace, broken.happened = url, behind, asyncio.Event()
+        traces[own] = broken.view = _Beyond(behind)
+        connections: dict[asyncio.Task[None], _Connection] = {}
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):  # the client may have gone again
+                client, address = listener.accept()
+                connection = _Connection(client, address[1], port, toxics, broken)
+                connections[loop.create_task(connection.run())] = connection
+
+        loop.add_reader(listener, accept)
+        try:
+            yield broken
+        finally:
+            del traces[own]
+            loop.remove_reader(listener)
+            await _stop(connections)
+
+
+async def _stop(connections: "dict[asyncio.Task[None], _Connection]") -> None:
+    """Pass on what has come already, which takes a few turns of the loop; then close what is open."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for task, connection in connections.items():
+        if not task.done():
+            connection.stop()
+            task.cancel()
+    if connections:
+        await asyncio.wait(connections)
+    for task, connection in connections.items():
+        connection.close()
+        if not task.cancelled():
+            task.result()
+
+
+def _target(url: str) -> tuple[SplitResult, int]:
+    """Return the parts of a WebSocket URL of this machine, and its port."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "ws" and parts.hostname in {HOST, "localhost"}:
+            return parts, 80 if parts.port is None else parts.port
+    except (ValueError, AttributeError):
+        pass  # a port that is no number, a url that is no string
+    raise ValueError(f"A proxy leads to a server of this machine, such as ws://{HOST}:8000; {url!r} is no such URL.")
+
+
+async def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(probe, (HOST, port))
+        except OSError:
+            return False
+    return True
