@@ -16,24 +16,22 @@ from websockets.frames import Frame as Wire
 from websockets.frames import Opcode
 
 from helpers import Trace, connect, serve
-from helpers.faults import (
+from helpers.faults import BrokenUrl, ProxyError, proxy
+from helpers.recorder import Session
+from helpers.toxics import (
     Bandwidth,
     BlackHole,
-    BrokenUrl,
     Bytes,
     Close,
     Frame,
     HalfClose,
     Latency,
-    ProxyError,
     Reset,
     Slicer,
     Stream,
     Toxic,
     When,
-    proxy,
 )
-from helpers.recorder import Session
 from tests.apps import app, echo
 
 STREAMS: tuple[Stream, ...] = ("upstream", "downstream")
