@@ -1,9 +1,12 @@
-"""What an author calls: `python -m helpers build` derives notebooks/, `python -m helpers run 02` runs a lesson anew."""
+"""`python -m helpers explore module:app` ends connections of your app at every moment and tells what becomes of it.
+
+For authors: `build` derives notebooks/ from solutions/, `run 02` runs a lesson anew.
+"""
 
 import argparse
 import sys
 
-from helpers import lessons
+from helpers import command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,11 +17,16 @@ def main(argv: list[str] | None = None) -> int:
     build.add_argument("--check", action="store_true", help="change nothing; name the files that drifted, exit with 1")
     run = commands.add_parser("run", help="run solutions notebooks in new kernels and store their outputs")
     run.add_argument("lessons", nargs="+", metavar="NN", help="how the name of a lesson starts: 02")
+    command.add_arguments(commands.add_parser("explore", help="end connections of an app at every moment, in memory"))
     options = parser.parse_args(argv)
+    if options.command == "explore":
+        return command.run(options)
     return _build(check=options.check) if options.command == "build" else _run(options.lessons)
 
 
 def _build(*, check: bool) -> int:
+    from helpers import lessons  # nbconvert takes two seconds to import
+
     if check:
         drifted = lessons.drifted()
         for path in drifted:
@@ -31,6 +39,8 @@ def _build(*, check: bool) -> int:
 
 def _run(numbers: list[str]) -> int:
     from nbclient.exceptions import CellExecutionError
+
+    from helpers import lessons
 
     for number in numbers:
         try:

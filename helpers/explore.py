@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
+from urllib.parse import unquote
 
 from helpers.memory import TURNS, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
@@ -97,6 +98,8 @@ class Report:
     broken: tuple[Broken, ...]
     how: tuple[tuple[str, str], ...] = field(repr=False)
     """For each explored schedule its name and how the app ended."""
+    unfired: int = 0
+    """How many schedules never came to their moment, because the app did not do again what it did undisturbed."""
 
     @property
     def ok(self) -> bool:
@@ -127,6 +130,8 @@ class Report:
         cut = f" of {self.schedules:,}, spread evenly" if self.explored < self.schedules else ""
         bad = len({broken.schedule for broken in self.broken})
         lines = [f"explored {self.explored:,}{cut}; {bad} break a rule"]
+        if self.unfired:
+            lines.append(f"{self.unfired:,} never came to their moment: this app does not do the same thing twice")
         for rule in dict.fromkeys(broken.rule for broken in self.broken):
             found = [broken for broken in self.broken if broken.rule == rule]
             lines.append(f"✗ {rule}: {found[0].got}\n    first at {found[0].schedule}, {len(found)} in all")
@@ -154,12 +159,15 @@ def explore(
     endings: Sequence[str] = (*ENDINGS, "cancel"),
     limit: int = 2_000,
     seconds: float = 60.0,
+    path: str = "/",
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
     `probe` may add facts to a session for `rules` to judge. Above `limit` schedules, so many are
     explored, spread evenly.
-    An app that spins is not explored further.
+    An app that spins is not explored further. The client asks for `path`, which may have a query.
+    `progress` is called after each schedule with how many are done and how many there are to do.
     Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
     when the app does not end though it is cancelled again and again.
     """
@@ -174,11 +182,12 @@ def explore(
     async def work() -> None:
         nonlocal total
         with watch_tasks(asyncio.get_running_loop()):
-            plan = await _plan(build, script, models, endings)
+            plan = await _plan(build, script, models, endings, path)
             total = len(plan)
             for schedule in _spread(plan, limit):
-                session = await _session(build(), script, schedule, Trace(silent=True), probe)
+                session = await _session(build(), script, schedule, Trace(silent=True), probe, path)
                 judged.append((str(schedule), session))
+                progress(len(judged), min(limit, total))
                 if session.facts["turned"]:
                     break  # each session of an app that spins takes long
 
@@ -189,7 +198,9 @@ def explore(
         for name, session in judged
         if (got := rule.test(session)) is not None
     ]
-    return Report(total, len(judged), tuple(broken), tuple((name, session.ended) for name, session in judged))
+    how = tuple((name, session.ended) for name, session in judged)
+    unfired = sum(not session.facts["fired"] for _, session in judged)
+    return Report(total, len(judged), tuple(broken), how, unfired)
 
 
 def replay(
@@ -199,13 +210,14 @@ def replay(
     *,
     probe: Probe = lambda *_: None,
     seconds: float = 30.0,
+    path: str = "/",
 ) -> Session:
     """Run one schedule again and return its Session, whose trace is the picture."""
 
     async def work() -> Session:
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
-            return await _session(app, script, wanted, Trace(server=wanted.model), probe)
+            return await _session(app, script, wanted, Trace(server=wanted.model), probe, path)
 
     return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
 
@@ -220,14 +232,14 @@ def _spread(plan: Sequence[Schedule], limit: int) -> Iterator[Schedule]:
 
 
 async def _plan(
-    build: Callable[[], ASGIApp], script: Script, models: Sequence[str], endings: Sequence[str]
+    build: Callable[[], ASGIApp], script: Script, models: Sequence[str], endings: Sequence[str], path: str
 ) -> list[Schedule]:
     """Run the app undisturbed on each model and return every schedule that follows from what it did."""
     plan = []
     for model in models:
         known = MODELS[model]
         ways = [e for e in endings if e in ENDINGS and (e in known.told or known.cancels)]
-        run = _Run(build(), script, Schedule(model, "close"), Trace(silent=True))
+        run = _Run(build(), script, Schedule(model, "close"), Trace(silent=True), path)
         await run.play()
         calls = [Moment("send", n + 1) for n in range(run.before["send"])]
         calls += [Moment("receive", n + 2) for n in range(max(run.before["receive"] - 1, 0))]
@@ -236,14 +248,14 @@ async def _plan(
         if run.turned:
             return plan
     if "cancel" in endings and models:
-        run = _Run(build(), script, Schedule(models[0], "close", cancel_at=-1), Trace(silent=True))
+        run = _Run(build(), script, Schedule(models[0], "close", cancel_at=-1), Trace(silent=True), path)
         await run.play()
         plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(run.awaits)]
     return plan
 
 
-async def _session(app: ASGIApp, script: Script, schedule: Schedule, trace: Trace, probe: Probe) -> Session:
-    run = _Run(app, script, schedule, trace)
+async def _session(app: ASGIApp, script: Script, schedule: Schedule, trace: Trace, probe: Probe, path: str) -> Session:
+    run = _Run(app, script, schedule, trace, path)
     session = await run.play()
     probe(app, session)
     return session
@@ -252,8 +264,9 @@ async def _session(app: ASGIApp, script: Script, schedule: Schedule, trace: Trac
 class _Run:
     """One session: the app on a connection in memory, until it ends or nothing can happen any more."""
 
-    def __init__(self, app: ASGIApp, script: Script, schedule: Schedule, trace: Trace) -> None:
+    def __init__(self, app: ASGIApp, script: Script, schedule: Schedule, trace: Trace, path: str) -> None:
         self.schedule = schedule
+        self.path = path
         self.recorder = Recorder(app, trace)
         drawn = None if trace.silent else trace
         self.connection = MemoryConnection(MODELS[schedule.model], script, schedule.ending, schedule.moment, drawn)
@@ -274,9 +287,11 @@ class _Run:
         self.connection.on_leave = self._left
         if not self.trace.silent:
             self.trace.peer(1)
-            opening = Event("client a", "GET", "/", "server")
+            opening = Event("client a", "GET", self.path, "server")
             self.trace.record(opening, chains=("client a",), gives="a.open", rank=(2, "a"))
-        scope = SCOPE | {"state": {}}
+        raw, _, query = self.path.partition("?")
+        asked = {"path": unquote(raw), "raw_path": raw.encode(), "query_string": query.encode()}
+        scope = SCOPE | asked | {"state": {}}
         call = self.recorder(scope, self.connection.receive, self.connection.send)
         task = loop.create_task(self._counted(call))
         self.timers.append(loop.call_later(LIFETIME, self._wake))
@@ -298,7 +313,8 @@ class _Run:
         session.facts["unanswered"] = [] if self.schedule.cancel_at else self.connection.missed
         session.facts["spun"] = self.connection.spun
         session.facts["turned"] = self.turned
-        session.facts["fired"] = self.connection.fired or bool(self.schedule.cancel_at)
+        cancelled = self.schedule.cancel_at and session.cancelled_by == "schedule"
+        session.facts["fired"] = bool(cancelled or self.connection.gone)
         session.look_at_errors()
         return session
 
@@ -314,10 +330,11 @@ class _Run:
                 each.cancel()
             await self._until(left)
             left = [t for t in left if not t.done()]
-        for each in left:
-            asyncio._unregister_task(each)  # the loop's end would wait for it
-        _given_up.extend(left)  # what ignores even the end of its coroutine must not be collected
-        raise Stuck(loop_runs=True)
+        if left:
+            for each in left:
+                asyncio._unregister_task(each)  # the loop's end would wait for it
+            _given_up.extend(left)  # what ignores even the end of its coroutine must not be collected
+            raise Stuck(loop_runs=True)
 
     async def _until(self, tasks: "Sequence[asyncio.Task[Any]]") -> None:
         """Wait until all tasks are done, or nothing can happen any more, or time is up."""
@@ -353,7 +370,12 @@ class _Run:
             self.timers.append(asyncio.get_running_loop().call_later(LINGER, self._wake))
 
     async def _counted(self, call: Any) -> None:
-        await _Counted(call, self)
+        try:
+            await _Counted(call, self)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:  # the recorder has it; nobody else will ask this task for it
+            return
 
 
 class _Counted:

@@ -215,7 +215,8 @@ class Recorder:
             session.ended, session.error = "cancelled", error  # the server need not hear of it
             session.record(Event(session.app, "is cancelled", describe(error)), gives=gives, final=True)
         except BaseException as error:
-            session.ended, session.error, session.where = "raised", error, _stack(error)
+            session.ended, session.error = "raised", error
+            session.where = [] if self.trace.silent else _stack(error)
             session.record(Event(session.app, "raises", describe(error)), gives=gives, final=True)
             raise
         else:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
-PRINTED = 2_000_000  # characters after which its print() raises Flood
+PRINTED = 1_000_000  # characters after which its print() raises Flood
 
 
 class Stuck(Exception):
@@ -140,7 +140,7 @@ def _bounded_output() -> Iterator[None]:
     """Bound what threads that start inside the block print; what others print goes on."""
     before = sys.stdout, sys.stderr
     outputs = _Output(sys.stdout), _Output(sys.stderr)
-    sys.stdout, sys.stderr = outputs  # type: ignore[assignment]  # all else is the stream's own
+    sys.stdout, sys.stderr = outputs
     try:
         yield
     finally:

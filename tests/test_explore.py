@@ -189,6 +189,23 @@ def test_a_limit_is_told_and_spreads_evenly():
     assert len({name.partition("/")[0] for name, _ in report.how}) == 5
 
 
+def test_a_moment_that_does_not_come_again_is_told():
+    calls = []
+
+    async def fickle(websocket):
+        await websocket.accept()
+        calls.append(websocket)
+        if len(calls) > 1:
+            await websocket.close()
+            return
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+    report = explore(app(fickle), models=["uvicorn"], endings=["fin"])
+    assert report.unfired == 0
+    assert {each.got for each in report.broken} == {"the connection was closed before the client had finished"}
+
+
 def test_time_is_virtual():
     async def patient(websocket):
         await websocket.accept()

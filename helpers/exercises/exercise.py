@@ -75,6 +75,8 @@ class Exercise:
         until = time.monotonic() + DEADLINE
         try:
             reports = [self._explore(answer, script, until) for script in self.scripts]
+            if all(report.unfired == report.explored for report in reports):
+                return Verdict(self.name, "fail", "this exercise is broken: no connection ever ended", rule="fires")
             if any(report.broken for report in reports):
                 return self._explored(answer, reports, until)
             sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
@@ -85,8 +87,8 @@ class Exercise:
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="yields")
         except Exception as error:  # an answer may exit, or raise what stops an event loop
-            error = error.error if isinstance(error, Escaped) else error
-            headline = f"your answer raised {describe(error)}, which ends the whole server"
+            raised = error.error if isinstance(error, Escaped) else error
+            headline = f"your answer raised {describe(raised)}, which ends the whole server"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="survives")
         return self._judge(answer, sessions, sum(report.explored for report in reports))
 
