@@ -68,21 +68,21 @@ def execute(kernel: Kernel, code: str, *, interrupt: bool = False) -> list[str]:
     """Run a cell and return what it printed and the name of what it raised; press the button when it prints `ready`."""
     manager, client = kernel
     asked = client.execute(code)
-    said: list[str] = []
+    printed, raised = "", []  # what is printed may come in pieces
     while True:
         message = client.get_iopub_msg(timeout=60)
         if message["parent_header"].get("msg_id") != asked:
             continue
         content = message["content"]
         if message["msg_type"] == "stream":
-            said += content["text"].splitlines()
-            if interrupt and "ready" in said:
+            printed += content["text"]
+            if interrupt and "ready" in printed:
                 interrupt = False
                 manager.interrupt_kernel()
         elif message["msg_type"] == "error":
-            said.append(content["ename"])
+            raised.append(content["ename"])
         elif message["msg_type"] == "status" and content["execution_state"] == "idle":
-            return said
+            return printed.splitlines() + raised
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGURG; the button needs a busy loop there")

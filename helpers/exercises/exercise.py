@@ -75,10 +75,10 @@ class Exercise:
         until = time.monotonic() + DEADLINE
         try:
             reports = [self._explore(answer, script, until) for script in self.scripts]
-            if all(report.unfired == report.explored for report in reports):
-                return Verdict(self.name, "fail", "this exercise is broken: no connection ever ended", rule="fires")
             if any(report.broken for report in reports):
                 return self._explored(answer, reports, until)
+            if all(report.unfired == report.explored for report in reports):
+                return Verdict(self.name, "fail", "this exercise is broken: no connection ever ended", rule="fires")
             sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
         except Stuck as stuck:
             if stuck.loop_runs:
