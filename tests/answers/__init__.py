@@ -1,5 +1,7 @@
 """Wrong and right answers to the course's exercises, a module per lesson, each registered with its exercise."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,6 +29,7 @@ class Answer:
 ANSWERS_WRONG: list[Answer] = []
 ANSWERS_RIGHT: list[Answer] = []
 ANSWERS_FOR_THE_EXPLORER: list[Answer] = []  # not tested yet
+CHANGES: dict[str, tuple[str, str]] = {}
 
 
 def wrong(exercise: Exercise, rule: str) -> Callable[[T], T]:
@@ -44,9 +47,20 @@ def wrong_for_the_explorer(exercise: Exercise, rule: str) -> Callable[[T], T]:
     return _register(ANSWERS_FOR_THE_EXPLORER, exercise, rule)
 
 
+def attempt(exercise: Exercise, line: str, other: str) -> None:
+    """Register what somebody who begins makes of a part of the starter that stands there once: a failing attempt."""
+    CHANGES[exercise.name] = (line, other)
+
+
 def _register(answers: list[Answer], exercise: Exercise, rule: str = "") -> Callable[[T], T]:
     def register(answer: T) -> T:
         answers.append(Answer(exercise, answer, rule))
         return answer
 
     return register
+
+
+def import_all() -> None:
+    """Import every module of this package, which registers its answers."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")

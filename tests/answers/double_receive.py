@@ -16,7 +16,7 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpers.exercises.double_receive import ex1, ex2, ex3
-from tests.answers import right, wrong, wrong_for_the_explorer
+from tests.answers import attempt, right, wrong, wrong_for_the_explorer
 
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
 
@@ -1166,3 +1166,8 @@ async def swallows_every_cancellation(websocket):
     except BaseException:
         pass
     await hall.leave(seat)
+
+
+attempt(ex1, "count = 0", "count = 1")
+attempt(ex2, "async for word in words(question):", "async for word in words('one'):")
+attempt(ex3, "raise NotImplementedError", "await hall.enter()")

@@ -7,7 +7,7 @@ import asyncio
 from starlette.websockets import WebSocketDisconnect
 
 from helpers.exercises.start_here import ex1
-from tests.answers import right, wrong, wrong_for_the_explorer
+from tests.answers import attempt, right, wrong, wrong_for_the_explorer
 
 # ---- wrong ---------------------------------------------------------------------------------------------------------
 
@@ -197,3 +197,6 @@ async def global_text(websocket):
     async for latest in websocket.iter_text():
         await asyncio.sleep(0)
         await websocket.send_text(latest.upper())
+
+
+attempt(ex1, "raise NotImplementedError", "await websocket.receive_text()")
