@@ -52,6 +52,8 @@ class Connection(ClientConnection):
         super().__init__(*args, **kwargs)
         self._trace = trace
         self._letter = ""
+        self.chain: tuple[str, ...] = ()
+        """What this client says comes after what others said that share a chain with it."""
         self._counts = {"up": 0, "down": 0}
         self._closing = False
         self._closed_by_server = False
@@ -72,7 +74,8 @@ class Connection(ClientConnection):
     async def _vanish(self, how: str) -> None:
         if not self._gone and not self.transport.is_closing():
             self._gone = True
-            self._record(Event(self._lifeline, how, "", "server"), gives=f"{self._letter}.end")
+            event = Event(self._lifeline, how, "", "server")
+            self._record(event, gives=f"{self._letter}.end", chain=self.chain)
             self.transport.abort()
         with contextlib.suppress(websockets.ConnectionClosed):
             await self.wait_closed()
@@ -114,7 +117,7 @@ class Connection(ClientConnection):
             self._counts["up"] += wire.data
             gives = {"GET": "open", "close": "end"}.get(wire.kind, f"up.{self._counts['up']}" if wire.data else "")
             event = Event(self._lifeline, wire.kind, wire.detail, "server")
-            self._record(event, gives=f"{self._letter}.{gives}" if gives else "")
+            self._record(event, gives=f"{self._letter}.{gives}" if gives else "", chain=self.chain)
 
     def _record_got(self, wire: Wire) -> None:
         event = Event("server", wire.kind, wire.detail, self._lifeline)
@@ -130,9 +133,17 @@ class Connection(ClientConnection):
             needs = (f"{self._letter}.accept", f"{self._letter}.closing", f"{self._letter}.ended")
         self._record(event, needs=needs, rank=-1)  # shown at once after what caused it
 
-    def _record(self, event: Event, *, needs: tuple[str, ...] = (), gives: str = "", rank: int = 2) -> None:
-        chain = (f"client {self._letter}",)
-        self._trace.record(event, chains=chain, needs=needs, gives=gives, rank=(rank, self._letter))
+    def _record(
+        self,
+        event: Event,
+        *,
+        needs: tuple[str, ...] = (),
+        gives: str = "",
+        chain: tuple[str, ...] = (),
+        rank: int = 2,
+    ) -> None:
+        chains = (f"client {self._letter}", *chain)
+        self._trace.record(event, chains=chains, needs=needs, gives=gives, rank=(rank, self._letter))
 
 
 def _tap(transport: asyncio.Transport, wrote: Callable[[bytes], None]) -> None:

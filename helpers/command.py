@@ -16,10 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from helpers.explore import Schedule, explore, replay
+from helpers.explore import explore, replay
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, describe
 from helpers.rules import GENERAL
+from helpers.schedules import Schedule
 from helpers.sessions import HELLO, Expect, Script, Send
 from helpers.threads import Escaped, Stuck
 

@@ -60,9 +60,13 @@ class Session:
     refusals: list[BaseException] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    outlived: list[str] = field(default_factory=list)
+    """The tasks that still ran when the app's lifespan had ended."""
     facts: dict[str, Any] = field(default_factory=dict)
     cancelled_by: str = ""
     """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
+    others: "list[Session]" = field(default_factory=list, repr=False)
+    """The sessions of the clients that a script has beside client a."""
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)

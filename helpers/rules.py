@@ -66,7 +66,17 @@ def ends(session: Session) -> str | None:
 @rule
 def heeds_cancellation(session: Session) -> str | None:
     """A handler that is cancelled ends, and lets CancelledError through."""
-    if session.cancelled_by == "schedule" and session.ended == "returned" and session.facts.get("interrupted"):
+    return _swallowed(session) if session.facts.get("interrupted") == "while it worked" else None
+
+
+@rule
+def heeds_every_cancellation(session: Session) -> str | None:
+    """A handler that is cancelled lets CancelledError through, also while it cleans up."""
+    return _swallowed(session) if session.facts.get("interrupted") else None
+
+
+def _swallowed(session: Session) -> str | None:
+    if session.cancelled_by == "schedule" and session.ended == "returned":
         return "it was cancelled and returned as if nothing had happened"
     return None
 
@@ -89,6 +99,12 @@ def hears_goodbye_once(session: Session) -> str | None:
 def leaves_no_task(session: Session) -> str | None:
     """No task of the handler runs on when the handler has ended."""
     return f"still running: {', '.join(session.left)}" if session.left else None
+
+
+@rule
+def leaves_no_task_behind(session: Session) -> str | None:
+    """No task runs on when the app has shut down."""
+    return f"still running: {', '.join(session.outlived)}" if session.outlived else None
 
 
 @rule

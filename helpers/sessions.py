@@ -5,9 +5,10 @@ A script is a list of steps, as data, so that the same script can be played in m
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import websockets
 
@@ -20,20 +21,37 @@ from helpers.trace import Event, Trace
 
 @dataclass(frozen=True)
 class Send:
-    """The client sends a text message."""
+    """A client sends a text message."""
 
     text: str
+    by: str = "a"
 
 
 @dataclass(frozen=True)
 class Expect:
-    """The client waits until a message arrives; with `text`, it must be this one, or the same JSON."""
+    """A client waits until a message arrives; with `text`, it must be this one, or the same JSON.
+
+    After `Leave()` a client passes over other messages, which client a's end may or may not have caused.
+    """
 
     text: str | None = None
+    by: str = "a"
 
 
-Script = Sequence[Send | Expect | str]
-"""A script's steps; a plain string is short for `Send` of it."""
+@dataclass(frozen=True)
+class Leave:
+    """Client a's connection ends here, at the latest; what follows is said by those who stay."""
+
+
+SILENT = "waited for an answer that did not come"
+CLOSED = "the connection was closed before the client had finished"
+Step = Send | Expect | Leave
+Script = Sequence[Step | str]
+"""A script's steps, said one after the other; a plain string is short for `Send` of it.
+
+Client a is the one whose connection ends. The others connect when a does, or, if they say nothing before `Leave()`,
+when it is their turn.
+"""
 HELLO: Script = (Send('"hello"'), Expect())
 
 ENDINGS: dict[str, tuple[str, Callable[[Connection], Awaitable[None]]]] = {
@@ -44,6 +62,31 @@ ENDINGS: dict[str, tuple[str, Callable[[Connection], Awaitable[None]]]] = {
 """How a connection ends: a short name, its description, and what the client does."""
 
 
+def steps_of(script: Script) -> list[Step]:
+    """Return a script's steps; raise TypeError with a sentence for what is none."""
+    for step in script:
+        if not isinstance(step, Send | Expect | Leave | str):
+            raise TypeError(
+                f"A script is a list of Send(text), Expect(), Leave() and strings; {step!r} is none of these."
+            )
+    return [Send(step) if isinstance(step, str) else step for step in script]
+
+
+def letters(steps: Sequence[Step]) -> list[str]:
+    """Return who takes part in these steps, in order; client a always does."""
+    return sorted({"a"} | {step.by for step in steps if not isinstance(step, Leave)})
+
+
+def beside(script: Script, other: Script) -> list[Step]:
+    """Return a script in which client b goes through `other` beside client a's `script`, and stays when a leaves.
+
+    Their steps alternate, so that one's message may arrive while the other's is answered.
+    """
+    moved = [step if isinstance(step, Leave) else replace(step, by="b") for step in steps_of(other)]
+    pairs = itertools.zip_longest(steps_of(script), moved)
+    return [step for pair in pairs for step in pair if step is not None]
+
+
 async def run(
     app: ASGIApp,
     script: Script = HELLO,
@@ -52,33 +95,74 @@ async def run(
     server: str = "uvicorn",
     patience: float = 1.0,
 ) -> Session:
-    """Play `script` against `app` on a real server, end the connection, and return the app's Session.
+    """Play `script` against `app` on a real server, end client a's connection, and return the app's Session of it.
 
-    `ending` is a key of `ENDINGS`, `server` one of `SERVERS`. `patience` is how many seconds the client waits for an
-    expected message, and the app for its own end. What the client missed is in `session.facts["unanswered"]`.
+    `ending` is a key of `ENDINGS`, `server` one of `SERVERS`. `patience` is how many seconds a client waits for an
+    expected message, and the app for its own end. What a client missed is in its `session.facts["unanswered"]`; the
+    sessions of other clients are in `session.others`.
     """
     if ending not in ENDINGS:
         raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}.")
-    for step in script:
-        if not isinstance(step, Send | Expect | str):
-            raise TypeError(f"A script is a list of Send(text), Expect() and strings; {step!r} is none of these.")
     trace = Trace()
-    missed: list[str] = []
+    clients = _Clients(steps_of(script), ending, patience, trace)
     async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
+        async with contextlib.AsyncExitStack() as stack:
+            await clients.play(str(url), stack)
+    sessions = {session.letter: session for session in url.sessions}
+    for letter in clients.missed:
+        session = sessions.setdefault(letter, Session(trace, letter))
+        session.schedule = f"{server}/{ending}"
+        session.facts["unanswered"] = clients.missed[letter]
+    first = sessions.pop("a")
+    first.others = [sessions[letter] for letter in sorted(sessions)]
+    return first
+
+
+class _Clients:
+    """The clients of a script, on real connections."""
+
+    def __init__(self, steps: Sequence[Step], ending: str, patience: float, trace: Trace) -> None:
+        self.steps = steps
+        self.ending = ending
+        self.patience = patience
+        self.trace = trace
+        self.open: dict[str, Connection] = {}
+        self.missed: dict[str, list[str]] = {"a": []}
+
+    async def play(self, url: str, stack: contextlib.AsyncExitStack) -> None:
+        """Say every line, end client a's connection where the script says so, and let the others leave."""
+        marks = [n for n, step in enumerate(self.steps) if isinstance(step, Leave)] or [len(self.steps)]
+        before, after = self.steps[: marks[0]], self.steps[marks[0] + 1 :]
         try:
-            async with connect(url, open_timeout=patience, close_timeout=patience) as client:
-                for step in script:
-                    if problem := await _play(client, step, patience):
-                        missed.append(problem)
-                        trace.record(Event("client a", "note", problem), chains=("client a",), rank=(2, "a"))
-                        break
-                await ENDINGS[ending][1](client)
+            await self._join(url, letters(before), stack)
+            done = await self._say(before, exact=True)
+            await ENDINGS[self.ending][1](self.open["a"])
+            if done and after:
+                await self._join(url, letters(after), stack)
+                await self._say([step for step in after if not isinstance(step, Leave)], exact=False)
         except (websockets.InvalidHandshake, websockets.InvalidMessage, TimeoutError) as error:
-            missed.append(f"the connection was not accepted: {error}")
-    session = url.sessions[0] if url.sessions else Session(trace, "a")
-    session.schedule = f"{server}/{ending}"
-    session.facts["unanswered"] = missed
-    return session
+            self.missed[max(self.missed)].append(f"the connection was not accepted: {error}")
+
+    async def _join(self, url: str, who: Sequence[str], stack: contextlib.AsyncExitStack) -> None:
+        for letter in who:
+            if letter not in self.open:
+                self.missed[letter] = []
+                opening = connect(url, open_timeout=self.patience, close_timeout=self.patience)
+                self.open[letter] = await stack.enter_async_context(opening)
+        if len(self.open) > 1:
+            for client in self.open.values():
+                client.chain = ("script",)
+
+    async def _say(self, steps: Sequence[Step], *, exact: bool) -> bool:
+        """Play these steps; return whether all went well."""
+        for step in steps:
+            assert not isinstance(step, Leave)
+            if problem := await _play(self.open[step.by], step, self.patience, exact=exact):
+                self.missed[step.by].append(problem)
+                line = f"client {step.by}"
+                self.trace.record(Event(line, "note", problem), chains=(line,), rank=(2, step.by))
+                return False
+        return True
 
 
 async def compare(
@@ -111,21 +195,23 @@ def how_it_ended(session: Session) -> str:
     return "✗ never ends"
 
 
-async def _play(client: Connection, step: Send | Expect | str, patience: float) -> str:
-    """Do one step and return what went wrong, or nothing."""
+async def _play(client: Connection, step: Send | Expect, patience: float, *, exact: bool) -> str:
+    """Do one step and return what went wrong, or nothing; unless `exact`, pass over messages that are not expected."""
     try:
-        if not isinstance(step, Expect):
-            await client.send(step if isinstance(step, str) else step.text)
+        if isinstance(step, Send):
+            await client.send(step.text)
             return ""
         async with asyncio.timeout(patience):
-            got = await client.recv()
-        return as_expected(step, got)
+            while problem := as_expected(step, await client.recv()):
+                if exact:
+                    return problem
+        return ""
     except TimeoutError:
-        return "waited for an answer that did not come"
+        return SILENT
     except websockets.ConnectionClosed:
         with contextlib.suppress(websockets.ConnectionClosed):
             await client.wait_closed()
-        return "the connection was closed before the client had finished"
+        return CLOSED
 
 
 def as_expected(step: Expect, got: str | bytes) -> str:

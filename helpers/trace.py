@@ -94,6 +94,8 @@ class Trace:
     server: str = "server"
     silent: bool = False
     """Whether a recorder writes nothing here, which an exploration uses to go through many sessions quickly."""
+    ordered: bool = False
+    """Whether events stand as they were recorded, which several clients in memory and in virtual time do alike."""
     _entries: list[_Entry] = field(default_factory=list, repr=False)
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _peers: dict[object, str] = field(default_factory=dict, repr=False)
@@ -136,6 +138,8 @@ class Trace:
         With a single connection, `client a` and `app a` are called `client` and `app`.
         """
         entries = self._entries
+        if self.ordered:
+            return tuple(self._as_shown([entry.event for entry in entries]))
         causes: list[int] = [0] * len(entries)
         effects: list[list[int]] = [[] for _ in entries]
         last: dict[str, int] = {}

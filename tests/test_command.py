@@ -126,6 +126,7 @@ def test_json_is_the_same_each_time(explore):
         "rule": "the handler ends when the peer leaves",
         "schedule": "uvicorn/fin@receive#2",
         "got": "the handler was still running when the server had stopped; it had to be cancelled",
+        "client": "a",
     }
 
 

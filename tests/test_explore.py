@@ -8,8 +8,9 @@ import pytest
 from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocketDisconnect
 
-from helpers.explore import Report, Schedule, explore, replay
+from helpers.explore import Report, explore, replay
 from helpers.memory import Moment
+from helpers.schedules import Schedule
 from helpers.sessions import Expect
 from tests.apps import app, echo
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from helpers import SERVERS, connect, serve
+from helpers.conversation import Conversation
 from helpers.memory import MemoryConnection, VirtualLoop
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import Message, Receive, Send
@@ -159,11 +160,11 @@ async def on_the_server(server: str, probe: Probe, ending: str) -> list[str]:
 async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
     """Run a probe on a model in memory and return its log."""
     left = asyncio.Event()
-    connection = MemoryConnection(MODELS[model], [], ending)
-    connection.on_leave = left.set
+    connection = MemoryConnection(MODELS[model], ending)
     if ending == "own":
-        connection.leave = lambda: None  # type: ignore[method-assign]  # the app closes, not the client
-        left.set()
+        left.set()  # the app closes, not the client
+    else:
+        Conversation([], lambda _: connection, left.set).start()
     await connection.receive()
     app = Logged(connection.receive, connection.send, left)
     task = asyncio.ensure_future(probe(app))

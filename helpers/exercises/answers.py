@@ -1,35 +1,55 @@
 """What an answer may be: a sentence for what cannot be one, and a way to tell the untouched starter."""
 
 import inspect
-from collections.abc import Sequence
-from types import CodeType
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any, Literal
 
-Kind = Literal["endpoint", "handler", "either"]
-_KINDS = {
+
+@dataclass(frozen=True)
+class Kind:
+    """What an answer must be: in words, such as "a Litestar handler", and a function that says what is wrong with one.
+
+    `problem` takes an answer that is not None and no coroutine, and returns a sentence, or "" if nothing is wrong.
+    """
+
+    wants: str
+    problem: Callable[[Any], str]
+
+
+Named = Literal["endpoint", "handler", "either"]
+_KINDS: dict[Named, str] = {
     "endpoint": "a WebSocketEndpoint class",
     "handler": "an async function",
     "either": "an async function or a WebSocketEndpoint class",
 }
 
 
-def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> str:
+def no_answer(answers: Sequence[Any], kind: Kind | Named, parameters: Sequence[str]) -> str:
     """Return a sentence about arguments of check() that cannot be an answer, or nothing."""
-    due = _KINDS[kind]
+    due = kind.wants if isinstance(kind, Kind) else _KINDS[kind]
     if len(answers) != 1:
         return f"check() takes one answer, {due}; it got {len(answers)}."
     (answer,) = answers
-    if inspect.isclass(answer):
-        return _no_class(answer, kind)
     if inspect.iscoroutine(answer):
         answer.close()
         return "This is a coroutine, because you called the function: pass the function itself, without ()."
     if answer is None:
         return f"This is None; this exercise wants {due}."
+    if isinstance(kind, Kind):
+        return kind.problem(answer)
+    if inspect.isclass(answer):
+        return _no_class(answer, kind)
     if not callable(answer):
         return f"This is {_a(type(answer).__name__)}; this exercise wants {due}."
     if kind == "endpoint":
         return f"{_name(answer)} is a function; this exercise wants {due}."
+    return not_callable_with(answer, parameters, due)
+
+
+def not_callable_with(answer: Any, parameters: Sequence[str], due: str = "an async function") -> str:
+    """Return a sentence if an answer is not an async function that takes these parameters, or nothing."""
     if inspect.isasyncgenfunction(answer):
         return f"{_name(answer)} has a yield in it, which makes it a generator; this exercise wants {due}."
     if not inspect.iscoroutinefunction(answer) and not inspect.iscoroutinefunction(type(answer).__call__):
@@ -43,7 +63,7 @@ def no_answer(answers: Sequence[Any], kind: Kind, parameters: Sequence[str]) -> 
     return ""
 
 
-def _no_class(answer: type, kind: Kind) -> str:
+def _no_class(answer: type, kind: Named) -> str:
     from starlette.endpoints import WebSocketEndpoint
 
     if kind == "handler":
@@ -56,9 +76,17 @@ def _no_class(answer: type, kind: Kind) -> str:
 def is_starter(answer: Any, starter: str) -> bool:
     """Return whether the answer's code is that of the starter's source, compared as bytecode."""
     known = _prints(compile(starter, "starter", "exec"))
-    own = vars(answer).values() if inspect.isclass(answer) else [answer]
-    codes = [f.__code__ for f in own if inspect.isfunction(f)]
+    codes = [function.__code__ for function in _functions(answer)]
     return bool(codes) and all(_print(code) in known for code in codes)
+
+
+def _functions(answer: Any) -> Iterator[FunctionType]:
+    """Yield the functions that an answer is made of: a class's own, or what a decorator wraps (`fn`: Litestar)."""
+    own = vars(answer).values() if inspect.isclass(answer) else [getattr(answer, "fn", answer)]
+    for each in own:
+        function = inspect.unwrap(each) if callable(each) else each
+        if inspect.isfunction(function):
+            yield function
 
 
 def _prints(code: CodeType) -> set[object]:

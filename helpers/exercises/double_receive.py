@@ -16,7 +16,7 @@ from helpers import rules
 from helpers.exercises.exercise import Exercise
 from helpers.recorder import ASGIApp, Session, current, note
 from helpers.rules import rule
-from helpers.sessions import Expect, Send
+from helpers.sessions import Expect, Leave, Send, beside
 
 LESSON = "02-double-receive"
 
@@ -54,6 +54,12 @@ def tells_the_true_code(session: Session) -> str | None:
     return None
 
 
+COUNTS = (
+    Send('"hello"'),
+    Expect('{"count": 1, "echo": "hello"}'),
+    Send('"again"'),
+    Expect('{"count": 2, "echo": "again"}'),
+)
 ex1 = Exercise(
     lesson=LESSON,
     number=1,
@@ -61,15 +67,7 @@ ex1 = Exercise(
     kind="endpoint",
     parameters=(),
     mount=_watched,
-    scripts=(
-        (
-            Send('"hello"'),
-            Expect('{"count": 1, "echo": "hello"}'),
-            Send('"again"'),
-            Expect('{"count": 2, "echo": "again"}'),
-        ),
-        (),
-    ),
+    scripts=(COUNTS, beside(COUNTS, COUNTS), ()),
     rules=(
         rules.answers_everything,
         rules.ends_quietly,
@@ -137,6 +135,7 @@ ex2 = Exercise(
             Send("later"),
             Send("latest"),
         ),
+        beside((Send("one"), Expect("one 1")), (Send("two"), Expect("two 1"), Expect("two 2"))),
         (),
     ),
     rules=(
@@ -169,13 +168,19 @@ class Hall:
     def __init__(self) -> None:
         self.taken: list[int] = []
         self.returned: list[int] = []
+        self.takers: list[Session | None] = []
 
     async def enter(self) -> int:
         """Take a seat; its number is yours until you leave."""
         await anyio.lowlevel.checkpoint()
         self.taken.append(len(self.taken) + 1)
+        self.takers.append(current())
         note(f"enter: seat {self.taken[-1]}")
         return self.taken[-1]
+
+    def seats_of(self, session: Session) -> list[int]:
+        """Return the seats that were taken in a session."""
+        return [seat for seat, taker in zip(self.taken, self.takers, strict=True) if taker is session]
 
     async def answer(self, seat: int, text: str) -> str:
         """Return what the hall says to `text`. Raises HallOnFire for "fire", and ValueError for a seat not taken."""
@@ -210,7 +215,7 @@ def _seats(app: Any, session: Session) -> None:
 @rule
 def takes_one_seat(session: Session) -> str | None:
     """A connection takes one seat."""
-    taken = len(session.facts["hall"].taken)
+    taken = len(session.facts["hall"].seats_of(session))
     if taken > 1 or (taken == 0 and session.codes):
         return f"hall.enter() was called {taken} times"
     return None
@@ -219,7 +224,9 @@ def takes_one_seat(session: Session) -> str | None:
 @rule
 def gives_it_back(session: Session) -> str | None:
     """The seat is given back, once, whatever happened."""
-    taken, returned = len(session.facts["hall"].taken), len(session.facts["hall"].returned)
+    hall = session.facts["hall"]
+    own = hall.seats_of(session)
+    taken, returned = len(own), sum(hall.returned.count(seat) for seat in own)
     if returned < taken:
         return "the session is over and the seat is still taken"
     return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
@@ -236,6 +243,12 @@ ex3 = Exercise(
     scripts=(
         (Send("hello"), Expect("seat 1 says hello"), Send("again"), Expect("seat 1 says again")),
         (Send("hello"), Expect("seat 1 says hello"), Send("fire")),
+        (
+            *(Send("hello"), Expect("seat 1 says hello")),
+            *(Send("hello", by="b"), Expect("seat 2 says hello", by="b")),
+            Leave(),
+            *(Send("again", by="b"), Expect(by="b")),
+        ),
         (),
     ),
     rules=(

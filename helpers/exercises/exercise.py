@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from helpers import lessons
-from helpers.exercises.answers import Kind, is_starter, no_answer
+from helpers.exercises.answers import Kind, Named, is_starter, no_answer
 from helpers.exercises.verdict import Verdict
 from helpers.explore import Report, explore, replay
 from helpers.recorder import ASGIApp, Session, describe
@@ -46,13 +46,16 @@ class Page:
 class Exercise:
     """One exercise of a lesson.
 
-    `kind` and `parameters` say what an answer is; `mount` makes an ASGI app of it, anew for each session.
+    `kind` and `parameters` say what an answer is; `mount` makes an ASGI app of it, anew for each session. With
+    `lifespan` the app is started before each session and shut down after it. `without` lists general rules that do not
+    hold here. `facts` may add facts to a session, for `rules` to judge; of a script with several clients every one's
+    session is judged.
     """
 
     lesson: str
     number: int
     title: str
-    kind: Kind
+    kind: Kind | Named
     parameters: tuple[str, ...]
     mount: Callable[[Any], ASGIApp]
     rules: Sequence[Rule]
@@ -60,6 +63,8 @@ class Exercise:
     scripts: Sequence[Script] = (HELLO,)
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
+    lifespan: bool = False
+    without: Sequence[Rule] = ()
     _hinted: int = field(default=0, repr=False)
 
     @property
@@ -110,11 +115,18 @@ class Exercise:
     def _explore(self, answer: Any, script: Script, until: float) -> Report:
         """Explore the answer in memory, at every moment and on every model."""
         make = functools.partial(self.mount, answer)
-        return explore(make=make, script=script, rules=self._rules, probe=self.facts, seconds=_left(until))
+        return explore(
+            make=make,
+            script=script,
+            rules=self._rules,
+            probe=self.facts,
+            seconds=_left(until),
+            lifespan=self.lifespan,
+        )
 
     @property
     def _rules(self) -> list[Rule]:
-        return [*self.rules, *(rule for rule in GENERAL if rule not in self.rules)]
+        return [*self.rules, *(rule for rule in GENERAL if rule not in (*self.rules, *self.without))]
 
     def _explored(self, answer: Any, reports: Sequence[Report], until: float) -> Verdict:
         """Tell the first broken rule, with a replay of the schedule that broke it."""
@@ -124,7 +136,8 @@ class Exercise:
             key=lambda found: order.index(found[1].rule),
         )
         app, script = self.mount(answer), self.scripts[number]
-        session = replay(app, broken.schedule, script, probe=self.facts, seconds=_left(until))
+        first = replay(app, broken.schedule, script, probe=self.facts, seconds=_left(until), lifespan=self.lifespan)
+        session = next(each for each in (first, *first.others) if each.letter == broken.client)
         count = sum(b.rule == broken.rule for report in reports for b in report.broken)
         total = sum(report.explored for report in reports)
         return self._broken(answer, session, broken.got, order.index(broken.rule), f"{count} of {total} schedules")
@@ -133,13 +146,15 @@ class Exercise:
 
     async def _sessions(self, answer: Any) -> list[Session]:
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
-        sessions = []
+        sessions: list[Session] = []
         for script, server, ending in itertools.product(self.scripts, self.servers, ENDINGS):
             app = self.mount(answer)
             session = await run(app, script, ending=ending, server=server, patience=PATIENCE)
-            self.facts(app, session)
-            sessions.append(session)
-            if session.ended in {"running", "cancelled"} or session.facts["unanswered"]:
+            played = (session, *session.others)
+            for each in played:
+                self.facts(app, each)
+            sessions += played
+            if any(each.ended in {"running", "cancelled"} or each.facts["unanswered"] for each in played):
                 break
         return sessions
 

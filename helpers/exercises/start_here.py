@@ -9,7 +9,10 @@ from starlette.websockets import WebSocket
 from helpers import rules
 from helpers.exercises.exercise import Exercise
 from helpers.recorder import ASGIApp
-from helpers.sessions import Expect, Send
+from helpers.sessions import Expect, Send, beside
+
+SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
+ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
 
 
 def mount(answer: Any) -> ASGIApp:
@@ -28,7 +31,7 @@ ex1 = Exercise(
     kind="handler",
     parameters=("websocket",),
     mount=mount,
-    scripts=((Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?")),),
+    scripts=(SHOUTS, beside(SHOUTS, ASIDES)),
     rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),
     hints=(
         "The handler must do something for *every* message, so it needs a loop.",

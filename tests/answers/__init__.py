@@ -28,7 +28,6 @@ class Answer:
 
 ANSWERS_WRONG: list[Answer] = []
 ANSWERS_RIGHT: list[Answer] = []
-ANSWERS_FOR_THE_EXPLORER: list[Answer] = []  # not tested yet
 CHANGES: dict[str, tuple[str, str]] = {}
 
 
@@ -40,11 +39,6 @@ def wrong(exercise: Exercise, rule: str) -> Callable[[T], T]:
 def right(exercise: Exercise) -> Callable[[T], T]:
     """Register an answer that the check accepts."""
     return _register(ANSWERS_RIGHT, exercise)
-
-
-def wrong_for_the_explorer(exercise: Exercise, rule: str) -> Callable[[T], T]:
-    """Register an answer that only an earlier ending, a second connection or a cancellation reveals."""
-    return _register(ANSWERS_FOR_THE_EXPLORER, exercise, rule)
 
 
 def attempt(exercise: Exercise, line: str, other: str) -> None:

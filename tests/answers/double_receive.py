@@ -16,7 +16,7 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpers.exercises.double_receive import ex1, ex2, ex3
-from tests.answers import attempt, right, wrong, wrong_for_the_explorer
+from tests.answers import attempt, right, wrong
 
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
 
@@ -305,7 +305,7 @@ class WorkerBehindAStream(WebSocketEndpoint):
 # ---- 1, wrong, but not in this check's sessions --------------------------------------------------------------------
 
 
-@wrong_for_the_explorer(ex1, "answers_everything")
+@wrong(ex1, "answers_everything")
 class ClassAttribute(WebSocketEndpoint):
     """Global state: a second connection sets the count of the first one back."""
 
@@ -324,7 +324,7 @@ class ClassAttribute(WebSocketEndpoint):
 counts: dict[str, int] = defaultdict(int)
 
 
-@wrong_for_the_explorer(ex1, "answers_everything")
+@wrong(ex1, "answers_everything")
 class CountsByHost(WebSocketEndpoint):
     """Global state: a dict by the client's host, so two tabs share a count."""
 
@@ -369,18 +369,6 @@ class SwallowsCancellation(Counting):
         try:
             await super().dispatch()
         except BaseException:
-            pass
-
-
-@wrong_for_the_explorer(ex1, "cancellable")
-class AwaitSwallowsItsOwnCancellation(Beating):
-    """The CancelledError that on_disconnect expects of the heartbeat may be its own."""
-
-    async def on_disconnect(self, websocket, close_code):
-        self.heartbeat.cancel()
-        try:
-            await self.heartbeat
-        except asyncio.CancelledError:
             pass
 
 
@@ -751,26 +739,10 @@ async def swallows_cancellation(websocket, words):
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@wrong_for_the_explorer(ex2, "cancellable")
-async def await_swallows_its_own_cancellation(websocket, words):
-    """The CancelledError that it expects of the speaker may be its own."""
-    await websocket.accept()
-    questions: asyncio.Queue[str] = asyncio.Queue()
-    speaker = asyncio.create_task(speak(websocket, words, questions))
-    try:
-        await read(websocket, questions)
-    finally:
-        speaker.cancel()
-        try:
-            await speaker
-        except (asyncio.CancelledError, WebSocketDisconnect):
-            pass
-
-
 queue: asyncio.Queue[str] = asyncio.Queue()
 
 
-@wrong_for_the_explorer(ex2, "answers_everything")
+@wrong(ex2, "answers_everything")
 async def global_queue(websocket, words):
     """Global state: a second connection takes the queue away from the first one's reader."""
     global queue
@@ -1132,7 +1104,7 @@ class SeatInCallbacks(WebSocketEndpoint):
 seats: dict[str, int] = {}
 
 
-@wrong_for_the_explorer(ex3, "gives_it_back")
+@wrong(ex3, "answers_everything")
 async def seats_by_host(websocket):
     """Global state: a second connection from the same host takes the first one's entry."""
     hall = websocket.app.state.hall

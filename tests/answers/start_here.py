@@ -7,7 +7,7 @@ import asyncio
 from starlette.websockets import WebSocketDisconnect
 
 from helpers.exercises.start_here import ex1
-from tests.answers import attempt, right, wrong, wrong_for_the_explorer
+from tests.answers import attempt, right, wrong
 
 # ---- wrong ---------------------------------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ async def heartbeat_outlives_the_socket(websocket):
         await websocket.send_text(text.upper())
 
 
-@wrong(ex1, "ends_quietly")
+@wrong(ex1, "answers_everything")
 async def reads_in_two_places(websocket):
     """Reads in two places: what the watcher gets, nobody answers."""
     await websocket.accept()
@@ -189,7 +189,7 @@ async def swallows_cancellation(websocket):
 latest: str = ""
 
 
-@wrong_for_the_explorer(ex1, "answers_everything")
+@wrong(ex1, "answers_everything")
 async def global_text(websocket):
     """Global state: a second connection changes the text while the first one waits to send it."""
     global latest

@@ -1,0 +1,169 @@
+"""The clients of an exploration, who say the lines of a script to connections in memory, one line after the other.
+
+Client a is the one whose connection ends: at a moment of its own, or where the script says `Leave()`, or at its end.
+What stands before `Leave()` is left out once client a has gone; what stands after it is said by those who stay. In a
+script without it, the others say all their lines.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+
+from helpers.memory import MemoryConnection
+from helpers.sessions import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
+
+LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
+PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
+
+
+class Conversation:
+    """Plays a script. `opener` makes the connection of a client; `on_over` is called when all clients have left."""
+
+    def __init__(self, script: Script, opener: Callable[[str], MemoryConnection], on_over: Callable[[], None]) -> None:
+        self.steps: list[Step] = steps_of(script)
+        self.open = opener
+        self.on_over = on_over
+        self.connections: dict[str, MemoryConnection] = {}
+        self.missed: dict[str, list[str]] = {}
+        self.on_left: Callable[[], None] = lambda: None
+        self.over = False
+        self.cut_short = False
+        """Whether the app ended client a's session before it had said all its lines."""
+        self._place = 0
+        self._left = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._goodbye: asyncio.TimerHandle | None = None
+
+    @cached_property
+    def _leaves_at(self) -> int:
+        return next((n for n, step in enumerate(self.steps) if isinstance(step, Leave)), len(self.steps))
+
+    def start(self) -> None:
+        """Let those clients connect who say something before `Leave()`."""
+        self._connect(letters(self.steps[: self._leaves_at]))
+
+    def _connect(self, who: list[str]) -> None:
+        for letter in who:
+            if letter not in self.connections:
+                self.missed[letter] = []
+                self.connections[letter] = connection = self.open(letter)
+                connection.on_change = self.go_on
+
+    def ended(self, letter: str) -> None:
+        """Take note that the app has ended this client's session."""
+        self.connections[letter].done = True
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let the clients go on with the script as far as they can."""
+        if self.over:
+            return
+        if not self._left and self.connections["a"].over:
+            self._a_has_left()
+        while self._place < len(self.steps):
+            if not self._one(self.steps[self._place]):
+                return
+            self._place += 1
+        self._cancel_timer()
+        a = self.connections["a"]
+        if not self._left:
+            if a.moment is None and a.accepted and self._goodbye is None:
+                self._goodbye = asyncio.get_running_loop().call_later(LATENCY, a.leave)
+        elif all(each.over for each in self.connections.values()):
+            self._finish()
+        elif self._goodbye is None:
+            self._goodbye = asyncio.get_running_loop().call_later(LATENCY, self._others_leave)
+
+    def _a_has_left(self) -> None:
+        self._left = True
+        self.on_left()
+        self._cancel_timer()
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+            self._goodbye = None
+        a = self.connections["a"]
+        if a.gone in {"", "own"}:
+            self.cut_short = self._unfinished("a")
+        if a.gone == "own":
+            pass
+        elif a.gone == "shutdown":
+            self._place = len(self.steps)
+            for each in self.connections.values():
+                each.ending = "shutdown"
+                each.leave()
+        elif self._leaves_at < len(self.steps):
+            self._place = max(self._place, self._leaves_at)
+        if len(self.connections) == 1:
+            self._finish()
+
+    def _one(self, step: Step) -> bool:
+        """Do one step; return whether it is done."""
+        a = self.connections["a"]
+        if isinstance(step, Leave):
+            if not self._left and a.moment is None and self._goodbye is None and a.accepted:
+                self._goodbye = asyncio.get_running_loop().call_later(LATENCY, a.leave)
+            return self._left
+        self._connect([step.by])
+        connection = self.connections[step.by]
+        if connection.over:
+            if step.by != "a" and not any(self.missed.values()):
+                self._give_up(step.by, CLOSED)
+            return True
+        if not all(each.accepted or each.over for each in self.connections.values()):
+            return False
+        if not isinstance(step, Expect):
+            connection.say(step.text)
+            return True
+        while connection.outbox:
+            self._cancel_timer()
+            problem = as_expected(step, connection.outbox.popleft())
+            if not problem:
+                return True
+            if self._place < self._leaves_at or step.text is None:
+                self._give_up(step.by, problem)
+                return True
+        self._wait_for_answer(step.by)
+        return False
+
+    # ---- waiting ---------------------------------------------------------------------------------------------
+
+    def _wait_for_answer(self, letter: str) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, letter, SILENT)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self, letter: str, problem: str) -> None:
+        """Take note of what a client missed, and let everybody leave."""
+        self.missed[letter].append(problem)
+        self._place = len(self.steps)
+        self.connections[letter].remark(problem)
+        if not self.connections["a"].gone:
+            self.connections["a"].leave()
+        self._others_leave()
+
+    def _others_leave(self) -> None:
+        for letter, each in self.connections.items():
+            if letter != "a" and not each.gone:
+                each.leave(1000)
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.over:
+            self.over = True
+            self._cancel_timer()
+            self.on_over()
+
+    def cut(self, letter: str) -> bool:
+        """Whether the app ended a client's session before it had said all its lines and got all its answers."""
+        a = self.connections["a"]
+        if self._left and letter == "a":
+            return self.cut_short
+        return self._left == (letter != "a") and a.gone in {"", "own"} and self._unfinished(letter)
+
+    def _unfinished(self, letter: str) -> bool:
+        """Whether a client has lines left to say or answers to get."""
+        return any(not isinstance(step, Leave) and step.by == letter for step in self.steps[self._place :])
