@@ -5,11 +5,10 @@ What stands before `Leave()` is left out once client a has gone; what stands aft
 script without it, the others say all their lines.
 """
 
-import asyncio
+import math
 from collections.abc import Callable
-from functools import cached_property
 
-from helpers.memory import MemoryConnection
+from helpers.memory import Alarm, MemoryConnection, VirtualLoop
 from helpers.sessions import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
@@ -19,7 +18,13 @@ PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 class Conversation:
     """Plays a script. `opener` makes the connection of a client; `on_over` is called when all clients have left."""
 
-    def __init__(self, script: Script, opener: Callable[[str], MemoryConnection], on_over: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        script: Script,
+        opener: Callable[[str], MemoryConnection],
+        on_over: Callable[[], None],
+        loop: VirtualLoop,
+    ) -> None:
         self.steps: list[Step] = steps_of(script)
         self.open = opener
         self.on_over = on_over
@@ -30,13 +35,13 @@ class Conversation:
         self.cut_short = False
         """Whether the app ended client a's session before it had said all its lines."""
         self._place = 0
+        self._leaves_at = next((n for n, step in enumerate(self.steps) if type(step) is Leave), len(self.steps))
         self._left = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._goodbye: asyncio.TimerHandle | None = None
-
-    @cached_property
-    def _leaves_at(self) -> int:
-        return next((n for n, step in enumerate(self.steps) if isinstance(step, Leave)), len(self.steps))
+        self._loop = loop
+        self._waiting = ""
+        self._patience = Alarm(self._bored)
+        self._goodbye = Alarm(self._leave)
+        self.alarms = (self._patience, self._goodbye)
 
     def start(self) -> None:
         """Let those clients connect who say something before `Leave()`."""
@@ -64,34 +69,35 @@ class Conversation:
             if not self._one(self.steps[self._place]):
                 return
             self._place += 1
-        self._cancel_timer()
+        self._patience.when = math.inf
         a = self.connections["a"]
         if not self._left:
-            if a.moment is None and a.accepted and self._goodbye is None:
-                self._goodbye = asyncio.get_running_loop().call_later(LATENCY, a.leave)
+            if a.moment is None and a.accepted:
+                self._goodbye.when = self._loop.now + LATENCY
         elif all(each.over for each in self.connections.values()):
             self._finish()
-        elif self._goodbye is None:
-            self._goodbye = asyncio.get_running_loop().call_later(LATENCY, self._others_leave)
+        else:
+            self._goodbye.when = self._loop.now + LATENCY
+
+    def _leave(self) -> None:
+        if self._left:
+            self._others_leave()
+        else:
+            self.connections["a"].leave()
 
     def _a_has_left(self) -> None:
         self._left = True
         self.on_left()
-        self._cancel_timer()
-        if self._goodbye is not None:
-            self._goodbye.cancel()
-            self._goodbye = None
+        self._patience.when = self._goodbye.when = math.inf
         a = self.connections["a"]
         if a.gone in {"", "own"}:
             self.cut_short = self._unfinished("a")
-        if a.gone == "own":
-            pass
-        elif a.gone == "shutdown":
+        if a.gone == "shutdown":
             self._place = len(self.steps)
             for each in self.connections.values():
                 each.ending = "shutdown"
                 each.leave()
-        elif self._leaves_at < len(self.steps):
+        elif a.gone != "own" and self._leaves_at < len(self.steps):
             self._place = max(self._place, self._leaves_at)
         if len(self.connections) == 1:
             self._finish()
@@ -100,10 +106,11 @@ class Conversation:
         """Do one step; return whether it is done."""
         a = self.connections["a"]
         if isinstance(step, Leave):
-            if not self._left and a.moment is None and self._goodbye is None and a.accepted:
-                self._goodbye = asyncio.get_running_loop().call_later(LATENCY, a.leave)
+            if not self._left and a.moment is None and a.accepted:
+                self._goodbye.when = self._loop.now + LATENCY
             return self._left
-        self._connect([step.by])
+        if step.by not in self.connections:
+            self._connect([step.by])
         connection = self.connections[step.by]
         if connection.over:
             if step.by != "a" and not any(self.missed.values()):
@@ -114,27 +121,25 @@ class Conversation:
         if not isinstance(step, Expect):
             connection.say(step.text)
             return True
+        return self._heard(step, connection)
+
+    def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Look for an answer; return whether the client need not wait for it any more."""
         while connection.outbox:
-            self._cancel_timer()
+            self._patience.when = math.inf
             problem = as_expected(step, connection.outbox.popleft())
-            if not problem:
-                return True
-            if self._place < self._leaves_at or step.text is None:
+            if problem and self._place < self._leaves_at:
                 self._give_up(step.by, problem)
+            if not problem or self._place < self._leaves_at:
                 return True
-        self._wait_for_answer(step.by)
+        self._waiting = step.by
+        self._patience.when = self._loop.now + PATIENCE
         return False
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 
-    def _wait_for_answer(self, letter: str) -> None:
-        self._cancel_timer()
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, letter, SILENT)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _bored(self) -> None:
+        self._give_up(self._waiting, SILENT)
 
     def _give_up(self, letter: str, problem: str) -> None:
         """Take note of what a client missed, and let everybody leave."""
@@ -154,7 +159,7 @@ class Conversation:
     def _finish(self) -> None:
         if not self.over:
             self.over = True
-            self._cancel_timer()
+            self._patience.when = math.inf
             self.on_over()
 
     def cut(self, letter: str) -> bool:

@@ -67,6 +67,10 @@ class Report:
         rows = [(model, *(_field(total[model, e], wrong[model, e]) for e in endings)) for model in models]
         return Table(("server", *endings), tuple(rows))
 
+    def schedules_breaking(self, rule: str) -> set[str]:
+        """Return the names of the schedules that broke the rule with this sentence, in the session of any client."""
+        return {broken.schedule for broken in self.broken if broken.rule == rule}
+
     def __str__(self) -> str:
         """Return the table and the first schedule that broke each rule."""
         return f"{self.table}\n\n{self.findings}"
@@ -80,8 +84,9 @@ class Report:
         if self.unfired:
             lines.append(f"{self.unfired:,} never came to their moment: this app does not do the same thing twice")
         for rule in dict.fromkeys(broken.rule for broken in self.broken):
-            found = [broken for broken in self.broken if broken.rule == rule]
-            lines.append(f"✗ {rule}: {found[0].got}\n    first at {found[0].schedule}, {len(found)} in all")
+            first = next(broken for broken in self.broken if broken.rule == rule)
+            count = len(self.schedules_breaking(rule))
+            lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -124,36 +129,14 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
-    build = make
-    judged: list[tuple[str, Session]] = []
-    total = 0
+    found = _Exploration(make, script, rules, probe, path, lifespan)
 
     async def work() -> None:
-        nonlocal total
         with watch_tasks(asyncio.get_running_loop()):
-            plan = await _plan(build, script, models, endings, path, lifespan=lifespan)
-            total = len(plan)
-            for schedule in _spread(plan, limit):
-                app = build()
-                session = await Play(app, script, schedule, Trace(silent=True), path, lifespan=lifespan).play()
-                for each in (session, *session.others):
-                    probe(app, each)
-                judged.append((str(schedule), session))
-                progress(len(judged), min(limit, total))
-                if session.facts["turned"]:
-                    break  # each session of an app that spins takes long
+            await found.explore(models, endings, limit, progress)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
-    broken = [
-        Broken(rule.sentence, name, got, each.letter)
-        for rule in rules
-        for name, session in judged
-        for each in (session, *session.others)
-        if (got := rule.test(each)) is not None
-    ]
-    how = tuple((name, session.ended) for name, session in judged)
-    unfired = sum(not session.facts["fired"] for _, session in judged)
-    return Report(total, len(judged), tuple(broken), how, unfired)
+    return found.report()
 
 
 def replay(
@@ -189,31 +172,69 @@ def _spread(plan: Sequence[Schedule], limit: int) -> Iterator[Schedule]:
     return (plan[i * len(plan) // count] for i in range(count))
 
 
-async def _plan(
-    build: Callable[[], ASGIApp],
-    script: Script,
-    models: Sequence[str],
-    endings: Sequence[str],
-    path: str,
-    *,
-    lifespan: bool,
-) -> list[Schedule]:
-    """Run the app undisturbed on each model and return every schedule that follows from what it did."""
-    plan = []
-    for model in models:
-        known = MODELS[model]
-        ways = [e for e in endings if e in ENDINGS and (e in known.told or known.cancels)]
-        play = Play(build(), script, Schedule(model, "close"), Trace(silent=True), path, lifespan=lifespan)
+@dataclass
+class _Exploration:
+    """Explores, and judges each session at once: to keep them all would cost more than to play them."""
+
+    make: Callable[[], ASGIApp]
+    script: Script
+    rules: Sequence[Rule]
+    probe: Probe
+    path: str
+    lifespan: bool
+    total: int = 0
+    unfired: int = 0
+    how: list[tuple[str, str]] = field(default_factory=list)
+    broken: dict[int, list[Broken]] = field(default_factory=dict)
+
+    async def explore(
+        self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
+    ) -> None:
+        plan = await self.plan(models, endings)
+        self.total = len(plan)
+        for schedule in _spread(plan, limit):
+            session = await self.session(schedule)
+            progress(len(self.how), min(limit, self.total))
+            if session.facts["turned"]:
+                return  # each session of an app that spins takes long
+
+    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
+        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
+        plan = []
+        for model in models:
+            known = MODELS[model]
+            ways = [e for e in endings if e in ENDINGS and (e in known.told or known.cancels)]
+            play = await self.undisturbed(Schedule(model, "close"))
+            calls = [Moment("send", n + 1) for n in range(play.before["send"])]
+            calls += [Moment("receive", n + 2) for n in range(max(play.before["receive"] - 1, 0))]
+            for ending in ways:
+                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            if play.turned:
+                return plan
+        if "cancel" in endings and models:
+            play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
+            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
+        return plan
+
+    async def undisturbed(self, schedule: Schedule) -> Play:
+        play = Play(self.make(), self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
         await play.play()
-        calls = [Moment("send", n + 1) for n in range(play.before["send"])]
-        calls += [Moment("receive", n + 2) for n in range(max(play.before["receive"] - 1, 0))]
-        for ending in ways:
-            plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
-        if play.turned:
-            return plan
-    if "cancel" in endings and models:
-        schedule = Schedule(models[0], "close", cancel_at=-1)
-        play = Play(build(), script, schedule, Trace(silent=True), path, lifespan=lifespan)
-        await play.play()
-        plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
-    return plan
+        return play
+
+    async def session(self, schedule: Schedule) -> Session:
+        """Play a schedule and judge what came of it."""
+        app, name = self.make(), str(schedule)
+        play = Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        session = await play.play()
+        for each in (session, *session.others):
+            self.probe(app, each)
+            for place, rule in enumerate(self.rules):
+                if (got := rule.test(each)) is not None:
+                    self.broken.setdefault(place, []).append(Broken(rule.sentence, name, got, each.letter))
+        self.how.append((name, session.ended))
+        self.unfired += not session.facts["fired"]
+        return session
+
+    def report(self) -> Report:
+        broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
+        return Report(self.total, len(self.how), broken, tuple(self.how), self.unfired)

@@ -5,10 +5,11 @@ when there is none, nothing can ever happen again, and it says so through `on_id
 """
 
 import asyncio
+import math
 import selectors
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from helpers.models import SAME, Model
@@ -19,24 +20,48 @@ TURNS = 20_000  # how often the loop may turn in one session
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin
 
 
+@dataclass(eq=False)
+class Alarm:
+    """Calls `ring` at the virtual time `when`, once. It costs nothing to set, which a timer of the loop's own does."""
+
+    ring: Callable[[], None]
+    when: float = math.inf
+
+
+_NEVER = Alarm(lambda: None)
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time passes only when it has nothing to do, and then at once.
 
-    `on_idle` is called when no callback is ready and no timer is set, and at every turn after the `turns`-th since it
-    was set to 0: a loop that turns and turns without letting time pass spins. While threads that were started since
+    `on_idle` is called when no callback is ready and neither timer nor alarm is set, and at every turn after the
+    `TURNS`-th since `turns` was set to 0: a loop that turns and turns without letting time pass spins. While threads
+    that were started since
     run (an executor, anyio's workers), the loop waits for them, really, before it lets time pass.
     """
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.turns = 0
+        self.turns = self.turn = 0
         self.on_idle: Callable[[], None] = lambda: None
+        self.alarms: Sequence[Alarm] = ()
         self.threads = threading.active_count()
         super().__init__(_Selector(self))
 
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self.now
+
+    def let_time_pass(self, until: float) -> None:
+        """Move the clock on to the next alarm, or else to `until`."""
+        alarm = min(self.alarms, key=lambda alarm: alarm.when, default=_NEVER)
+        if alarm.when < math.inf and alarm.when <= until:
+            self.now, alarm.when = max(self.now, alarm.when), math.inf
+            alarm.ring()
+        elif until < math.inf:
+            self.now = until
+        else:
+            self.on_idle()
 
 
 class _Selector(selectors.DefaultSelector):
@@ -47,17 +72,23 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
         """Look for events without waiting; when there are none, let the clock jump instead."""
         self.loop.turns += 1
+        self.loop.turn += 1
         if self.loop.turns > TURNS:
             self.loop.on_idle()
         if timeout == 0 and self.loop.turns % 64:
             return []
         busy = timeout != 0 and threading.active_count() > self.loop.threads
         events: list[tuple[selectors.SelectorKey, int]] = super().select(0.02 if busy else 0)
-        if not events and timeout is None:
-            self.loop.on_idle()
-        elif not events and timeout:
-            self.loop.now += timeout
+        if not events and timeout != 0:
+            self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
         return events
+
+
+def _turn() -> int:
+    """Return how often the running loop has turned."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop.turn
 
 
 @dataclass(frozen=True)
@@ -100,7 +131,8 @@ class MemoryConnection:
     """What the client has not read yet."""
     _code: int = 1001
     _read: bool = False
-    _closing: bool = False
+    _closes: int = -1
+    """Up to which turn of the loop the closing handshake is under way."""
     _closed: bool = False
     _repeated: int = 0
     _ups: int = 0
@@ -191,7 +223,13 @@ class MemoryConnection:
         elif word == "accept":
             moment = "gone"
         else:
-            moment = "closing" if self._closing and self._read and word == "close" else "read" if self._read else "gone"
+            moment = (
+                "closing"
+                if self._read and word == "close" and _turn() <= self._closes
+                else "read"
+                if self._read
+                else "gone"
+            )
         call = getattr(self.model, f"{word}_{moment}", None)
         return call(kind) if call is not None else None
 
@@ -229,15 +267,10 @@ class MemoryConnection:
                 message["reason"] = self.model.reason[how]
             self._inbox.append(message)
         if how in {"close", "shutdown"}:
-            self._closing = True
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._lost)
+            self._closes = _turn() + 1
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _lost(self) -> None:
-        self._closing = False
 
     def _wake(self) -> None:
         for waiter in self._waiters:

@@ -5,13 +5,14 @@ testing/cancellation.py: a coroutine that counts what passes through it, and int
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from helpers.conversation import Conversation
-from helpers.memory import TURNS, MemoryConnection, Moment, VirtualLoop
+from helpers.memory import TURNS, Alarm, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, Message, Recorder, Session
 from helpers.sessions import CLOSED, SILENT, Script
@@ -72,6 +73,12 @@ class Schedule:
         return cls(model, ending, None if call == "end" else Moment(call, int(number)))
 
 
+@functools.cache
+def _scope_of(path: str) -> dict[str, Any]:
+    raw, _, query = path.partition("?")
+    return SCOPE | {"path": unquote(raw), "raw_path": raw.encode(), "query_string": query.encode()}
+
+
 class Play:
     """Plays a schedule; once, by `play`. Then `before` and `awaits` say what the app did until client a had left."""
 
@@ -86,16 +93,18 @@ class Play:
         self.path = path
         self.recorder = Recorder(app, trace)
         self.sessions = self.recorder.sessions
-        self.conversation = Conversation(script, self._open, self._over)
+        self.conversation = Conversation(script, self._open, self._over, loop)
         self.conversation.on_left = self._left
         self.lifespan = _Lifespan(self.recorder) if lifespan else None
         self.awaits = 0
         self.before = {"send": 0, "receive": 0}
         self.trace = trace
         self.turned = False
+        self.running = 0
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.wake: asyncio.Future[None] | None = None
-        self.timers: list[asyncio.TimerHandle] = []
+        self.deadline = Alarm(self._wake)
+        loop.alarms = (self.deadline, *self.conversation.alarms)
 
     async def play(self) -> Session:
         """Run the app to its end and return client a's session, with nothing left of it on the loop."""
@@ -105,18 +114,24 @@ class Play:
         if self.lifespan is not None:
             await self.lifespan.start()
         self.wake = loop.create_future()
-        self.timers.append(loop.call_later(LIFETIME, self._wake))
+        self.deadline.when = loop.now + LIFETIME
         self.conversation.start()
         await self.wake
         self.trace.ordered = len(self.sessions) > 1
         self.turned = loop.turns > TURNS
         await self._end()
-        for timer in self.timers:
-            timer.cancel()
         self._facts()
+        self._forget()
         first = self.sessions[0]
         first.others = self.sessions[1:]
         return first
+
+    def _forget(self) -> None:
+        """Break the circles of references: a collector that has to find them costs more than the session."""
+        self.loop.alarms = ()
+        self.loop.on_idle = self.deadline.ring = self.conversation.on_left = self.conversation.on_over = _nothing
+        for connection in self.conversation.connections.values():
+            connection.on_change = connection.on_spin = _nothing
 
     # ---- the connections ---------------------------------------------------------------------------------------
 
@@ -134,21 +149,28 @@ class Play:
             opening, line = Event(f"client {letter}", "GET", self.path, "server"), (f"client {letter}",)
             trace.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         call = self.recorder(self._scope(port), connection.receive, connection.send)
-        task = self.loop.create_task(_quiet(_Counted(call, self) if first and schedule.cancel_at else call))
-        self.tasks[letter] = task
-        task.add_done_callback(lambda _: self._ended(letter))
+        self.running += 1
+        self.tasks[letter] = self.loop.create_task(
+            self._app(letter, _Counted(call, self) if first and schedule.cancel_at else call)
+        )
         return connection
 
-    def _scope(self, port: int) -> dict[str, Any]:
-        raw, _, query = self.path.partition("?")
-        asked = {"path": unquote(raw), "raw_path": raw.encode(), "query_string": query.encode()}
-        state = {} if self.lifespan is None else dict(self.lifespan.state)
-        return SCOPE | asked | {"state": state, "client": ("127.0.0.1", port)}
+    async def _app(self, letter: str, call: Any) -> None:
+        try:
+            await call
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:  # the recorder has it; nobody else will ask this task for it
+            return
+        finally:
+            self.running -= 1
+            self.conversation.ended(letter)
+            if self.conversation.over and not self.running:
+                self._wake()
 
-    def _ended(self, letter: str) -> None:
-        self.conversation.ended(letter)
-        if self.conversation.over and all(task.done() for task in self.tasks.values()):
-            self._wake()
+    def _scope(self, port: int) -> dict[str, Any]:
+        state = {} if self.lifespan is None else dict(self.lifespan.state)
+        return _scope_of(self.path) | {"state": state, "client": ("127.0.0.1", port)}
 
     def _left(self) -> None:
         """Client a is gone: what the app does from here on is no moment for it to leave."""
@@ -157,12 +179,13 @@ class Play:
 
     def _over(self) -> None:
         """All clients have left: the app has some time to end."""
-        if all(task.done() for task in self.tasks.values()):
+        if not self.running:
             self._wake()
             return
         a = self.conversation.connections["a"]
         untold = a.gone == "shutdown" and "shutdown" not in self.model.told and self.model.cancels
-        self.timers.append(self.loop.call_later(LINGER, self._shut_down if untold else self._wake))
+        self.deadline.ring = self._shut_down if untold else self._wake
+        self.deadline.when = self.loop.now + LINGER
 
     def _shut_down(self) -> None:
         """Cancel the app, as a server does whose graceful shutdown has lasted long enough."""
@@ -170,7 +193,8 @@ class Play:
             if session.main is not None and not session.finished.is_set():
                 session.cancelled_by = "shutdown"
                 session.main.cancel()
-        self.timers.append(self.loop.call_later(LINGER, self._wake))
+        self.deadline.ring = self._wake
+        self.deadline.when = self.loop.now + LINGER
 
     def _wake(self) -> None:
         if self.wake is not None and not self.wake.done():
@@ -211,7 +235,8 @@ class Play:
         """Wait until all tasks are done, or nothing can happen any more, or time is up."""
         self.loop.turns = 0
         self.wake = self.loop.create_future()
-        self.timers.append(self.loop.call_later(LINGER, self._wake))
+        self.deadline.ring = self._wake
+        self.deadline.when = self.loop.now + LINGER
         for task in tasks:
             task.add_done_callback(lambda _: self._wake() if all(t.done() for t in tasks) else None)
         await self.wake
@@ -233,6 +258,10 @@ class Play:
         first = self.sessions[0]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["fired"] = bool(cancelled or conversation.connections["a"].gone)
+
+
+def _nothing() -> None:
+    """Stand for a callback that is needed no more."""
 
 
 class _Lifespan:

@@ -160,16 +160,18 @@ async def on_the_server(server: str, probe: Probe, ending: str) -> list[str]:
 async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
     """Run a probe on a model in memory and return its log."""
     left = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
     connection = MemoryConnection(MODELS[model], ending)
     if ending == "own":
         left.set()  # the app closes, not the client
     else:
-        Conversation([], lambda _: connection, left.set).start()
+        conversation = Conversation([], lambda _: connection, left.set, loop)
+        loop.alarms = conversation.alarms
+        conversation.start()
     await connection.receive()
     app = Logged(connection.receive, connection.send, left)
     task = asyncio.ensure_future(probe(app))
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
     idle = loop.create_future()
 
     def finish() -> None:

@@ -138,7 +138,7 @@ class Exercise:
         app, script = self.mount(answer), self.scripts[number]
         first = replay(app, broken.schedule, script, probe=self.facts, seconds=_left(until), lifespan=self.lifespan)
         session = next(each for each in (first, *first.others) if each.letter == broken.client)
-        count = sum(b.rule == broken.rule for report in reports for b in report.broken)
+        count = sum(len(report.schedules_breaking(broken.rule)) for report in reports)
         total = sum(report.explored for report in reports)
         return self._broken(answer, session, broken.got, order.index(broken.rule), f"{count} of {total} schedules")
 

@@ -4,9 +4,12 @@ The Starlette echo handler says one message and ends. Ratios count; single numbe
 """
 
 import asyncio
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from starlette.websockets import WebSocketDisconnect
 
 from helpers.explore import explore
 from helpers.recorder import Message
@@ -33,30 +36,42 @@ def test_client(rounds: int) -> int:
     return rounds
 
 
-def bare(rounds: int) -> int:
-    """Await the app with stub callables: what Starlette itself costs."""
+def bare(rounds: int, endings: Sequence[int] = (3,)) -> int:
+    """Await the app with stub callables: what Starlette itself costs.
 
-    async def one() -> None:
-        inbox: list[Message] = [
-            {"type": "websocket.disconnect", "code": 1001},
-            {"type": "websocket.receive", "text": "hello"},
-        ]
-        inbox.append({"type": "websocket.connect"})
+    An ending of n lets the n-th receive() tell of the disconnect, one of -n the n-th send() raise OSError.
+    """
+
+    async def one(ending: int) -> None:
+        received = sent = 0
 
         async def receive() -> Message:
-            return inbox.pop()
+            nonlocal received
+            received += 1
+            if received == ending or received == 3:
+                return {"type": "websocket.disconnect", "code": 1001}
+            return {"type": "websocket.connect"} if received == 1 else {"type": "websocket.receive", "text": "hello"}
 
         async def send(message: Message) -> None:
-            pass
+            nonlocal sent
+            sent += 1
+            if sent == -ending:
+                raise OSError
 
-        await ONE({"type": "websocket", "path": "/", "headers": []}, receive, send)
+        with contextlib.suppress(WebSocketDisconnect, OSError):
+            await ONE({"type": "websocket", "path": "/", "headers": []}, receive, send)
 
     async def all_of_them() -> None:
-        for _ in range(rounds):
-            await asyncio.ensure_future(one())
+        for number in range(rounds):
+            await asyncio.ensure_future(one(endings[number % len(endings)]))
 
     asyncio.run(all_of_them())
     return rounds
+
+
+def bare_and_ended(rounds: int) -> int:
+    """Do that, and end the connection as often before each receive and during each send as the explorer does."""
+    return bare(rounds, (2, 3, 3, -1, -2))
 
 
 def rate(play: Callable[[int], int], rounds: int) -> float:
@@ -68,8 +83,10 @@ def rate(play: Callable[[int], int], rounds: int) -> float:
 
 if __name__ == "__main__":
     for _ in range(3):
-        fast, slow, stub = rate(explored, 20), rate(test_client, 300), rate(bare, 3000)
+        fast, slow = rate(explored, 20), rate(test_client, 300)
+        stub, same = rate(bare, 3000), rate(bare_and_ended, 3000)
         print(
-            f"explorer {fast:6.0f}/s   TestClient {slow:5.0f}/s   bare {stub:6.0f}/s   "
-            f"{fast / slow:.1f} times TestClient, bare is {stub / fast:.1f} times faster"
+            f"explorer {fast:6.0f}/s, TestClient {slow:5.0f}/s, bare app {stub:6.0f}/s, bare and ended {same:6.0f}/s: "
+            f"{fast / slow:.1f} times TestClient; the bare app is {same / fast:.1f} times faster, "
+            f"{stub / fast:.1f} if nothing but its happy end is awaited"
         )
