@@ -13,14 +13,16 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from helpers.client import traces
-from helpers.toxics import TOWARDS, BlackHole, Bytes, Cut, Frame, Moment, Side, Stream, Toxic, When
+from helpers.scanner import Scanner, place_of
+from helpers.toxics import TOWARDS, BlackHole, Cut, Frame, Moment, Side, Stream, Toxic, When
 from helpers.trace import Event, Trace
+from helpers.wiretap import Wiretap
 
 HOST = "127.0.0.1"
 CHUNK = 65_536
@@ -28,82 +30,6 @@ CHUNK = 65_536
 
 class ProxyError(RuntimeError):
     """A proxy that cannot start: nobody listens where it should lead."""
-
-
-@dataclass
-class _Frame:
-    start: int
-    first: int
-    length: int | None = None
-
-    @property
-    def ends_message(self) -> bool:
-        """Whether a data message ends with this frame: FIN is set, the opcode is continuation, text or binary."""
-        return self.first & 0x80 != 0 and self.first & 0x0F in {0x0, 0x1, 0x2}
-
-    @property
-    def closes(self) -> bool:
-        return self.first & 0x0F == 0x8
-
-
-class _Scanner:
-    """Finds where the frames of a stream begin and how long they are, while their bytes pass."""
-
-    def __init__(self) -> None:
-        self.frames: list[_Frame] = []
-        self._at = 0
-        self._rest = bytearray()  # what follows the last whole frame
-        self._open = self._dead = False
-
-    def feed(self, data: bytes) -> None:
-        self._rest += data
-        while self._rest and not self._dead:
-            length = self._frame() if self._open else self._handshake()
-            if length is None or length > len(self._rest):
-                return
-            self._at += length
-            del self._rest[:length]
-            self._open = True
-
-    def _handshake(self) -> int | None:
-        head, end, _ = self._rest.partition(b"\r\n\r\n")
-        refused = head.startswith(b"HTTP/") and not head.startswith(b"HTTP/1.1 101")
-        self._dead = bool(end) and refused  # RFC 6455 section 4.1: any other status than 101 is plain HTTP
-        return len(head) + len(end) if end else None
-
-    def _frame(self) -> int | None:
-        if not self.frames or self.frames[-1].start < self._at:
-            self.frames.append(_Frame(self._at, self._rest[0]))
-        self.frames[-1].length = _frame_length(self._rest)
-        return self.frames[-1].length
-
-
-def _frame_length(data: bytes | bytearray) -> int | None:
-    """Return how many bytes the frame that begins `data` has, its header included; None while that is not known."""
-    if len(data) < 2:
-        return None
-    # RFC 6455 section 5.2: "The length of the "Payload data", in bytes: if 0-125, that is the payload length. If 126,
-    # the following 2 bytes interpreted as a 16-bit unsigned integer are the payload length. If 127, the following
-    # 8 bytes interpreted as a 64-bit unsigned integer [...] are the payload length."
-    masked, payload = data[1] >> 7, data[1] & 0x7F
-    extended = {126: 2, 127: 8}.get(payload, 0)
-    if len(data) < 2 + extended:
-        return None
-    if extended:
-        payload = int.from_bytes(data[2 : 2 + extended], "big")
-    return 2 + extended + 4 * masked + payload  # the masking key has 4 bytes
-
-
-def _place(moment: Moment | None, frames: Sequence[_Frame]) -> int | None:
-    """Return how many bytes of the stream pass before the moment, or None while that is not known."""
-    if moment is None or isinstance(moment, Bytes):
-        return moment.n if moment else 0
-    if isinstance(moment, When) or len(frames) < moment.n:
-        return None
-    frame = frames[moment.n - 1]
-    if not moment.inside:
-        return frame.start
-    return None if frame.length is None else frame.start + frame.length // 2
 
 
 # ---- connections -------------------------------------------------------------------------------------------------
@@ -124,7 +50,7 @@ class _Pump:
         self._source, self._sink = source, sink
         self._waiting = [toxic for toxic in connection.toxics if toxic.stream == name]
         self._active: list[Toxic] = []
-        self._scanner = _Scanner()
+        self._scanner = Scanner()
         self._passed = 0
         backlog = max((toxic.backlog for toxic in self._waiting), default=1)
         self._queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(backlog)
@@ -165,6 +91,7 @@ class _Pump:
                 break
             self._connection.begin()
             self._scanner.feed(data)
+            self._connection.count(self._name, len(self._scanner.frames))
             await self._pass(data, arrived)
         if not self.silent:
             self._connection.end(self._name, reset=data is None)
@@ -173,15 +100,18 @@ class _Pump:
         """Forward the data, stopping at each moment in it."""
         self._fire_due()
         while data and not self.ended:
-            places = [_place(toxic.at, self._scanner.frames) for toxic in self._waiting]
+            places = [place_of(toxic.at, self._scanner.frames) for toxic in self._waiting]
             size = min([len(data), *(place - self._passed for place in places if place is not None)])
             await self._forward(data[:size], arrived)
             data = data[size:]
             self._passed += size
             self._fire_due()
+        self._tapped(data, lost=True)
 
     async def _forward(self, data: bytes, arrived: float) -> None:
         parts: Iterable[bytes] = [data]
+        if self.silent:
+            self._tapped(data, lost=True)
         for toxic in self._active:
             parts = [smaller for part in parts for smaller in toxic.parts(part)]
         for part in parts:
@@ -193,10 +123,16 @@ class _Pump:
                 await asyncio.get_running_loop().sock_sendall(self._sink, part)
             except OSError:
                 self._connection.unreachable(self._name)
+            else:
+                self._tapped(part)
+
+    def _tapped(self, data: bytes, *, lost: bool = False) -> None:
+        if self._connection.tap is not None and data:
+            self._connection.tap.passed(self._name, data, lost=lost)
 
     def _fire_due(self) -> None:
         for toxic in list(self._waiting):
-            place = _place(toxic.at, self._scanner.frames)
+            place = place_of(toxic.at, self._scanner.frames)
             if place is not None and place <= self._passed and not self.ended:
                 self._fire(toxic)
 
@@ -228,7 +164,9 @@ class _Connection:
     def __init__(
         self, client: socket.socket, address: int, port: int, toxics: Sequence[Toxic], url: "BrokenUrl"
     ) -> None:
-        self.toxics = toxics
+        url.opened += 1
+        self.toxics = [toxic for toxic in toxics if url.opened <= toxic.connections]
+        self.tap = Wiretap(url.trace) if url.tapped else None
         self.begun = asyncio.Event()
         self._url = url
         self._address, self._port = address, port
@@ -288,10 +226,18 @@ class _Connection:
     def begin(self) -> None:
         """Take note that the first byte has come: whoever sent it is ready to be named."""
         self.begun.set()
-        _ = self.letter
+        if self.tap is None:
+            _ = self.letter
+
+    def count(self, stream: Stream, frames: int) -> None:
+        """Take note of how many frames have come in this stream."""
+        if self._url.opened == 1:
+            self._url.frames[stream] = frames
 
     def end(self, stream: Stream, *, reset: bool) -> None:
         """Pass on that a peer has ended its stream, or has reset the connection."""
+        if self.tap is not None and not self._to[TOWARDS[stream]].ended:
+            self.tap.ended(stream, "TCP RST" if reset else "TCP FIN")
         if reset:
             self._reset("client", "server")
         self._finish(TOWARDS[stream])
@@ -340,6 +286,11 @@ class _Connection:
 
         A client draws its own end when it comes to know of it: `_Beyond` tells it who did it.
         """
+        if self.tap is not None:
+            self.tap.note(text)
+            for side, how in cuts.items():
+                self.tap.cut(side, how)
+            return
         letter = self.letter
         chains = [f"{chain} {letter}", *(f"{who} {letter}" for who in ("client", "session") if now)]
         needs = [f"{letter}.{cause}" for cause in causes]
@@ -380,20 +331,25 @@ class BrokenUrl(str):
     """The URL of a proxy, to connect to where you would use the server's, which is `target`.
 
     `fired` counts the faults that have happened, in all connections; `happened` is an event, set by the first.
+    `opened` counts connections, and `frames` those of the first connection in each stream, the handshake not included.
     """
 
     target: str
     trace: Trace
     view: _Beyond
     happened: asyncio.Event
+    frames: dict[Stream, int]
+    tapped: bool = False
     fired: int = 0
+    opened: int = 0
 
 
 @asynccontextmanager
-async def proxy(url: str, *toxics: Toxic, trace: Trace | None = None) -> AsyncIterator[BrokenUrl]:
+async def proxy(url: str, *toxics: Toxic, trace: Trace | None = None, tapped: bool = False) -> AsyncIterator[BrokenUrl]:
     """Listen on 127.0.0.1 while the block runs, forward connections to the server at `url`, and break them.
 
     Yields a BrokenUrl. What happens is drawn in `trace`; without it, in that of the server, if it is one from `serve`.
+    With `tapped`, the proxy itself draws all frames, for clients and servers that do not draw themselves.
     When the block ends, connections that are still open are closed. Raises ValueError if `url` is no WebSocket URL of
     this machine, TypeError if a toxic is none, ProxyError if nobody listens at `url`.
     """
@@ -410,7 +366,9 @@ async def proxy(url: str, *toxics: Toxic, trace: Trace | None = None) -> AsyncIt
         own: int = listener.getsockname()[1]
         broken = BrokenUrl(parts._replace(netloc=f"{HOST}:{own}").geturl())
         broken.target, broken.trace, broken.happened = url, behind, asyncio.Event()
-        traces[own] = broken.view = _Beyond(behind)
+        broken.tapped, broken.frames = tapped, {"upstream": 0, "downstream": 0}
+        broken.view = _Beyond(behind)
+        traces[own] = Trace(silent=True) if tapped else broken.view
         connections: dict[asyncio.Task[None], _Connection] = {}
 
         def accept() -> None:

@@ -1,17 +1,17 @@
 """One schedule: which server, how the connection ends, and when. `Play` plays it: an app, in memory, in virtual time.
 
-A schedule has a name, such as `granian/reset@receive#2`. The shape of the counting is that of SQLAlchemy's
-testing/cancellation.py: a coroutine that counts what passes through it, and interrupts it at one of these moments.
+A schedule has a name, such as `granian/reset@receive#2`.
 """
 
 import asyncio
 import functools
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from helpers.conversation import Conversation
+from helpers.counted import Counted
 from helpers.memory import TURNS, Alarm, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, Message, Recorder, Session
@@ -96,7 +96,7 @@ class Play:
         self.conversation = Conversation(script, self._open, self._over, loop)
         self.conversation.on_left = self._left
         self.lifespan = _Lifespan(self.recorder) if lifespan else None
-        self.awaits = 0
+        self.counted: Counted | None = None
         self.before = {"send": 0, "receive": 0}
         self.trace = trace
         self.turned = False
@@ -148,12 +148,25 @@ class Play:
             trace.peer(port)
             opening, line = Event(f"client {letter}", "GET", self.path, "server"), (f"client {letter}",)
             trace.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
-        call = self.recorder(self._scope(port), connection.receive, connection.send)
+        call: Any = self.recorder(self._scope(port), connection.receive, connection.send)
+        if first and schedule.cancel_at:
+            call = self.counted = Counted(
+                call, schedule.cancel_at, on_cancel=self._cancelled, on_thrown=lambda: self._thrown(connection)
+            )
         self.running += 1
-        self.tasks[letter] = self.loop.create_task(
-            self._app(letter, _Counted(call, self) if first and schedule.cancel_at else call)
-        )
+        self.tasks[letter] = self.loop.create_task(self._app(letter, call))
         return connection
+
+    @property
+    def awaits(self) -> int:
+        """How often the app has waited, if that was counted."""
+        return self.counted.awaits if self.counted is not None else 0
+
+    def _cancelled(self) -> None:
+        self.sessions[0].cancelled_by = "schedule"
+
+    def _thrown(self, connection: MemoryConnection) -> None:
+        self.sessions[0].facts["interrupted"] = "while it cleaned up" if connection.gone else "while it worked"
 
     async def _app(self, letter: str, call: Any) -> None:
         try:
@@ -300,36 +313,3 @@ async def _quiet(call: Any) -> None:
         raise
     except BaseException:  # the recorder has it; nobody else will ask this task for it
         return
-
-
-class _Counted:
-    """Awaits a coroutine, counts how often it waits, and cancels the task at one of these moments."""
-
-    def __init__(self, coroutine: Any, play: Play) -> None:
-        self.coroutine = coroutine
-        self.play = play
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        play, steps = self.play, self.coroutine.__await__()
-        task = asyncio.current_task()
-        assert task is not None
-        resume: tuple[Callable[[Any], Any], Any] = steps.send, None
-        try:
-            while True:
-                waited_for = resume[0](resume[1])
-                play.awaits += 1
-                if play.awaits == play.schedule.cancel_at:
-                    play.sessions[0].cancelled_by = "schedule"
-                    task.get_loop().call_soon(task.cancel)
-                try:
-                    resume = steps.send, (yield waited_for)
-                except GeneratorExit:  # the task is given up
-                    steps.close()
-                    raise
-                except BaseException as error:
-                    if isinstance(error, asyncio.CancelledError):
-                        gone = play.conversation.connections["a"].gone
-                        play.sessions[0].facts["interrupted"] = "while it cleaned up" if gone else "while it worked"
-                    resume = steps.throw, error
-        except StopIteration as end:
-            return end.value

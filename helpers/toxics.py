@@ -5,6 +5,7 @@ A *toxic* says what happens from then on: it cuts the connection, or it shapes i
 """
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
@@ -69,11 +70,14 @@ Moment = Bytes | Frame | When
 class Toxic:
     """A fault in one stream. It fires once in each connection, at the moment `at`; None is before the first byte.
 
+    With `connections`, only so many connections are hit, the first ones that the proxy gets.
+
     A subclass cuts the connection (`cuts`), or says which parts of the data pass (`parts`) and when (`hold`).
     """
 
     stream: Stream = "upstream"
     at: Moment | None = None
+    connections: float = math.inf
 
     def __post_init__(self) -> None:
         _check(self.stream in get_args(Stream), f"A stream is 'upstream' or 'downstream', not {self.stream!r}.")

@@ -1,0 +1,48 @@
+"""Awaits a coroutine, counts how often it waits, and cancels its task at one of these moments.
+
+The shape is that of SQLAlchemy's testing/cancellation.py: something that stands between a coroutine and its task.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any
+
+
+class Counted:
+    """Stands for a coroutine: `awaits` is how often it has waited so far; at the `cancel_at`-th time it is cancelled.
+
+    `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine.
+    """
+
+    def __init__(
+        self, coroutine: Any, cancel_at: int, *, on_cancel: Callable[[], None], on_thrown: Callable[[], None]
+    ) -> None:
+        self.coroutine = coroutine
+        self.cancel_at = cancel_at
+        self.awaits = 0
+        self._on_cancel = on_cancel
+        self._on_thrown = on_thrown
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self.coroutine.__await__()
+        task = asyncio.current_task()
+        assert task is not None
+        resume: tuple[Callable[[Any], Any], Any] = steps.send, None
+        try:
+            while True:
+                waited_for = resume[0](resume[1])
+                self.awaits += 1
+                if self.awaits == self.cancel_at:
+                    self._on_cancel()
+                    task.get_loop().call_soon(task.cancel)
+                try:
+                    resume = steps.send, (yield waited_for)
+                except GeneratorExit:  # the task is given up
+                    steps.close()
+                    raise
+                except BaseException as error:
+                    if isinstance(error, asyncio.CancelledError):
+                        self._on_thrown()
+                    resume = steps.throw, error
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,80 @@
+"""Virtual time for real sockets: an event loop on which two ends of a connection wait for minutes in milliseconds.
+
+Both ends must live on this loop, connected through 127.0.0.1. Then the clock may jump as soon as the loop is idle, but
+for one thing: bytes that one end has sent and the other cannot read yet. So before each jump the loop sends a byte of
+its own through the loopback device and waits for it, really. The device hands on in order, so what was sent before has
+arrived as well, and a last look finds it. Nothing is in flight when time passes.
+
+What this leaves out: the kernel's own timers. A peer that never acknowledges is given up by no kernel here.
+"""
+
+import math
+import selectors
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from helpers.memory import TURNS, VirtualLoop
+from helpers.threads import run_in_thread
+
+T = TypeVar("T")
+
+
+class LoopbackLoop(VirtualLoop):
+    """A VirtualLoop for sockets of this process that talk to each other through 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self._out, self._in = _pair()
+        super().__init__()
+
+    def settle(self) -> None:
+        """Return when everything that was sent before this call has arrived."""
+        self._out.send(b".")
+        self._in.recv(1)
+
+    def close(self) -> None:
+        """Close the loop and the two sockets of its own."""
+        super().close()
+        self._out.close()
+        self._in.close()
+
+    def _make_selector(self) -> selectors.BaseSelector:
+        return _Selector(self)
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: LoopbackLoop) -> None:
+        super().__init__()
+        self.loop = loop
+
+    def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
+        """Look for events without waiting; when there are none and none are on their way, let the clock jump."""
+        self.loop.turns += 1
+        self.loop.turn += 1
+        if self.loop.turns > TURNS:
+            self.loop.on_idle()
+        events = super().select(0)
+        if events or timeout == 0:
+            return events
+        self.loop.settle()
+        events = super().select(0)
+        if not events:
+            self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
+        return events
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Return two TCP sockets that are connected to each other through 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        out = socket.create_connection(listener.getsockname())
+        back, _ = listener.accept()
+    out.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return out, back
+
+
+def in_virtual_time(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float = 30.0) -> T:
+    """Run a coroutine function on a LoopbackLoop in a thread of its own and return what it returns.
+
+    Raises what it raises, and Stuck when it takes longer than `seconds` of real time, or can never end.
+    """
+    return run_in_thread(make, seconds=seconds, loop_factory=LoopbackLoop)
