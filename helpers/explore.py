@@ -47,6 +47,8 @@ class Report:
     """For each explored schedule its name and how the app ended."""
     unfired: int = 0
     """How many schedules never came to their moment, because the app did not do again what it did undisturbed."""
+    rows: str = "server"
+    """What the first part of a schedule's name is."""
 
     @property
     def ok(self) -> bool:
@@ -65,7 +67,7 @@ class Report:
             wrong[key] += name in bad
         models, endings = dict.fromkeys(k[0] for k in total), dict.fromkeys(k[1] for k in total)
         rows = [(model, *(_field(total[model, e], wrong[model, e]) for e in endings)) for model in models]
-        return Table(("server", *endings), tuple(rows))
+        return Table((self.rows, *endings), tuple(rows))
 
     def schedules_breaking(self, rule: str) -> set[str]:
         """Return the names of the schedules that broke the rule with this sentence, in the session of any client."""

@@ -261,7 +261,7 @@ class _Connection:
 
     def stop(self) -> None:
         """Draw that the proxy goes away while the connection is open."""
-        if self.begun.is_set() and not self._to["server"].ended and not self._to["client"].drained:
+        if self.tap is None and self.begun.is_set() and not self._to["server"].ended and not self._to["client"].drained:
             self._draw("the proxy stops", {"server": "TCP FIN", "client": "TCP FIN"}, "network upstream", True, ())
 
     def close(self) -> None:
@@ -342,6 +342,10 @@ class BrokenUrl(str):
     tapped: bool = False
     fired: int = 0
     opened: int = 0
+
+    def note(self, text: str) -> None:
+        """Write onto the network's lifeline, after everything that has been recorded."""
+        self.trace.record(Event("network", "note", text))
 
 
 @asynccontextmanager

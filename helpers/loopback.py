@@ -14,10 +14,11 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from helpers.memory import TURNS, VirtualLoop
+from helpers.memory import VirtualLoop
 from helpers.threads import run_in_thread
 
 T = TypeVar("T")
+TURNS = 2_000_000  # how often the loop may turn in one session, in which thousands of messages may pass
 
 
 class LoopbackLoop(VirtualLoop):
@@ -26,6 +27,7 @@ class LoopbackLoop(VirtualLoop):
     def __init__(self) -> None:
         self._out, self._in = _pair()
         super().__init__()
+        self.most_turns = TURNS
 
     def settle(self) -> None:
         """Return when everything that was sent before this call has arrived."""
@@ -51,7 +53,7 @@ class _Selector(selectors.DefaultSelector):
         """Look for events without waiting; when there are none and none are on their way, let the clock jump."""
         self.loop.turns += 1
         self.loop.turn += 1
-        if self.loop.turns > TURNS:
+        if self.loop.turns > self.loop.most_turns:
             self.loop.on_idle()
         events = super().select(0)
         if events or timeout == 0:

@@ -35,14 +35,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time passes only when it has nothing to do, and then at once.
 
     `on_idle` is called when no callback is ready and neither timer nor alarm is set, and at every turn after the
-    `TURNS`-th since `turns` was set to 0: a loop that turns and turns without letting time pass spins. While threads
-    that were started since
-    run (an executor, anyio's workers), the loop waits for them, really, before it lets time pass.
+    `most_turns`-th since `turns` was set to 0: a loop that turns and turns without letting time pass spins. While
+    threads that were started since run (an executor, anyio's workers), the loop waits for them, really, before it lets
+    time pass.
     """
 
     def __init__(self) -> None:
         self.now = 0.0
         self.turns = self.turn = 0
+        self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
         self.threads = threading.active_count()
@@ -77,7 +78,7 @@ class _Selector(selectors.DefaultSelector):
         """Look for events without waiting; when there are none, let the clock jump instead."""
         self.loop.turns += 1
         self.loop.turn += 1
-        if self.loop.turns > TURNS:
+        if self.loop.turns > self.loop.most_turns:
             self.loop.on_idle()
         if timeout == 0 and self.loop.turns % 64:
             return []

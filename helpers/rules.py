@@ -6,6 +6,8 @@ A rule's docstring is its sentence in plain words; a verdict shows it. Rules kno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from websockets.exceptions import WebSocketException
+
 from helpers.recorder import Session, describe
 
 
@@ -113,5 +115,30 @@ def hides_no_error(session: Session) -> str | None:
     return f"nobody looked at the exception of: {', '.join(session.unseen)}" if session.unseen else None
 
 
+# ---- clients -----------------------------------------------------------------------------------------------------
+
+
+@rule
+def client_ends(session: Session) -> str | None:
+    """The client ends, or is connected again, whatever happens to the connection."""
+    if session.cancelled_by == "server":
+        return "it asks again and again" if session.facts.get("spun") else "it was still waiting an hour later"
+    return None
+
+
+@rule
+def raises_what_is_known(session: Session) -> str | None:
+    """A client that gives up says so with an exception of the connection's."""
+    if session.ended == "cancelled" and not session.cancelled_by:
+        return "CancelledError left the client, which nobody had cancelled"
+    if session.ended == "raised" and session.error is not None:
+        known = (WebSocketException, OSError, *session.facts.get("allowed", ()))
+        if not all(isinstance(error, known) for error in _leaves(session.error)):
+            return describe(session.error)
+    return None
+
+
+CLIENT = (client_ends, raises_what_is_known, heeds_cancellation, leaves_no_task, hides_no_error)
+"""What holds for every client, whatever it is for."""
 GENERAL = (answers_everything, does_not_spin, ends, ends_quietly, heeds_cancellation, leaves_no_task, hides_no_error)
 """What holds for every handler, whatever it is for."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from helpers.conversation import Conversation
 from helpers.counted import Counted
-from helpers.memory import TURNS, Alarm, MemoryConnection, Moment, VirtualLoop
+from helpers.memory import Alarm, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, Message, Recorder, Session
 from helpers.sessions import CLOSED, SILENT, Script
@@ -118,7 +118,7 @@ class Play:
         self.conversation.start()
         await self.wake
         self.trace.ordered = len(self.sessions) > 1
-        self.turned = loop.turns > TURNS
+        self.turned = loop.turns > loop.most_turns
         await self._end()
         self._facts()
         self._forget()

@@ -34,6 +34,8 @@ class Wiretap:
 
     def note(self, text: str) -> None:
         """Write onto the network's lifeline."""
+        if not text:
+            return
         self._record(Event(NETWORK, "note", text))
 
     def cut(self, side: Literal["client", "server"], how: str) -> None:
