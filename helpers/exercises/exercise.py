@@ -42,7 +42,7 @@ class Page:
         return self.text
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Exercise:
     """One exercise of a lesson.
 
@@ -76,15 +76,8 @@ class Exercise:
         """Judge an answer on every server under every ending; never raises for anything an answer does."""
         if problem := no_answer(answers, self.kind, self.parameters):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
-        (answer,) = answers
-        until = time.monotonic() + DEADLINE
         try:
-            reports = [self._explore(answer, script, until) for script in self.scripts]
-            if any(report.broken for report in reports):
-                return self._explored(answer, reports, until)
-            if all(report.unfired == report.explored for report in reports):
-                return Verdict(self.name, "fail", "this exercise is broken: no connection ever ended", rule="fires")
-            sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
+            return self._judge(answers[0], time.monotonic() + DEADLINE)
         except Stuck as stuck:
             if stuck.loop_runs:
                 headline = "your answer does not end, not even when it is cancelled"
@@ -95,7 +88,20 @@ class Exercise:
             raised = error.error if isinstance(error, Escaped) else error
             headline = f"your answer raised {describe(raised)}, which ends the whole server"
             return Verdict(self.name, "fail", headline, note=self._stuck, rule="survives")
-        return self._judge(answer, sessions, sum(report.explored for report in reports))
+
+    def _judge(self, answer: Any, until: float) -> Verdict:
+        """Explore every script, then play them on real servers."""
+        reports = [self._explore(answer, script, until) for script in self.scripts]
+        if any(report.broken for report in reports):
+            return self._explored(answer, reports, until)
+        if all(report.unfired == report.explored for report in reports):
+            return self._never_fired
+        sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
+        return self._judge_real(answer, sessions, sum(report.explored for report in reports))
+
+    @property
+    def _never_fired(self) -> Verdict:
+        return Verdict(self.name, "fail", "this exercise is broken: no connection ever ended", rule="fires")
 
     def hint(self) -> Page:
         """Show the next hint; the last one stays."""
@@ -158,7 +164,7 @@ class Exercise:
                 break
         return sessions
 
-    def _judge(self, answer: Any, sessions: Sequence[Session], explored: int) -> Verdict:
+    def _judge_real(self, answer: Any, sessions: Sequence[Session], explored: int) -> Verdict:
         """Judge real sessions, when the exploration has found nothing."""
         for place, rule in enumerate(self._rules):
             broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
@@ -177,12 +183,16 @@ class Exercise:
         outcome: Literal["fail", "not attempted"] = "fail"
         if is_starter(answer, self._starter):
             outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
-        facts = [("when", _when(session)), ("got", got)]
+        facts = [("when", self._when(session)), ("got", got)]
         if where := _where(session):
             facts.append(("where", where))
         verb = "breaks" if count.startswith("1 of") else "break"
         note = f"{count} {verb} this rule · {self._stuck}"
         return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
+
+    def _when(self, session: Session) -> str:
+        """Return server, ending and moment in words, and the schedule's name if there is one to replay."""
+        return _when(session)
 
     @property
     def _stuck(self) -> str:
@@ -204,7 +214,6 @@ def _left(until: float) -> float:
 
 
 def _when(session: Session) -> str:
-    """Return server, ending and moment in words, and the schedule's name if there is one to replay."""
     server, _, rest = session.schedule.partition("/")
     ending, _, moment = rest.partition("@")
     call, _, number = moment.partition("#")
