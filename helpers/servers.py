@@ -188,9 +188,8 @@ async def _granian(recorder: Recorder, sock: socket.socket, graceful_timeout: fl
         try:
             yield
         finally:
-            await _clean_up(
-                recorder
-            )  # granian leaves open WebSockets open when it stops, and with each of them a thread
+            # granian leaves open WebSockets open when it stops, and with each of them a thread
+            await _end_handlers(recorder)
             await _until_clients_left(recorder, graceful_timeout)
 
 
@@ -237,7 +236,7 @@ async def _until_listening(
         stop()
         _, pending = await asyncio.wait([serving], timeout=2 * graceful_timeout)
         if pending:  # since Python 3.12, hypercorn waits for its connections before it looks at its graceful timeout
-            await _clean_up(recorder)
+            await _end_handlers(recorder)
             await asyncio.wait([serving], timeout=2 * graceful_timeout)
         serving.cancel()
         await asyncio.wait([serving])
@@ -305,6 +304,17 @@ def _note_stop(recorder: Recorder) -> None:
         recorder.trace.record(Event("server", "note", "shuts down"), chains=chains, gives="stop", rank=(1, ""))
 
 
+async def _end_handlers(recorder: Recorder) -> None:
+    """Cancel handlers that still run, and their tasks only if they wait for them: the lifespan may wait for others."""
+    for session in recorder.sessions:
+        if session.main and not session.finished.is_set():
+            _note_that_it_never_returns(session)
+            session.main.cancel()
+            await asyncio.wait([session.main], timeout=0.5)
+            if not session.main.done():
+                await _cancel([task for task in (*session.tasks, session.main) if not task.done()])
+
+
 async def _clean_up(recorder: Recorder) -> None:
     """Cancel what the server's stop left behind, and let the trace say what it was."""
     for session in recorder.sessions:
@@ -312,12 +322,14 @@ async def _clean_up(recorder: Recorder) -> None:
             if not task.done() and not task.cancelling():
                 session.record(Event(line, "still running", "after the server has stopped"), final=True)
         if session.main and not session.finished.is_set():
-            session.record(
-                Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True
-            )
+            _note_that_it_never_returns(session)
         await _cancel([t for t in (*session.tasks, session.main) if t is not None and not t.done()])
         for error in (session.error, *session.look_at_errors()):
             _forget_frames(error)
+
+
+def _note_that_it_never_returns(session: Session) -> None:
+    session.record(Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True)
 
 
 def _forget_frames(error: BaseException | None) -> None:

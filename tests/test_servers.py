@@ -122,6 +122,42 @@ def test_lifespan_runs_around_the_connections(server):
     assert happened == ["startup", "state", "shutdown"]
 
 
+@pytest.mark.parametrize("stays", [False, True], ids=["client-leaves", "client-stays"])
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_outlives_its_handler_lives_until_the_lifespan_ends(server, stays):
+    happened = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        stop = asyncio.Event()
+        tasks: list[asyncio.Task[None]] = []
+        yield {"stop": stop, "tasks": tasks}
+        stop.set()
+        await asyncio.wait(tasks)
+
+    async def handler(websocket):
+        async def settle():
+            await websocket.state.stop.wait()
+            happened.append("settled")
+
+        await websocket.accept()
+        websocket.state.tasks.append(asyncio.create_task(settle()))
+        await websocket.send_text("open")
+        await websocket.receive_text()
+
+    async def work():
+        whole = Starlette(routes=app(handler).routes, lifespan=lifespan)  # type: ignore[attr-defined]
+        async with serve(whole, server=server, graceful_timeout=0.1) as url:
+            client = await connect(url)
+            await client.recv()
+            if not stays:
+                client.transport.abort()
+        await client.close()
+
+    asyncio.run(work())
+    assert happened == ["settled"]
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_an_app_that_fails_in_its_lifespan_is_one_sentence(server):
     @contextlib.asynccontextmanager
