@@ -99,7 +99,7 @@ class Conversation:
                 each.leave()
         elif a.gone != "own" and self._leaves_at < len(self.steps):
             self._place = max(self._place, self._leaves_at)
-        if len(self.connections) == 1:
+        if len(self.connections) == 1 and letters(self.steps[self._place :]) == ["a"]:
             self._finish()
 
     def _one(self, step: Step) -> bool:

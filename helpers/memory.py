@@ -195,14 +195,15 @@ class MemoryConnection:
     async def send(self, message: Message) -> None:
         """Take a message from the app, or do what the model says of one that comes too late."""
         self.sends += 1
-        read = self._read  # a server looks when it is called, and waits for the network after that
-        if self.moment is not None and self.moment.number == self.sends and self.moment.call == "send":
+        leaves = self.moment is not None and self.moment.number == self.sends and self.moment.call == "send"
+        if leaves:
             self._inbox.clear()
             self.leave()
-            await asyncio.sleep(0)
         kind: str = message["type"]
         if self.gone:
-            late = self._late(kind, read=read)
+            late = self._late(kind)  # a server looks when it is called, and waits for the network after that
+            if leaves:
+                await asyncio.sleep(0)
             if late is not None:
                 raise late
             return
@@ -221,7 +222,7 @@ class MemoryConnection:
         if self.yields:
             await asyncio.sleep(0)
 
-    def _late(self, kind: str, *, read: bool) -> Exception | None:
+    def _late(self, kind: str) -> Exception | None:
         """Return the exception for a message that comes too late, None if it is ignored."""
         word = kind.removeprefix("websocket.")
         if self._closed:
@@ -229,8 +230,8 @@ class MemoryConnection:
         elif word == "accept":
             moment = "gone"
         else:
-            closing = read and word == "close" and _turn() <= self._closes
-            moment = "closing" if closing else "read" if read else "gone"
+            closing = self._read and word == "close" and _turn() <= self._closes
+            moment = "closing" if closing else "read" if self._read else "gone"
         call = getattr(self.model, f"{word}_{moment}", None)
         return call(kind) if call is not None else None
 

@@ -4,6 +4,7 @@ A schedule has a name, such as `granian/reset@receive#2`.
 """
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class Play:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
+        self.context = contextvars.copy_context()
         self.schedule = schedule
         self.model = MODELS[schedule.model]
         self.path = path
@@ -148,13 +150,9 @@ class Play:
             trace.peer(port)
             opening, line = Event(f"client {letter}", "GET", self.path, "server"), (f"client {letter}",)
             trace.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
-        call: Any = self.recorder(self._scope(port), connection.receive, connection.send)
-        if first and schedule.cancel_at:
-            call = self.counted = Counted(
-                call, schedule.cancel_at, on_cancel=self._cancelled, on_thrown=lambda: self._thrown(connection)
-            )
         self.running += 1
-        self.tasks[letter] = self.loop.create_task(self._app(letter, call))
+        app, own = self._app(letter, self._scope(port), connection), self.context.copy()
+        self.tasks[letter] = self.loop.create_task(app, context=own)  # else it would be a task of whoever runs now
         return connection
 
     @property
@@ -165,10 +163,15 @@ class Play:
     def _cancelled(self) -> None:
         self.sessions[0].cancelled_by = "schedule"
 
-    def _thrown(self, connection: MemoryConnection) -> None:
-        self.sessions[0].facts["interrupted"] = "while it cleaned up" if connection.gone else "while it worked"
+    def _thrown(self) -> None:
+        gone = self.conversation.connections["a"].gone
+        self.sessions[0].facts["interrupted"] = "while it cleaned up" if gone else "while it worked"
 
-    async def _app(self, letter: str, call: Any) -> None:
+    async def _app(self, letter: str, scope: dict[str, Any], connection: MemoryConnection) -> None:
+        call: Any = self.recorder(scope, connection.receive, connection.send)
+        if letter == "a" and self.schedule.cancel_at:
+            at = self.schedule.cancel_at
+            call = self.counted = Counted(call, at, on_cancel=self._cancelled, on_thrown=self._thrown)
         try:
             await call
         except (SystemExit, KeyboardInterrupt):

@@ -171,3 +171,48 @@ def test_an_app_that_speaks_no_lifespan_is_explored_all_the_same():
             await send({"type": "websocket.send", "text": message["text"]})
 
     assert explore(raw, lifespan=True).ok
+
+
+async def patient(scope, receive, send):
+    """Accept, greet, and wait until the peer has left."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": "welcome"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+RELOAD = (Expect("welcome"), Leave(), Expect("welcome", by="b"))
+
+
+def test_who_comes_when_a_has_left_leaves_as_well():
+    """Client a may leave before it has said a word; b, who connects then, is served and leaves."""
+    assert explore(patient, RELOAD).ok
+
+
+def test_who_connects_while_an_app_sends_is_no_task_of_that_app():
+    """Client b connects inside a's accept; still b's session is one of its own."""
+    session = replay(patient, "uvicorn/close@send#1", RELOAD)
+    assert session.tasks == {}
+    assert session.left == []
+    assert [other.ended for other in session.others] == ["returned"]
+
+
+def test_a_send_under_way_does_not_know_what_the_app_is_told_meanwhile():
+    """uvicorn-websockets says ClientDisconnected to a send that began before the app read the disconnect."""
+    members: list[Call] = []
+    raised: list[str] = []
+
+    async def member(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        members.append(send)
+        for each in members:
+            try:
+                await each({"type": "websocket.send", "text": "hi"})
+            except Exception as error:
+                raised.append(type(error).__name__)
+        await receive()
+
+    replay(member, "uvicorn-websockets/close@send#3", (Expect(), Expect(by="b"), Leave()))
+    assert raised == ["ClientDisconnected"]
