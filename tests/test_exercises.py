@@ -29,7 +29,7 @@ def source(exercise: Exercise, *tags: str) -> str:
 
 def check(exercise: Exercise, code: str):
     """Execute the notebook's first code cell, this code, and the notebook's own check of it; return the verdict."""
-    namespace: dict[str, object] = {}
+    namespace: dict[str, object] = {"__name__": "__main__"}  # as in a notebook; Litestar looks names up there
     first = next(cell for cell in lessons.cells(exercise.lesson) if cell.cell_type == "code")
     exec(first.source, namespace)
     exec(code, namespace)
