@@ -22,6 +22,8 @@ from helpers.table import Table
 from helpers.threads import run_in_thread
 from helpers.trace import Trace
 
+SPREAD = "spread evenly"
+STOPPED = "and then stopped, because it spins"
 Probe = Callable[[ASGIApp, Session], None]
 
 
@@ -47,6 +49,8 @@ class Report:
     """For each explored schedule its name and how the app ended."""
     unfired: int = 0
     """How many schedules never came to their moment, because the app did not do again what it did undisturbed."""
+    cut: str = SPREAD
+    """How those were chosen that were explored, if not all were."""
     rows: str = "server"
     """What the first part of a schedule's name is."""
 
@@ -80,7 +84,7 @@ class Report:
     @property
     def findings(self) -> str:
         """How many schedules were explored, and for each broken rule what happened, where first and how often."""
-        cut = f" of {self.schedules:,}, spread evenly" if self.explored < self.schedules else ""
+        cut = f" of {self.schedules:,}, {self.cut}" if self.explored < self.schedules else ""
         bad = len({broken.schedule for broken in self.broken})
         lines = [f"explored {self.explored:,}{cut}; {bad} break a rule"]
         if self.unfired:
@@ -186,6 +190,7 @@ class _Exploration:
     lifespan: bool
     total: int = 0
     unfired: int = 0
+    stopped: bool = False
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
 
@@ -198,7 +203,8 @@ class _Exploration:
             session = await self.session(schedule)
             progress(len(self.how), min(limit, self.total))
             if session.facts["turned"]:
-                return  # each session of an app that spins takes long
+                self.stopped = True  # each session of an app that spins takes long
+                return
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
@@ -239,4 +245,5 @@ class _Exploration:
 
     def report(self) -> Report:
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
-        return Report(self.total, len(self.how), broken, tuple(self.how), self.unfired)
+        cut = STOPPED if self.stopped else SPREAD
+        return Report(self.total, len(self.how), broken, tuple(self.how), self.unfired, cut)

@@ -23,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from helpers import recorder
 from helpers.client import traces
 from helpers.counted import Counted
-from helpers.explore import Broken, Report
+from helpers.explore import SPREAD, STOPPED, Broken, Report
 from helpers.faults import HOST, BrokenUrl, proxy
 from helpers.loopback import LoopbackLoop
 from helpers.recorder import Session, describe, watch_tasks
@@ -157,6 +157,7 @@ def explore_client(
     how: list[tuple[str, str]] = []
     broken: dict[int, list[Broken]] = {}
     plan: list[ClientSchedule] = []
+    stopped: list[Session] = []
     unfired = 0
 
     async def work() -> None:
@@ -178,11 +179,12 @@ def explore_client(
                 unfired += not session.facts["fired"]
                 progress(len(how), count)
                 if session.facts["spun"]:
+                    stopped.append(session)
                     return
 
     run_in_thread(work, seconds=seconds, loop_factory=LoopbackLoop)
     found = tuple(each for place in sorted(broken) for each in broken[place])
-    return Report(len(plan), len(how), found, tuple(how), unfired, rows="stream")
+    return Report(len(plan), len(how), found, tuple(how), unfired, STOPPED if stopped else SPREAD, "stream")
 
 
 def replay_client(

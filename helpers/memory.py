@@ -6,6 +6,7 @@ when there is none, nothing can ever happen again, and it says so through `on_id
 
 import asyncio
 import math
+import re
 import selectors
 import threading
 from collections import deque
@@ -17,6 +18,8 @@ from helpers.recorder import Message
 from helpers.trace import Event, Trace
 
 TURNS = 20_000  # how often the loop may turn in one session
+GRACE = 0.2  # seconds in which a thread that is about to end does
+WORKERS = ("asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin
 
 
@@ -47,6 +50,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
         self.threads = threading.active_count()
+        self._known = set(threading.enumerate())
+        self._grace = GRACE
         super().__init__(self._make_selector())
 
     def _make_selector(self) -> selectors.BaseSelector:
@@ -56,6 +61,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self.now
+
+    def forgotten_threads(self) -> list[str]:
+        """Return the names of the threads that were started since the last call and run on; workers do not count.
+
+        A thread gets a moment to end, until the first one does not.
+        """
+        if threading.active_count() <= self.threads:
+            return []
+        new = [t for t in threading.enumerate() if t not in self._known and not t.name.startswith(WORKERS)]
+        for thread in new:
+            thread.join(self._grace)
+        left = [thread for thread in new if thread.is_alive()]
+        if left:
+            self._known.update(left)
+            self.threads, self._grace = self.threads + len(left), 0.0
+        return [_thread_name(thread) for thread in left]
 
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`."""
@@ -87,6 +108,12 @@ class _Selector(selectors.DefaultSelector):
         if not events and timeout != 0:
             self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
         return events
+
+
+def _thread_name(thread: threading.Thread) -> str:
+    """Return a thread's name without the number that Python gives it, for it is another one each time."""
+    found = re.fullmatch(r"Thread-\d+(?: \((.*)\))?", thread.name)
+    return thread.name if found is None else found[1] or "Thread"
 
 
 def _turn() -> int:

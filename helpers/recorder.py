@@ -148,10 +148,17 @@ class Session:
 def describe(error: BaseException) -> str:
     """Return an exception's type and words, and for a group those of each exception in it."""
     name, code = type(error).__name__, vars(error).get("code")
-    words = f"{name}: code {int(code)}" if isinstance(code, int) else f"{name}: {error}".removesuffix(": ")
+    words = f"{name}: code {int(code)}" if isinstance(code, int) else f"{name}: {_words(error)}".removesuffix(": ")
     if isinstance(error, BaseExceptionGroup):
         words += " [" + "; ".join(describe(inner) for inner in error.exceptions) + "]"
     return words
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"its __str__ raises {type(second).__name__}"
 
 
 def _stack(error: BaseException) -> list[traceback.FrameSummary]:

@@ -110,6 +110,13 @@ def leaves_no_task_behind(session: Session) -> str | None:
 
 
 @rule
+def leaves_no_thread(session: Session) -> str | None:
+    """No thread of the handler runs on when the handler has ended."""
+    threads: list[str] = session.facts.get("threads", [])
+    return f"still running: {', '.join(threads)}" if threads else None
+
+
+@rule
 def hides_no_error(session: Session) -> str | None:
     """No task of the handler fails without anybody looking."""
     return f"nobody looked at the exception of: {', '.join(session.unseen)}" if session.unseen else None
@@ -140,5 +147,14 @@ def raises_what_is_known(session: Session) -> str | None:
 
 CLIENT = (client_ends, raises_what_is_known, heeds_cancellation, leaves_no_task, hides_no_error)
 """What holds for every client, whatever it is for."""
-GENERAL = (answers_everything, does_not_spin, ends, ends_quietly, heeds_cancellation, leaves_no_task, hides_no_error)
+GENERAL = (
+    answers_everything,
+    does_not_spin,
+    ends,
+    ends_quietly,
+    heeds_cancellation,
+    leaves_no_task,
+    leaves_no_thread,
+    hides_no_error,
+)
 """What holds for every handler, whatever it is for."""

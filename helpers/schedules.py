@@ -123,6 +123,7 @@ class Play:
         self.turned = loop.turns > loop.most_turns
         await self._end()
         self._facts()
+        self.sessions[0].facts["threads"] = loop.forgotten_threads()
         self._forget()
         first = self.sessions[0]
         first.others = self.sessions[1:]

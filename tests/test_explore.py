@@ -91,6 +91,18 @@ def test_the_double_receive_has_a_name():
     assert str(session.error) == 'Cannot call "receive" once a disconnect message has been received.'
 
 
+def test_an_exploration_that_a_spin_has_stopped_says_so():
+    async def spins(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await asyncio.sleep(0)
+
+    report = explore(spins)
+    assert report.explored < report.schedules
+    assert f"explored {report.explored} of {report.schedules}, and then stopped, because it spins" in str(report)
+
+
 def test_the_spin_shows_on_the_servers_that_repeat_the_disconnect():
     report = explore(no_branch, endings=["reset"])
     schedules = broken(report)["the handler does not ask for messages again and again when there are none left"]
