@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import websockets
 
 from helpers.client import Connection, connect
+from helpers.faults import BrokenUrl, proxy
 from helpers.recorder import ASGIApp, Session
 from helpers.servers import SERVERS, serve
 from helpers.table import Table
+from helpers.toxics import Frame, Reset
 from helpers.trace import Event, Trace
 
 
@@ -42,6 +44,9 @@ class Expect:
 class Leave:
     """Client a's connection ends here, at the latest; what follows is said by those who stay."""
 
+
+CUT = "the network is cut in the middle of the client's next message"
+"""The ending `cut`: a proxy resets the connection when half of a frame has passed."""
 
 SILENT = "waited for an answer that did not come"
 CLOSED = "the connection was closed before the client had finished"
@@ -97,12 +102,13 @@ async def run(
 ) -> Session:
     """Play `script` against `app` on a real server, end client a's connection, and return the app's Session of it.
 
-    `ending` is a key of `ENDINGS`, `server` one of `SERVERS`. `patience` is how many seconds a client waits for an
+    `ending` is a key of `ENDINGS`, or `cut`: one message more is sent, and a proxy resets the connection in the middle
+    of it. `server` one of `SERVERS`. `patience` is how many seconds a client waits for an
     expected message, and the app for its own end. What a client missed is in its `session.facts["unanswered"]`; the
     sessions of other clients are in `session.others`.
     """
-    if ending not in ENDINGS:
-        raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}.")
+    if ending not in (*ENDINGS, "cut"):
+        raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}, cut.")
     trace = Trace()
     clients = _Clients(steps_of(script), ending, patience, trace)
     async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
@@ -113,6 +119,7 @@ async def run(
         session = sessions.setdefault(letter, Session(trace, letter))
         session.schedule = f"{server}/{ending}"
         session.facts["unanswered"] = clients.missed[letter]
+        session.facts["fired"] = clients.fired
     first = sessions.pop("a")
     first.others = [sessions[letter] for letter in sorted(sessions)]
     return first
@@ -128,26 +135,48 @@ class _Clients:
         self.trace = trace
         self.open: dict[str, Connection] = {}
         self.missed: dict[str, list[str]] = {"a": []}
+        self.fired = False
+        self.broken: BrokenUrl | None = None
 
     async def play(self, url: str, stack: contextlib.AsyncExitStack) -> None:
         """Say every line, end client a's connection where the script says so, and let the others leave."""
-        marks = [n for n, step in enumerate(self.steps) if isinstance(step, Leave)] or [len(self.steps)]
-        before, after = self.steps[: marks[0]], self.steps[marks[0] + 1 :]
+        before, after = self.before, self.steps[len(self.before) + 1 :]
         try:
             await self._join(url, letters(before), stack)
             done = await self._say(before, exact=True)
-            await ENDINGS[self.ending][1](self.open["a"])
+            await self._end(self.open["a"])
             if done and after:
                 await self._join(url, letters(after), stack)
                 await self._say([step for step in after if not isinstance(step, Leave)], exact=False)
         except (websockets.InvalidHandshake, websockets.InvalidMessage, TimeoutError) as error:
             self.missed[max(self.missed)].append(f"the connection was not accepted: {error}")
 
+    @property
+    def before(self) -> Sequence[Step]:
+        """The steps before client a leaves."""
+        marks = [n for n, step in enumerate(self.steps) if isinstance(step, Leave)] or [len(self.steps)]
+        return self.steps[: marks[0]]
+
+    async def _end(self, client: Connection) -> None:
+        """End client a's connection, and see whether it did end that way."""
+        if self.broken is None:
+            await ENDINGS[self.ending][1](client)
+            self.fired = True
+            return
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await client.send("of this message only one half arrives")
+            await client.wait_closed()
+        self.fired = self.broken.fired == 1
+
     async def _join(self, url: str, who: Sequence[str], stack: contextlib.AsyncExitStack) -> None:
         for letter in who:
             if letter not in self.open:
                 self.missed[letter] = []
-                opening = connect(url, open_timeout=self.patience, close_timeout=self.patience)
+                if letter == "a" and self.ending == "cut":
+                    said = sum(isinstance(step, Send) and step.by == "a" for step in self.before)
+                    self.broken = await stack.enter_async_context(proxy(url, Reset(at=Frame(said + 1, inside=True))))
+                target = self.broken if letter == "a" and self.broken else url
+                opening = connect(target, open_timeout=self.patience, close_timeout=self.patience)
                 self.open[letter] = await stack.enter_async_context(opening)
         if len(self.open) > 1:
             for client in self.open.values():
