@@ -1,0 +1,251 @@
+"""The exercises of lesson 01: a handler that says truthfully how its connection ended, and a push that notices."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import anyio.lowlevel
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from helpers import rules
+from helpers.exercises.exercise import Exercise
+from helpers.memory import VirtualLoop
+from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
+from helpers.recorder import Send as ASGISend
+from helpers.rules import rule
+from helpers.sessions import Expect, Send
+
+LESSON = "01-three-endings"
+
+
+# ---- 1: the report ---------------------------------------------------------------------------------------------------
+
+NO_CODE = frozenset({1005, 1006, 1015})  # never in a close frame (RFC 6455 section 7.4.1): nobody said them
+Said = tuple[str, int | None]
+
+
+def ended(by: str, code: int | None = None) -> None:
+    """Report how the connection ended: by "peer", "server" or "app" with a code, or "cancelled", or "unknown".
+
+    Raises ValueError for any other word, or if there should be a code and is none, or the other way round.
+    """
+    if by not in {"peer", "server", "app", "cancelled", "unknown"}:
+        raise ValueError(f"ended() takes peer, server, app, cancelled or unknown, not {by!r}")
+    if (code is None) != (by in {"cancelled", "unknown"}):
+        raise ValueError(f"ended({by!r}) takes {'no code' if code is not None else 'a code as well'}")
+    session = current()
+    if session is not None:
+        session.facts.setdefault("reports", []).append((by, code))
+        note(f"ended({by!r})" if code is None else f"ended({by!r}, {int(code)})")
+
+
+class _Witness:
+    """An ASGI app around another one that keeps, in order, what its app was told and did: the evidence."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        session = current()
+        if session is None:
+            await self._app(scope, receive, send)
+            return
+        evidence: list[tuple[str, int]] = session.facts.setdefault("evidence", [])
+
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                evidence.append(("told", int(message.get("code", 1005))))
+            if message.get("text") == "bye":
+                evidence.append(("asked", 0))
+            return message
+
+        async def said(message: Message) -> None:
+            try:
+                await send(message)
+            except Exception:
+                evidence.append(("refused", 0))
+                raise
+            if message["type"] in {"websocket.accept", "websocket.close"}:
+                evidence.append((message["type"][10:], int(message.get("code", 1000))))
+
+        await self._app(scope, heard, said)
+
+
+def _reporting(answer: Any) -> ASGIApp:
+    async def endpoint(websocket: WebSocket) -> None:
+        await answer(websocket, ended)
+
+    return _Witness(Starlette(routes=[WebSocketRoute("/", endpoint)]))
+
+
+def _evidence(session: Session) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for what, code in session.facts.get("evidence", []):
+        found.setdefault(what, []).append(code)
+    return found
+
+
+def truths(session: Session) -> dict[Said, str]:
+    """Return what a handler may truthfully report of this session, and for each why."""
+    true: dict[Said, str] = {}
+    if session.cancelled_by:
+        true["cancelled", None] = "the handler was cancelled"
+    for what, code in session.facts.get("evidence", []):
+        if what == "refused":  # the end is known, and a further receive() may still say more
+            true["unknown", None] = "send() raised, which tells no code"
+        if what == "close":
+            true["app", code] = f"the handler itself closed with {code}"
+        if what == "told":
+            unsaid = ", which no close frame carries" if code in NO_CODE else ""
+            true[_said(code)] = f"receive() said {code}{unsaid}"
+        if what in {"close", "told"}:
+            break
+    return true
+
+
+def _said(code: int) -> Said:
+    if code in NO_CODE:
+        return "unknown", None
+    return ("server" if code == 1012 else "peer"), code
+
+
+@rule
+def closes_on_bye(session: Session) -> str | None:
+    """After "bye" the handler closes the connection with 4000."""
+    found = _evidence(session)
+    if "close" in found and found["close"][0] != 4000:
+        return f"it closed with {found['close'][0]}"
+    if "asked" in found and not (found.keys() & {"close", "refused"}) and session.schedule.endswith("@end"):
+        return None if session.cancelled_by else 'the peer said "bye", and nothing closed the connection'
+    return None
+
+
+@rule
+def reports_once(session: Session) -> str | None:
+    """Of every accepted connection the end is reported, once."""
+    reports = session.facts.get("reports", [])
+    if len(reports) > 1:
+        return "it was reported twice: " + ", then ".join(_words(report) for report in reports[:2])
+    if not reports and "accept" in _evidence(session):
+        return "ended() was never called"
+    return None
+
+
+@rule
+def tells_the_truth(session: Session) -> str | None:
+    """What is reported is what the handler was told, or did, and no more."""
+    true = truths(session)
+    for report in session.facts.get("reports", []):
+        if report not in true:
+            why = "; ".join(true.values()) or "nobody had told the handler of an end"
+            return f"{_words(report)}, but {why}"
+    return None
+
+
+def _words(report: Said) -> str:
+    by, code = report
+    return f"ended({by!r})" if code is None else f"ended({by!r}, {code})"
+
+
+ex1 = Exercise(
+    lesson=LESSON,
+    number=1,
+    title="Testify",
+    kind="handler",
+    parameters=("websocket", "ended"),
+    mount=_reporting,
+    scripts=(
+        (Send("hello"), Expect("hello"), Send("again"), Expect("again")),
+        (Send("hello"), Expect("hello"), Send("bye")),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        closes_on_bye,
+        tells_the_truth,
+        reports_once,
+        rules.ends_quietly,
+        rules.ends,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "Make a list of all the ways out of your function: a `return`, an exception that you catch, one that you do not. "
+        "Each of them needs its word.",
+        "Nobody sends 1005 or 1006. And Starlette itself raises `WebSocketDisconnect(1006)` when `send` fails.",
+        'Three branches: after `websocket.close(4000)`; `except WebSocketDisconnect as gone`, with `gone.code`; and '
+        '`except asyncio.CancelledError`, which reports "cancelled" and raises again.',
+    ),
+)
+
+
+# ---- 2: the push -----------------------------------------------------------------------------------------------------
+
+
+class Prices:
+    """An async iterator: three prices, with a pause before the third, and then nothing, for ever."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        """Wait for the next price."""
+        self.told += 1
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        if self.told > 3:
+            await anyio.sleep_forever()
+        if self.told == 3 and isinstance(asyncio.get_running_loop(), VirtualLoop):
+            await anyio.sleep(4)  # costs nothing there
+        return f"price {self.told}"
+
+
+def _pushing(answer: Any) -> ASGIApp:
+    return Starlette(routes=[WebSocketRoute("/", partial(_with_prices, answer))])
+
+
+async def _with_prices(answer: Any, websocket: WebSocket) -> None:
+    await answer(websocket, Prices())
+
+
+@rule
+def ends_because_it_was_told(session: Session) -> str | None:
+    """The handler ends because it was told of the end, and not before."""
+    told = session.codes or session.refusals or session.cancelled_by
+    return None if told or session.ended != "returned" else "it returned, and nobody had told it that the peer is gone"
+
+
+ex2 = Exercise(
+    lesson=LESSON,
+    number=2,
+    title="Notice",
+    kind="handler",
+    parameters=("websocket", "prices"),
+    mount=_pushing,
+    scripts=(
+        (Expect("price 1"), Expect("price 2"), Expect("price 3")),
+        (Send("nice"), Expect("price 1"), Send("so"), Send("cheap"), Expect("price 2"), Send("!"), Expect("price 3")),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        ends_because_it_was_told,
+        rules.ends,
+        rules.ends_quietly,
+        rules.hears_goodbye_once,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Who is told of the end on every server? The one who receives. So somebody has to, all the time.",
+        "Two things at once: one task sends prices, the other receives until the disconnect, whatever else comes.",
+        "`async for _ in websocket.iter_text(): pass` waits for the end. With an anyio task group, start the push with "
+        "`group.start_soon(...)`, wait for the end in the block, and then call `group.cancel_scope.cancel()`.",
+    ),
+)
