@@ -267,7 +267,7 @@ def _around(x: float, y: float, u: float, v: float, wide: float) -> Route:
     lane, side = LANES[x], 1 if x > PLACES[State.OPEN][0] else -1
     end = v + 6 if side == 1 else v
     line = f"M{x + HALF * side:.0f} {y:.0f}H{lane:.0f}V{end:.0f}H{u + (HALF + 6) * side:.0f}"
-    return line, _tip(u + HALF * side, end, side), [(lane - 8 - wide, y + 30) if side == 1 else (lane + 8, v - 24)]
+    return line, _tip(u + HALF * side, end, side), [(lane - 8 - wide, y + 30) if side == 1 else (lane + 8, v - 30)]
 
 
 def _box(path: Path, state: State) -> str:

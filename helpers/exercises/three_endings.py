@@ -173,10 +173,10 @@ ex1 = Exercise(
         rules.hears_goodbye_once,
     ),
     hints=(
-        "Make a list of all the ways out of your function: a `return`, an exception that you catch, one that you do not. "
-        "Each of them needs its word.",
+        "Make a list of all the ways out of your function: a `return`, an exception that you catch, and one that you "
+        "do not. Each of them needs its word.",
         "Nobody sends 1005 or 1006. And Starlette itself raises `WebSocketDisconnect(1006)` when `send` fails.",
-        'Three branches: after `websocket.close(4000)`; `except WebSocketDisconnect as gone`, with `gone.code`; and '
+        "Three branches: after `websocket.close(4000)`; `except WebSocketDisconnect as gone`, with `gone.code`; and "
         '`except asyncio.CancelledError`, which reports "cancelled" and raises again.',
     ),
 )

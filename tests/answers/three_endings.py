@@ -1,0 +1,684 @@
+"""Answers to lesson 01, some of them wrong on purpose."""
+
+import asyncio
+import contextlib
+import functools
+
+import anyio
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from helpers.exercises.three_endings import ex1, ex2
+from tests.answers import attempt, right, wrong
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def echo_until_bye(websocket):
+    """What many answers below begin with; closes after "bye"."""
+    await websocket.accept()
+    while (text := await websocket.receive_text()) != "bye":
+        await websocket.send_text(text)
+    await websocket.close(4000)
+
+
+def by_code(ended, code):
+    """Report what a server said, truthfully."""
+    if code in (1005, 1006):
+        ended("unknown")
+    else:
+        ended("server" if code == 1012 else "peer", code)
+
+
+@wrong(ex1, "tells_the_truth")
+async def only_1006_is_nobody(websocket, ended):
+    """Knows of 1006 and takes 1005 for something that was said."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code == 1006:
+            ended("unknown")
+        else:
+            ended("server" if gone.code == 1012 else "peer", gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def only_1005_is_nobody(websocket, ended):
+    """Knows of 1005; a send that fails is then a peer that said 1006."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code == 1005:
+            ended("unknown")
+        else:
+            ended("server" if gone.code == 1012 else "peer", gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def blames_the_peer_for_the_restart(websocket, ended):
+    """1012 is reported as the peer's."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code in (1005, 1006):
+            ended("unknown")
+        else:
+            ended("peer", gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def always_unknown(websocket, ended):
+    """Broad except: what the peer did say is lost."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except Exception:
+        ended("unknown")
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def iterates(websocket, ended):
+    """iter_text takes the disconnect for itself, and its code."""
+    await websocket.accept()
+    try:
+        async for text in websocket.iter_text():
+            if text == "bye":
+                await websocket.close(4000)
+                ended("app", 4000)
+                return
+            await websocket.send_text(text)
+        ended("unknown")
+    except WebSocketDisconnect:
+        ended("unknown")
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def always_1001(websocket, ended):
+    """Reports what is usual."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect:
+        ended("peer", 1001)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def boasts_before_it_closes(websocket, ended):
+    """Reports its close, and then the peer was faster."""
+    await websocket.accept()
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        ended("app", 4000)
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.close(4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def asks_after_its_own_close(websocket, ended):
+    """Closes, asks receive() for the end, and reports what it says."""
+    try:
+        await echo_until_bye(websocket)
+        by_code(ended, (await websocket.receive())["code"])
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def looks_at_the_state(websocket, ended):
+    """application_state is CONNECTED until the app itself closes or a send fails: it does not tell who ended it."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        if websocket.application_state == WebSocketState.CONNECTED:
+            ended("peer", gone.code)
+        else:
+            ended("unknown")
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def everything_else_is_a_cancellation(websocket, ended):
+    """A default for finally that is a lie whenever nobody thought of a branch."""
+    how: tuple = ("cancelled",)
+    await websocket.accept()
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        await websocket.close(4000)
+        how = ("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code not in (1005, 1006):
+            how = ("server" if gone.code == 1012 else "peer", gone.code)
+    finally:
+        ended(*how)
+
+
+@wrong(ex1, "reports_once")
+async def forgets_the_cancellation(websocket, ended):
+    """No branch for CancelledError, which is no Exception."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+
+
+@wrong(ex1, "reports_once")
+async def forgets_its_own_close(websocket, ended):
+    """Every way out is reported but the ordinary one."""
+    try:
+        await echo_until_bye(websocket)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "reports_once")
+async def reports_twice(websocket, ended):
+    """Reports in except and, to be sure, in finally."""
+    code = 1005
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        code = gone.code
+        by_code(ended, code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+    finally:
+        if code != 1005:
+            by_code(ended, code)
+
+
+@wrong(ex1, "heeds_cancellation")
+async def swallows_cancellation(websocket, ended):
+    """Reports the cancellation and returns."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+
+
+@wrong(ex1, "closes_on_bye")
+async def answers_bye(websocket, ended):
+    """Echoes "bye" like any text."""
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "closes_on_bye")
+async def closes_with_1000(websocket, ended):
+    """close() without the code, and a report of another one."""
+    await websocket.accept()
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        await websocket.close()
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "ends_quietly")
+async def closes_again(websocket, ended):
+    """Double close: finally closes what the peer has closed."""
+    try:
+        await websocket.accept()
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        await websocket.close(4000)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+        await websocket.close(4000)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def shutdown_by_cancellation(websocket, ended):
+    """Takes every cancellation for the server's shutdown, and gives it uvicorn's code."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("server", 1012)
+        raise
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def one_word_in_finally(websocket, ended):
+    """A variable that every branch sets, and one report in finally."""
+    await websocket.accept()
+    how: tuple = ("unknown",)
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        await websocket.close(4000)
+        how = ("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code == 1012:
+            how = ("server", 1012)
+        elif gone.code not in {1005, 1006, 1015}:
+            how = ("peer", gone.code)
+    except asyncio.CancelledError:
+        how = ("cancelled",)
+        raise
+    finally:
+        ended(*how)
+
+
+@right(ex1)
+async def raw_messages(websocket, ended):
+    """receive() and the type of each message; a send that fails is the end too."""
+    await websocket.accept()
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            if message["text"] == "bye":
+                await websocket.close(4000)
+                ended("app", 4000)
+                return
+            await websocket.send_text(message["text"])
+        by_code(ended, message["code"])
+    except WebSocketDisconnect:
+        ended("unknown")
+    except anyio.get_cancelled_exc_class():
+        ended("cancelled")
+        raise
+
+
+@right(ex1)
+async def asks_why_the_send_failed(websocket, ended):
+    """After a send that failed, receive() still has the code."""
+    await websocket.accept()
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            try:
+                await websocket.send_text(text)
+            except WebSocketDisconnect:
+                by_code(ended, (await websocket.receive())["code"])
+                return
+        await websocket.close(4000)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@contextlib.asynccontextmanager
+async def reported(ended):
+    """Reports how the block ended."""
+    try:
+        yield
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@right(ex1)
+async def context_manager(websocket, ended):
+    """The report in a context manager around the session."""
+    async with reported(ended):
+        await echo_until_bye(websocket)
+
+
+@right(ex1)
+async def in_a_task_group(websocket, ended):
+    """The echo in a task, except* around the group, and the cancellation around both."""
+    try:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(echo_until_bye(websocket))
+            ended("app", 4000)
+        except* WebSocketDisconnect as group_of_one:
+            (gone,) = group_of_one.exceptions
+            by_code(ended, getattr(gone, "code", 0))
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+attempt(ex1, "await websocket.close(4000)", 'await websocket.close(4000)\n        ended("app", 4000)')
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def send_all(websocket, prices):
+    """Send each price; it never ends by itself."""
+    async for price in prices:
+        await websocket.send_text(price)
+
+
+@wrong(ex2, "ends")
+async def catches_what_send_raises(websocket, prices):
+    """The popular advice: send raises when the peer is gone."""
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        await send_all(websocket, prices)
+
+
+@wrong(ex2, "ends")
+async def looks_before_it_sends(websocket, prices):
+    """client_state is CONNECTED until somebody receives the disconnect."""
+    await websocket.accept()
+    async for price in prices:
+        if websocket.client_state != WebSocketState.CONNECTED:
+            return
+        await websocket.send_text(price)
+
+
+@wrong(ex2, "ends")
+async def gathers(websocket, prices):
+    """Waits for both with gather, and the sender never ends."""
+    await websocket.accept()
+
+    async def watch():
+        async for _ in websocket.iter_text():
+            pass
+
+    await asyncio.gather(send_all(websocket, prices), watch())
+
+
+@wrong(ex2, "ends")
+async def sets_an_event(websocket, prices):
+    """The watcher sets an event at which the sender looks, when the next price has come."""
+    await websocket.accept()
+    gone = asyncio.Event()
+
+    async def watch():
+        async for _ in websocket.iter_text():
+            pass
+        gone.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        async for price in prices:
+            if gone.is_set():
+                break
+            await websocket.send_text(price)
+    finally:
+        watcher.cancel()
+        await asyncio.wait([watcher])
+
+
+@wrong(ex2, "ends")
+async def looks_between_prices(websocket, prices):
+    """Polls receive() between two prices; when no price comes, nobody looks."""
+    await websocket.accept()
+    async for price in prices:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                if (await websocket.receive())["type"] == "websocket.disconnect":
+                    return
+        await websocket.send_text(price)
+
+
+@wrong(ex2, "answers_everything")
+async def one_price_for_one_word(websocket, prices):
+    """Waits for the peer's word before each price: this peer may say nothing."""
+    await websocket.accept()
+    async for price in prices:
+        await websocket.receive_text()
+        await websocket.send_text(price)
+
+
+@wrong(ex2, "answers_everything")
+async def any_message_is_the_end(websocket, prices):
+    """Takes the first thing that is received for the disconnect."""
+    await websocket.accept()
+    async with anyio.create_task_group() as group:
+        group.start_soon(send_all, websocket, prices)
+        await websocket.receive()
+        group.cancel_scope.cancel()
+
+
+@wrong(ex2, "ends_quietly")
+async def lets_the_group_raise(websocket, prices):
+    """receive_text raises in the task group, and what comes out is an ExceptionGroup that nobody catches."""
+    await websocket.accept()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send_all(websocket, prices))
+        while True:
+            await websocket.receive_text()
+
+
+@wrong(ex2, "leaves_no_task")
+async def forgets_the_sender(websocket, prices):
+    """The handler ends with the peer, the sender does not."""
+    await websocket.accept()
+    task = asyncio.create_task(send_all(websocket, prices))
+    async for _ in websocket.iter_text():
+        pass
+    assert not task.cancelled()
+
+
+@wrong(ex2, "leaves_no_task")
+async def cancels_and_goes(websocket, prices):
+    """cancel() only asks; nobody waits."""
+    await websocket.accept()
+    task = asyncio.create_task(send_all(websocket, prices))
+    try:
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        task.cancel()
+
+
+@wrong(ex2, "leaves_no_task")
+async def first_completed_and_go(websocket, prices):
+    """asyncio.wait tells who was first, and leaves the other one alone."""
+    await websocket.accept()
+    tasks = [asyncio.create_task(send_all(websocket, prices)), asyncio.create_task(websocket.receive())]
+    while True:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1] not in done or tasks[1].result()["type"] == "websocket.disconnect":
+            return
+        tasks[1] = asyncio.create_task(websocket.receive())
+
+
+@wrong(ex2, "ends_because_it_was_told")
+async def gives_up_after_a_while(websocket, prices):
+    """Ten seconds without a price must mean that the peer is gone."""
+    await websocket.accept()
+    try:
+        while True:
+            price = await asyncio.wait_for(anext(prices), 10)
+            await websocket.send_text(price)
+    except (TimeoutError, WebSocketDisconnect):
+        pass
+
+
+@wrong(ex2, "answers_everything")
+async def gives_up_too_soon(websocket, prices):
+    """A second without a price ends the session of a peer that is there."""
+    await websocket.accept()
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await asyncio.wait_for(anext(prices), 1))
+
+
+@wrong(ex2, "ends_quietly")
+async def closes_to_be_sure(websocket, prices):
+    """Double close, in finally."""
+    await websocket.accept()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send_all, websocket, prices)
+            async for _ in websocket.iter_text():
+                pass
+            group.cancel_scope.cancel()
+    finally:
+        await websocket.close()
+
+
+@wrong(ex2, "heeds_cancellation")
+async def swallows_every_cancellation(websocket, prices):
+    """Waits for its own cancelled sender, and takes anybody's cancellation for that one."""
+    await websocket.accept()
+    task = asyncio.create_task(send_all(websocket, prices))
+    try:
+        async for _ in websocket.iter_text():
+            pass
+    except asyncio.CancelledError:
+        pass
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+        await task
+
+
+@wrong(ex2, "hears_goodbye_once")
+async def asks_again(websocket, prices):
+    """Empties the channel before it ends, as if something could still be in it."""
+    await websocket.accept()
+    async with anyio.create_task_group() as group:
+        group.start_soon(send_all, websocket, prices)
+        while (await websocket._receive())["type"] != "websocket.disconnect":
+            pass
+        group.cancel_scope.cancel()
+    with anyio.move_on_after(1):
+        await websocket._receive()
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def waits_for_the_first(websocket, prices):
+    """asyncio.wait for the first of two tasks; the other is cancelled and waited for."""
+    await websocket.accept()
+
+    async def until_gone():
+        async for _ in websocket.iter_text():
+            pass
+
+    tasks = [asyncio.create_task(send_all(websocket, prices)), asyncio.create_task(until_gone())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@right(ex2)
+async def group_that_fails_on_purpose(websocket, prices):
+    """asyncio.TaskGroup: the disconnect ends the group as an exception, and except* takes it."""
+    await websocket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_all(websocket, prices))
+            while True:
+                await websocket.receive_text()
+    except* WebSocketDisconnect:
+        pass
+
+
+@right(ex2)
+async def cancels_in_finally(websocket, prices):
+    """Receives itself, and ends the sender in finally."""
+    await websocket.accept()
+    task = asyncio.create_task(send_all(websocket, prices))
+    try:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # a send that was told of the end first
+
+
+@right(ex2)
+async def callback_of_the_watcher(websocket, prices):
+    """The watcher's done callback cancels a scope in which the handler itself sends."""
+    await websocket.accept()
+
+    async def until_gone():
+        async for _ in websocket.iter_text():
+            pass
+
+    watcher = asyncio.create_task(until_gone())
+    try:
+        with anyio.CancelScope() as scope, contextlib.suppress(WebSocketDisconnect):
+            watcher.add_done_callback(lambda _: scope.cancel())
+            await send_all(websocket, prices)
+    finally:
+        watcher.cancel()
+        await asyncio.wait([watcher])
+
+
+class Pusher:
+    """A callable object that receives in the handler and sends in a task group."""
+
+    async def __call__(self, websocket, prices):
+        """Send until the peer is gone."""
+        await websocket.accept()
+        async with anyio.create_task_group() as group:
+            group.start_soon(functools.partial(send_all, websocket, prices))
+            while (await websocket.receive())["type"] == "websocket.receive":
+                continue
+            group.cancel_scope.cancel()
+
+
+right(ex2)(Pusher())
+
+attempt(ex2, "await websocket.send_text(price)", "await websocket.send_text(price + '!')")
