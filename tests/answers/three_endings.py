@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+from typing import Any
 
 import anyio
 from starlette.websockets import WebSocketDisconnect, WebSocketState
@@ -171,7 +172,7 @@ async def looks_at_the_state(websocket, ended):
 @wrong(ex1, "tells_the_truth")
 async def everything_else_is_a_cancellation(websocket, ended):
     """A default for finally that is a lie whenever nobody thought of a branch."""
-    how: tuple = ("cancelled",)
+    how: tuple[Any, ...] = ("cancelled",)
     await websocket.accept()
     try:
         while (text := await websocket.receive_text()) != "bye":
@@ -304,7 +305,7 @@ async def shutdown_by_cancellation(websocket, ended):
 async def one_word_in_finally(websocket, ended):
     """A variable that every branch sets, and one report in finally."""
     await websocket.accept()
-    how: tuple = ("unknown",)
+    how: tuple[Any, ...] = ("unknown",)
     try:
         while (text := await websocket.receive_text()) != "bye":
             await websocket.send_text(text)
