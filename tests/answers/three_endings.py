@@ -238,6 +238,19 @@ async def swallows_cancellation(websocket, ended):
         ended("cancelled")
 
 
+@wrong(ex1, "ends_quietly")
+async def invents_a_word(websocket, ended):
+    """A word that ended() does not know."""
+    try:
+        await echo_until_bye(websocket)
+        ended("me", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
 @wrong(ex1, "closes_on_bye")
 async def answers_bye(websocket, ended):
     """Echoes "bye" like any text."""
@@ -396,6 +409,53 @@ async def in_a_task_group(websocket, ended):
     except asyncio.CancelledError:
         ended("cancelled")
         raise
+
+
+@right(ex1)
+async def reads_ahead(websocket, ended):
+    """A reader task and a queue: the reader may know of the end while a send fails."""
+    await websocket.accept()
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def read():
+        while True:
+            messages.put_nowait(message := await websocket.receive())
+            if message["type"] == "websocket.disconnect":
+                return
+
+    reader = asyncio.create_task(read())
+    try:
+        while (message := await messages.get())["type"] == "websocket.receive":
+            if message["text"] == "bye":
+                await websocket.close(4000)
+                ended("app", 4000)
+                return
+            await websocket.send_text(message["text"])
+        by_code(ended, message["code"])
+    except (WebSocketDisconnect, RuntimeError):
+        ended("unknown")
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+    finally:
+        reader.cancel()
+        await asyncio.wait([reader])
+
+
+@right(ex1)
+async def accepts_inside(websocket, ended):
+    """Has accept() in the try as well: a peer that leaves before it is an OSError."""
+    try:
+        await echo_until_bye(websocket)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except OSError:
+        ended("unknown")
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+    else:
+        ended("app", 4000)
 
 
 attempt(ex1, "await websocket.close(4000)", 'await websocket.close(4000)\n        ended("app", 4000)')
@@ -665,6 +725,27 @@ async def callback_of_the_watcher(websocket, prices):
     finally:
         watcher.cancel()
         await asyncio.wait([watcher])
+
+
+@right(ex2)
+async def polls_two_tasks(websocket, prices):
+    """Looks twice a second which of two tasks is done, price or message."""
+    await websocket.accept()
+    price, message = asyncio.ensure_future(anext(prices)), asyncio.ensure_future(websocket.receive())
+    try:
+        while True:
+            await asyncio.wait([price, message], timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+            if message.done():
+                if message.result()["type"] == "websocket.disconnect":
+                    return
+                message = asyncio.ensure_future(websocket.receive())
+            if price.done():
+                await websocket.send_text(price.result())
+                price = asyncio.ensure_future(anext(prices))
+    finally:
+        for task in (price, message):
+            task.cancel()
+        await asyncio.wait([price, message])
 
 
 class Pusher:
