@@ -115,11 +115,10 @@ async def run(
         async with contextlib.AsyncExitStack() as stack:
             await clients.play(str(url), stack)
     sessions = {session.letter: session for session in url.sessions}
-    for letter in clients.missed:
+    for letter in {*clients.missed, *sessions}:
         session = sessions.setdefault(letter, Session(trace, letter))
         session.schedule = f"{server}/{ending}"
-        session.facts["unanswered"] = clients.missed[letter]
-        session.facts["fired"] = clients.fired
+        session.facts |= {"unanswered": clients.missed.get(letter, []), "fired": clients.fired}
     first = sessions.pop("a")
     first.others = [sessions[letter] for letter in sorted(sessions)]
     return first

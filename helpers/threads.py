@@ -18,11 +18,15 @@ PRINTED = 1_000_000  # characters after which its print() raises Flood
 
 
 class Stuck(Exception):
-    """The thread did not finish in time; `loop_runs` tells whether its event loop could still do something."""
+    """The thread did not finish in time.
 
-    def __init__(self, *, loop_runs: bool) -> None:
+    `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled.
+    """
+
+    def __init__(self, *, loop_runs: bool, ended: bool = False) -> None:
         super().__init__("the event loop runs on" if loop_runs else "the event loop is held")
         self.loop_runs = loop_runs
+        self.ended = ended
 
 
 class Escaped(Exception):
@@ -82,11 +86,11 @@ def run_in_thread(
         try:
             done.wait(seconds)
         finally:  # also when the interrupt button is pressed here
-            loop_runs = _end(thread, done, running)
+            stuck = _end(thread, done, running)
     if done.is_set():
         thread.join(1.0)  # what remains is the end of its bootstrap
-    if loop_runs is not None:
-        raise Stuck(loop_runs=loop_runs)
+    if stuck is not None:
+        raise stuck
     if errors and not isinstance(errors[0], Exception):
         raise Escaped(errors[0])
     if errors:
@@ -96,8 +100,8 @@ def run_in_thread(
 
 def _end(
     thread: threading.Thread, done: threading.Event, running: "list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]]"
-) -> bool | None:
-    """End a thread that still runs; return whether its loop did something, or None if it had ended by itself."""
+) -> Stuck | None:
+    """End a thread that still runs; return what to raise for it, or None if it had ended by itself."""
     if done.is_set():
         return None
     alive = threading.Event()
@@ -105,9 +109,9 @@ def _end(
         loop.call_soon_threadsafe(task.cancel)
         loop.call_soon_threadsafe(alive.set)
     done.wait(1.0)
-    loop_runs = alive.is_set()
+    stuck = Stuck(loop_runs=alive.is_set(), ended=alive.is_set() and done.is_set())
     _stop(thread, done)
-    return loop_runs
+    return stuck
 
 
 def _stop(thread: threading.Thread, done: threading.Event) -> None:

@@ -121,7 +121,7 @@ def test_two_connections_have_a_lifeline_each():
 
 
 def test_an_ending_that_does_not_exist_is_one_sentence():
-    with pytest.raises(ValueError, match=r"^There is no ending called 'explode': choose one of close, fin, reset, cut\.$"):
+    with pytest.raises(ValueError, match=r"^There is no ending called 'explode': choose one of close, fin, .*\.$"):
         asyncio.run(run(app(echo), ending="explode"))
 
 

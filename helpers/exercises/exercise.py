@@ -80,6 +80,9 @@ class Exercise:
         try:
             return self._judge(answers[0], time.monotonic() + DEADLINE * _slow())
         except Stuck as stuck:
+            if stuck.ended:
+                headline = f"your answer takes too long: {DEADLINE:g} seconds were not enough to try every ending"
+                return Verdict(self.name, "fail", headline, note=self._stuck, rule="in_time")
             if stuck.loop_runs:
                 headline = "your answer does not end, not even when it is cancelled"
                 return Verdict(self.name, "fail", headline, note=self._stuck, rule="cancellable")
