@@ -14,10 +14,11 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-from litestar import Litestar, WebSocket, websocket_listener
+from litestar import Litestar, websocket_listener
 from litestar.exceptions import LitestarException
 from litestar.handlers import BaseRouteHandler
 from litestar.handlers.websocket_handlers import WebsocketListener
+from litestar.handlers.websocket_handlers._utils import ListenerHandler
 from litestar.types import Scope
 
 from helpers import rules
@@ -25,17 +26,17 @@ from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
 from helpers.recorder import ASGIApp, Session, current, describe, note
 from helpers.rules import rule
-from helpers.sessions import Expect, Send
+from helpers.sessions import Expect, Leave, Send
 
 LESSON = "04-listener-lifespan"
 HOUR = 3600.0  # seconds; virtual ones, unless an answer waits on a real server for a tick
 
 
-class ClockBroken(Exception):
-    """There will be no more ticks."""
+class Broken(Exception):
+    """A clock that ticks no more, or a reply that cannot be given."""
 
 
-# ---- what Litestar catches ---------------------------------------------------------------------------------------------
+# ---- what Litestar catches -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Caught:
     """An exception that a handler let out to Litestar, in words: it must not keep the handler's frames alive.
 
     refused: send() had told the app of the end with it, which it may let out; late: the app had received the disconnect
-    by then; broken: it tells of the broken clock.
+    by then; broken: it tells of what is Broken.
     """
 
     words: str
@@ -60,7 +61,7 @@ async def caught(error: Exception, scope: Scope) -> None:
         return
     inner = _leaves(error)
     refused = all(each in session.refusals for each in inner)
-    broken = any(isinstance(each, ClockBroken) for each in inner)
+    broken = any(isinstance(each, Broken) for each in inner)
     session.facts.setdefault("caught", []).append(Caught(describe(error), refused, bool(session.codes), broken))
 
 
@@ -68,6 +69,14 @@ def _leaves(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
     return [error]
+
+
+@rule
+def keeps_its_cancellation(session: Session) -> str | None:
+    """A handler that nobody cancelled does not end with CancelledError."""
+    if session.ended == "cancelled" and not session.cancelled_by:
+        return "CancelledError left the handler"
+    return None
 
 
 @rule
@@ -89,11 +98,12 @@ def raises_only_what_send_raised(session: Session) -> str | None:
 
 
 @rule
-def tells_of_a_broken_clock(session: Session) -> str | None:
-    """When the ticks fail, the handler fails: Litestar hears of it."""
+def hides_nothing_from_litestar(session: Session) -> str | None:
+    """When ticks() or reply() fails, the handler fails: Litestar hears of it."""
     found: list[Caught] = session.facts.get("caught", [])
-    if session.facts.get("clock broke") and not any(each.broken for each in found):
-        return "ticks() raised ClockBroken, and Litestar heard nothing of it"
+    cancelled = session.cancelled_by  # then there is nobody left to tell
+    if session.facts.get("broke") and not cancelled and not any(each.broken for each in found):
+        return f"{session.facts['broke']} raised Broken, and Litestar heard nothing of it"
     return None
 
 
@@ -101,9 +111,9 @@ RULES = (leaves_nothing_to_catch, *rules.GENERAL)
 """What `explore` is to judge in this lesson."""
 
 
-def _after_a_broken_clock(app: Any, session: Session) -> None:
-    """Allow what follows when the clock is broken: Litestar's close, and that a task group prefers its own failure."""
-    if session.facts.get("clock broke"):
+def _after_a_failure(app: Any, session: Session) -> None:
+    """Allow what follows when something broke: Litestar's close, and that a task group prefers its own failure."""
+    if session.facts.get("broke"):
         session.facts["allowed"] = (Exception,)
         session.facts["interrupted"] = False
 
@@ -114,30 +124,32 @@ def _after_a_lost_send(app: Any, session: Session) -> None:
         session.facts["allowed"] = (Exception,)
 
 
-# ---- what answers may use ----------------------------------------------------------------------------------------------
+# ---- what answers may use ------------------------------------------------------------------------------------------
 
 
 async def ticks() -> AsyncGenerator[str, None]:
-    """Yield "tick 1", "tick 2", and the next one after an hour. Raises ClockBroken when `reply` is asked to "break"."""
+    """Yield "tick 1", "tick 2", and the next one after an hour. Raises Broken when `reply` gets "stop"."""
     for number in range(1, 3):
         await _pause()
         yield f"tick {number}"
     try:
         async with asyncio.timeout(HOUR):
-            await _broken().wait()
+            await _stopped().wait()
     except TimeoutError:
         yield "tick 3"
         return
-    session = current()
-    if session is not None:
-        session.facts["clock broke"] = True
-    raise ClockBroken("no more ticks")
+    raise _breaks("ticks()")
 
 
 async def reply(text: str) -> str:
-    """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes."""
-    if text == "break":
-        _broken().set()
+    """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes.
+
+    "stop" stops the clock that ticks; raises Broken for "crash".
+    """
+    if text == "crash":
+        raise _breaks("reply()")
+    if text == "stop":
+        _stopped().set()
     await _pause(12 - 2 * min(len(text), 5))
     return text.upper()
 
@@ -164,14 +176,22 @@ async def _pause(times: int = 3) -> None:
         await anyio.lowlevel.checkpoint()
 
 
-def _broken() -> anyio.Event:
-    """Return the event of this session that breaks its clock."""
+def _stopped() -> anyio.Event:
+    """Return the event of this session that stops its clock."""
     session = current()
-    event: anyio.Event = anyio.Event() if session is None else session.facts.setdefault("broken", anyio.Event())
+    event: anyio.Event = anyio.Event() if session is None else session.facts.setdefault("stopped", anyio.Event())
     return event
 
 
-# ---- answers and apps --------------------------------------------------------------------------------------------------
+def _breaks(what: str) -> Broken:
+    """Take note that something breaks in this session, and return the exception."""
+    session = current()
+    if session is not None:
+        session.facts["broke"] = what
+    return Broken(what)
+
+
+# ---- answers and apps ----------------------------------------------------------------------------------------------
 
 
 def _no_lifespan(answer: Any) -> str:
@@ -191,13 +211,15 @@ def _no_handler(answer: Any) -> str:
     name = _name(answer)
     listens = inspect.isclass(answer) and issubclass(answer, WebsocketListener)
     if not isinstance(answer, BaseRouteHandler) and not listens:
-        return f"{name} is no Litestar handler: put @websocket(\"/\"), or one of its relatives, on the line before it."
+        return f'{name} is no Litestar handler: put @websocket("/"), or one of its relatives, on the line before it.'
     return _does_not_build(_routed, answer, name)
 
 
 def _name(answer: Any) -> str:
     """Return the name that an answer has in its source."""
-    named = getattr(answer, "_fn", answer) if isinstance(answer, BaseRouteHandler) else answer
+    named = answer
+    while isinstance(named, BaseRouteHandler | ListenerHandler):
+        named = getattr(named, "_fn", None)  # what its decorator was put on
     return str(getattr(named, "__name__", type(named).__name__))
 
 
@@ -238,12 +260,18 @@ def _routed(answer: Any) -> ASGIApp:
 TICKING = (Expect("tick 1"), Expect("tick 2"))
 SCRIPTS = (
     (*TICKING, Send("one"), Expect("ONE"), Send("two"), Send("three"), Expect("TWO"), Expect("THREE")),
-    (*TICKING, Send("break")),
+    (*TICKING, Send("stop")),
+    (*TICKING, Send("crash")),
+    (
+        *(Expect("tick 1"), Expect("tick 1", by="b"), Expect("tick 2", by="b")),
+        Leave(),
+        *(Send("still here", by="b"), Expect("STILL HERE", by="b")),
+    ),
     (),
 )
 
 
-# ---- 1: the lifespan ---------------------------------------------------------------------------------------------------
+# ---- 1: the lifespan -----------------------------------------------------------------------------------------------
 
 ex1 = Exercise(
     lesson=LESSON,
@@ -252,16 +280,17 @@ ex1 = Exercise(
     kind=LIFESPAN,
     parameters=("socket",),
     mount=_echoing,
-    facts=_after_a_broken_clock,
+    facts=_after_a_failure,
     scripts=SCRIPTS,
     rules=(
         rules.answers_everything,
+        keeps_its_cancellation,
+        rules.ends,
         leaves_nothing_to_catch,
         rules.ends_quietly,
-        rules.ends,
         rules.leaves_no_task,
         rules.hides_no_error,
-        tells_of_a_broken_clock,
+        hides_nothing_from_litestar,
     ),
     hints=(
         "`await task` raises what the task raised: a cancellation that you asked for, and also an error that you want "
@@ -274,7 +303,7 @@ ex1 = Exercise(
 )
 
 
-# ---- 2: the stream -----------------------------------------------------------------------------------------------------
+# ---- 2: the stream -------------------------------------------------------------------------------------------------
 
 ex2 = Exercise(
     lesson=LESSON,
@@ -310,7 +339,7 @@ ex2 = Exercise(
 )
 
 
-# ---- 3: the ticker -----------------------------------------------------------------------------------------------------
+# ---- 3: the ticker -------------------------------------------------------------------------------------------------
 
 ex3 = Exercise(
     lesson=LESSON,
@@ -319,16 +348,17 @@ ex3 = Exercise(
     kind=HANDLER,
     parameters=(),
     mount=_routed,
-    facts=_after_a_broken_clock,
+    facts=_after_a_failure,
     scripts=SCRIPTS,
     rules=(
         rules.answers_everything,
+        keeps_its_cancellation,
+        rules.ends,
         leaves_nothing_to_catch,
         rules.ends_quietly,
-        rules.ends,
         rules.leaves_no_task,
         rules.hides_no_error,
-        tells_of_a_broken_clock,
+        hides_nothing_from_litestar,
     ),
     hints=(
         "Who reads here? `listen_for_disconnect` reads too, and throws away what it reads.",

@@ -1,0 +1,1083 @@
+"""Answers to lesson 04, some of them wrong on purpose."""
+
+# ruff: noqa: RUF006, SIM105
+# Litestar reads the annotations, so they are as a learner writes them:
+# mypy: disable-error-code="type-arg, call-overload"
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import asdict
+from typing import Any
+
+import anyio
+from litestar import WebSocket, get, websocket, websocket_listener, websocket_stream
+from litestar.exceptions import WebSocketDisconnect
+from litestar.handlers import send_websocket_stream
+from litestar.handlers.websocket_handlers import WebsocketListener
+from starlette.websockets import WebSocketDisconnect as StarletteDisconnect
+
+from helpers.exercises.listener_lifespan import Reading, ex1, ex2, ex3, readings, reply, ticks
+from tests.answers import attempt, right, wrong
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+attempt(ex1, "await task", "pass")
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def catches_nothing(socket: WebSocket):
+    """No except: the lifespan replaces the default one, which has it."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def catches_outside_the_group(socket: WebSocket):
+    """`except` instead of `except*`: what leaves a group is a group."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except WebSocketDisconnect:
+        pass
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def forgets_the_other_goodbye(socket: WebSocket):
+    """`except*` without OSError: a tick on its way when the client leaves."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* WebSocketDisconnect:
+        pass
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def cancels_in_the_group(socket: WebSocket):
+    """Catches inside the group, and forgets that the ticker may have failed by then."""
+    await socket.accept()
+    async with asyncio.TaskGroup() as group:
+        ticker = group.create_task(send_websocket_stream(socket, ticks()))
+        try:
+            yield
+        except WebSocketDisconnect:
+            ticker.cancel()
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def catches_another_framework(socket: WebSocket):
+    """The import is Starlette's exception, which Litestar never raises."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* (StarletteDisconnect, OSError):
+        pass
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def closes_as_well(socket: WebSocket):
+    """Tidy: closes what the client has closed."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* (WebSocketDisconnect, OSError):
+        await socket.close()
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def says_bye(socket: WebSocket):
+    """Says goodbye to nobody."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* (WebSocketDisconnect, OSError):
+        await socket.send_text("bye")
+
+
+@wrong(ex1, "keeps_its_cancellation")
+@asynccontextmanager
+async def suppresses_exceptions(socket: WebSocket):
+    """CancelledError is no Exception."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        with suppress(Exception):
+            await task
+
+
+@wrong(ex1, "keeps_its_cancellation")
+@asynccontextmanager
+async def asks_the_task(socket: WebSocket):
+    """task.exception() raises the cancellation of a task that was cancelled."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if error := task.exception():
+            raise error
+
+
+@wrong(ex1, "keeps_its_cancellation")
+@asynccontextmanager
+async def gathers_as_is(socket: WebSocket):
+    """gather() raises the cancellation too."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.gather(task)
+
+
+@wrong(ex1, "ends")
+@asynccontextmanager
+async def waits_for_the_ticker(socket: WebSocket):
+    """No cancel: the ticker never ends."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        with suppress(OSError):
+            await task
+
+
+@wrong(ex1, "ends")
+@asynccontextmanager
+async def tells_by_event(socket: WebSocket):
+    """The event is looked at after each tick, and the next one is an hour away."""
+    await socket.accept()
+    gone = asyncio.Event()
+
+    async def until_gone():
+        async for tick in ticks():
+            yield tick
+            if gone.is_set():
+                return
+
+    task = asyncio.create_task(send_websocket_stream(socket, until_gone()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        gone.set()
+        with suppress(OSError):
+            await task
+
+
+@wrong(ex1, "ends")
+@asynccontextmanager
+async def catches_in_the_group(socket: WebSocket):
+    """The group does not see the exception, so it waits for the ticker."""
+    await socket.accept()
+    with suppress(OSError):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            try:
+                yield
+            except WebSocketDisconnect:
+                pass
+
+
+@wrong(ex1, "leaves_no_task")
+@asynccontextmanager
+async def starts_and_forgets(socket: WebSocket):
+    """The ticker outlives the connection."""
+    await socket.accept()
+    asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+
+
+@wrong(ex1, "leaves_no_task")
+@asynccontextmanager
+async def only_cancels(socket: WebSocket):
+    """cancel() asks, and nobody waits."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def waits_and_does_not_look(socket: WebSocket):
+    """asyncio.wait() waits and does not look; and cancel() of a task that has failed forgets that nobody did."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def gathers_everything(socket: WebSocket):
+    """return_exceptions=True returns them, and nobody looks."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def swallows_the_group(socket: WebSocket):
+    """`except ExceptionGroup` matches, whatever is in it."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except ExceptionGroup:
+        pass
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def swallows_in_the_task(socket: WebSocket):
+    """The ticker ends quietly, whatever happens."""
+    await socket.accept()
+
+    async def send():
+        with suppress(Exception):
+            await send_websocket_stream(socket, ticks())
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send())
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def catches_everything(socket: WebSocket):
+    """`except Exception` around the yield takes the listener's own bugs for goodbyes."""
+    await socket.accept()
+    with suppress(OSError):
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(_tick_until_gone(socket))
+            try:
+                yield
+            except Exception:
+                ticker.cancel()
+
+
+async def _tick_until_gone(socket: WebSocket) -> None:
+    with suppress(WebSocketDisconnect, OSError):
+        await send_websocket_stream(socket, ticks())
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def swallows_the_cancellation_only(socket: WebSocket):
+    """A tick on its way when the client leaves raises something else."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@wrong(ex1, "heeds_cancellation")
+@asynccontextmanager
+async def swallows_cancellation(socket: WebSocket):
+    """Takes the server's cancellation for its own."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* (WebSocketDisconnect, OSError, asyncio.CancelledError):
+        pass
+
+
+@wrong(ex1, "answers_everything")
+@asynccontextmanager
+async def reads_as_well(socket: WebSocket):
+    """listen_for_disconnect beside a listener eats messages."""
+    await socket.accept()
+    stream = send_websocket_stream(socket, ticks(), listen_for_disconnect=True, warn_on_data_discard=False)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stream)
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex1, "answers_everything")
+@asynccontextmanager
+async def ticks_first(socket: WebSocket):
+    """The listener starts when the ticks are over."""
+    await socket.accept()
+    with suppress(WebSocketDisconnect, OSError):
+        await send_websocket_stream(socket, ticks(), close=False)
+        yield
+
+
+@wrong(ex1, "answers_everything")
+@asynccontextmanager
+async def does_not_tick(socket: WebSocket):
+    """Repaired by leaving the ticker out."""
+    await socket.accept()
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+@asynccontextmanager
+async def in_a_group(socket: WebSocket):
+    """A ticker of its own, inside the group."""
+    await socket.accept()
+
+    async def tick():
+        async for each in ticks():
+            await socket.send_text(each)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(tick())
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@right(ex1)
+@asynccontextmanager
+async def swallows_its_own(socket: WebSocket):
+    """try, finally, cancel; and the exceptions that say goodbye."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        yield
+    except (WebSocketDisconnect, OSError):
+        pass
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, WebSocketDisconnect, OSError):
+            await task
+
+
+@right(ex1)
+@asynccontextmanager
+async def with_anyio(socket: WebSocket):
+    """AnyIO's group, cancelled by its scope; the connection is accepted by the first who needs it."""
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send_websocket_stream, socket, ticks())
+            try:
+                yield
+            except WebSocketDisconnect:
+                group.cancel_scope.cancel()
+    except* OSError:
+        pass
+
+
+class Ticker:
+    """An async context manager written out."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self.socket = socket
+
+    async def __aenter__(self) -> None:
+        await self.socket.accept()
+        self.task = asyncio.create_task(send_websocket_stream(self.socket, ticks()))
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        self.task.cancel()
+        (result,) = await asyncio.gather(self.task, return_exceptions=True)
+        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
+            raise result
+        return isinstance(error, WebSocketDisconnect | OSError)
+
+
+@right(ex1)
+def as_a_class(socket: WebSocket) -> Ticker:
+    """A function that returns a context manager."""
+    return Ticker(socket)
+
+
+@right(ex1)
+@asynccontextmanager
+async def with_a_stack(socket: WebSocket):
+    """An exit stack, and a wait that looks."""
+    await socket.accept()
+    async with contextlib.AsyncExitStack() as stack:
+        task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+
+        @stack.push_async_callback
+        async def stop():
+            task.cancel()
+            await asyncio.wait([task])
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not isinstance(error, WebSocketDisconnect | OSError):
+                raise error
+
+        try:
+            yield
+        except (WebSocketDisconnect, OSError):
+            pass
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+attempt(ex2, "readings())", "readings(), listen_for_disconnect=True)")
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def dumps_a_dataclass(socket: WebSocket) -> None:
+    """`json` knows no dataclasses."""
+    await socket.accept()
+    async for reading in readings():
+        await socket.send_text(json.dumps(reading))
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/")
+async def sends_words(socket: WebSocket) -> AsyncGenerator[str, None]:
+    """str() of a dictionary is no JSON."""
+    async for reading in readings():
+        yield str(asdict(reading))
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/")
+async def sends_lists() -> AsyncGenerator[list[Reading], None]:
+    """Each reading in a list."""
+    async for reading in readings():
+        yield [reading]
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/")
+async def collects_first() -> AsyncGenerator[list[Reading], None]:
+    """Waits for the last reading before it sends the first."""
+    yield [reading async for reading in readings()]
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/")
+async def encodes_twice() -> AsyncGenerator[dict[str, str], None]:
+    """JSON in JSON."""
+    async for reading in readings():
+        yield {"reading": json.dumps(asdict(reading))}
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/")
+async def stops_after_one() -> AsyncGenerator[Reading, None]:
+    """`return` in place of yield's next round."""
+    async for reading in readings():
+        yield reading
+        return
+
+
+@wrong(ex2, "answers_everything")
+@websocket_stream("/readings")
+async def elsewhere() -> AsyncGenerator[Reading, None]:
+    """Another path."""
+    async for reading in readings():
+        yield reading
+
+
+@wrong(ex2, "answers_everything")
+@get("/")
+async def over_http() -> list[Reading]:
+    """No WebSocket at all."""
+    return [reading async for reading in readings()]
+
+
+@wrong(ex2, "answers_everything")
+@websocket_listener("/")
+async def on_request(data: str) -> list[Reading]:
+    """A listener answers; nobody asks."""
+    return [reading async for reading in readings()]
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def listens_and_fails(socket: WebSocket) -> None:
+    """It listens now, and still sends what is not text."""
+    await socket.accept()
+    await send_websocket_stream(socket, readings(), listen_for_disconnect=True)
+
+
+@wrong(ex2, "ends")
+@websocket("/")
+async def does_not_listen(socket: WebSocket) -> None:
+    """Encodes, and never learns of the end while it has nothing to send."""
+    await socket.accept()
+    await send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
+
+
+@wrong(ex2, "ends")
+@websocket_stream("/", listen_for_disconnect=False)
+async def told_not_to_listen() -> AsyncGenerator[Reading, None]:
+    """The right decorator, told not to listen."""
+    async for reading in readings():
+        yield reading
+
+
+@wrong(ex2, "ends")
+@websocket("/")
+async def waits_for_an_oserror(socket: WebSocket) -> None:
+    """Waits for a send that fails; two servers never let one fail."""
+    await socket.accept()
+    with suppress(OSError, WebSocketDisconnect):
+        async for reading in readings():
+            await socket.send_json(reading)
+
+
+@wrong(ex2, "ends")
+@websocket("/")
+async def watches_and_goes_on(socket: WebSocket) -> None:
+    """The watcher sees the end, and tells nobody."""
+    await socket.accept()
+
+    async def watch():
+        async for _ in socket.iter_data():
+            pass
+
+    with suppress(OSError):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch())
+            await send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
+
+
+@wrong(ex2, "leaves_no_task")
+@websocket("/")
+async def reads_in_front(socket: WebSocket) -> None:
+    """Reads in the foreground, and leaves the stream behind."""
+    await socket.accept()
+    asyncio.create_task(send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json))
+    async for _ in socket.iter_data():
+        pass
+
+
+@wrong(ex2, "raises_only_what_send_raised")
+@websocket("/")
+async def reads_in_a_group(socket: WebSocket) -> None:
+    """The disconnect ends the group, and comes out of it."""
+    await socket.accept()
+
+    async def watch():
+        while True:
+            await socket.receive_text()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watch())
+        await send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
+
+
+@wrong(ex2, "cancellable")
+@websocket_stream("/")
+async def starts_again() -> AsyncGenerator[Reading, None]:
+    """Takes the cancellation that ends it for a hiccup."""
+    while True:
+        try:
+            async for reading in readings():
+                yield reading
+        except asyncio.CancelledError:
+            pass
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+@websocket_stream("/")
+async def as_dictionaries() -> AsyncGenerator[dict[str, Any], None]:
+    """asdict, and Litestar's JSON."""
+    async for reading in readings():
+        yield asdict(reading)
+
+
+@right(ex2)
+@websocket_stream("/")
+async def as_text() -> AsyncGenerator[str, None]:
+    """JSON of one's own, sent as it is; the generator is closed by hand."""
+    async with aclosing(readings()) as stream:
+        async for reading in stream:
+            yield json.dumps(asdict(reading))
+
+
+@right(ex2)
+@websocket("/")
+async def with_a_send_handler(socket: WebSocket) -> None:
+    """The function below the decorator, with what is missing."""
+    await socket.accept()
+    await send_websocket_stream(
+        socket,
+        readings(),
+        send_handler=WebSocket.send_json,
+        listen_for_disconnect=True,
+        warn_on_data_discard=False,
+    )
+
+
+@right(ex2)
+@websocket("/")
+async def with_a_watcher(socket: WebSocket) -> None:
+    """Reads in the foreground, and cancels the stream when that is over."""
+    await socket.accept()
+
+    async def measure():
+        async for reading in readings():
+            await socket.send_json(reading)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            stream = group.create_task(measure())
+            async for _ in socket.iter_data():
+                pass
+            stream.cancel()
+    except* (OSError, WebSocketDisconnect):
+        pass
+
+
+@right(ex2)
+@websocket("/")
+async def whoever_is_first(socket: WebSocket) -> None:
+    """asyncio.wait for the first of two."""
+    await socket.accept()
+
+    async def watch():
+        async for _ in socket.iter_data():
+            pass
+
+    sending = send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
+    tasks = [asyncio.create_task(each) for each in (watch(), sending)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, OSError | WebSocketDisconnect):
+            raise result
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+attempt(ex3, "listen_for_disconnect=True, ", "")
+
+
+@wrong(ex3, "ends")
+@websocket("/")
+async def does_not_cancel(socket: WebSocket) -> None:
+    """One reader at last; and a group that waits for the next tick."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "ends")
+@websocket("/")
+async def gathers_both(socket: WebSocket) -> None:
+    """`gather` waits for the slower one."""
+    await socket.accept()
+
+    async def answer():
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+
+    with suppress(WebSocketDisconnect, OSError):
+        await asyncio.gather(send_websocket_stream(socket, ticks()), answer())
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def watches_beside(socket: WebSocket) -> None:
+    """A watcher of one's own eats as much as Litestar's."""
+    await socket.accept()
+
+    async def watch():
+        async for _ in socket.iter_data():
+            pass
+        ticker.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            group.create_task(watch())
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@asynccontextmanager
+async def _reading_lifespan(socket: WebSocket):
+    await socket.accept()
+    stream = send_websocket_stream(socket, ticks(), listen_for_disconnect=True, warn_on_data_discard=False)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stream)
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket_listener("/", connection_lifespan=_reading_lifespan)
+async def listens_in_the_lifespan(data: str) -> str:
+    """Another handler, the same second reader."""
+    return await reply(data)
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def a_task_for_each(socket: WebSocket) -> None:
+    """A task for each text: a long answer is overtaken by a short one."""
+    await socket.accept()
+
+    async def answer(text):
+        await socket.send_text(await reply(text))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send_websocket_stream(socket, ticks()))]
+            async for text in socket.iter_data():
+                tasks.append(group.create_task(answer(text)))
+            for task in tasks:
+                task.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def ticks_then_reads(socket: WebSocket) -> None:
+    """One after the other."""
+    await socket.accept()
+    with suppress(WebSocketDisconnect, OSError):
+        async for tick in ticks():
+            await socket.send_text(tick)
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def echoes(socket: WebSocket) -> None:
+    """Sends back the text, not its reply."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                await socket.send_text(text)
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def keeps_the_last(socket: WebSocket) -> None:
+    """A mailbox with room for one text."""
+    await socket.accept()
+    arrived = asyncio.Event()
+    mail: list[str] = []
+
+    async def answer():
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            await socket.send_text(await reply(mail[-1]))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send_websocket_stream(socket, ticks())), group.create_task(answer())]
+            async for text in socket.iter_data():
+                mail.append(text)
+                arrived.set()
+            for task in tasks:
+                task.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "leaves_nothing_to_catch")
+@websocket("/")
+async def forgets_that_sending_fails(socket: WebSocket) -> None:
+    """No OSError: a tick on its way when the client leaves."""
+    await socket.accept()
+    async with asyncio.TaskGroup() as group:
+        ticker = group.create_task(send_websocket_stream(socket, ticks()))
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+        ticker.cancel()
+
+
+@wrong(ex3, "leaves_nothing_to_catch")
+@websocket("/")
+async def receives_by_hand(socket: WebSocket) -> None:
+    """receive_text raises what iter_data keeps, and except does not look into a group."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            while True:
+                await socket.send_text(await reply(await socket.receive_text()))
+    except (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "leaves_nothing_to_catch")
+@websocket("/")
+async def closes_at_the_end(socket: WebSocket) -> None:
+    """Closes what the client has closed."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+    await socket.close()
+
+
+@wrong(ex3, "leaves_no_task")
+@websocket("/")
+async def leaves_the_ticker(socket: WebSocket) -> None:
+    """The ticker outlives the connection."""
+    await socket.accept()
+    asyncio.create_task(send_websocket_stream(socket, ticks()))
+    with suppress(WebSocketDisconnect, OSError):
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+
+
+@wrong(ex3, "leaves_no_task")
+@websocket("/")
+async def does_not_wait(socket: WebSocket) -> None:
+    """Cancels, and does not wait."""
+    await socket.accept()
+    ticker = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+    except (WebSocketDisconnect, OSError):
+        pass
+    finally:
+        ticker.cancel()
+
+
+@wrong(ex3, "keeps_its_cancellation")
+@websocket("/")
+async def awaits_the_cancelled(socket: WebSocket) -> None:
+    """The popular fix, without a lifespan."""
+    await socket.accept()
+    ticker = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+    finally:
+        ticker.cancel()
+        await ticker
+
+
+@wrong(ex3, "hides_nothing_from_litestar")
+@websocket("/")
+async def hides_the_clock(socket: WebSocket) -> None:
+    """Everything is suppressed."""
+    await socket.accept()
+    ticker = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+    except OSError:
+        pass
+    finally:
+        ticker.cancel()
+        await asyncio.gather(ticker, return_exceptions=True)
+
+
+@wrong(ex3, "hides_nothing_from_litestar")
+class KeepsItOnSelf(WebsocketListener):
+    """Callbacks; the listener is made once, so `self` is shared by all connections, and nobody looks at the ticker."""
+
+    path = "/"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.tasks: dict[WebSocket, asyncio.Task[None]] = {}
+
+    async def on_accept(self, socket: WebSocket) -> None:
+        """Start a ticker."""
+        self.tasks[socket] = asyncio.create_task(send_websocket_stream(socket, ticks()))
+
+    async def on_disconnect(self, socket: WebSocket) -> None:
+        """Stop it."""
+        task = self.tasks.pop(socket)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def on_receive(self, data: str) -> str:
+        """Answer."""
+        return await reply(data)
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _ticking(socket: WebSocket):
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@right(ex3)
+@websocket_listener("/", connection_lifespan=_ticking)
+async def as_a_listener(data: str) -> str:
+    """A listener with the lifespan of exercise 1."""
+    return await reply(data)
+
+
+@right(ex3)
+@websocket("/")
+async def receives_and_looks_inside(socket: WebSocket) -> None:
+    """receive_text raises the disconnect, which ends the group."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            while True:
+                await socket.send_text(await reply(await socket.receive_text()))
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@right(ex3)
+@websocket("/")
+async def with_a_scope(socket: WebSocket) -> None:
+    """AnyIO: the reader's last act is to cancel the scope."""
+    await socket.accept()
+
+    async def tick():
+        async for each in ticks():
+            await socket.send_text(each)
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(tick)
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+            group.cancel_scope.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@right(ex3)
+@websocket("/")
+async def one_writer(socket: WebSocket) -> None:
+    """Everything that is to be sent goes through one queue; try and finally."""
+    await socket.accept()
+    outgoing: asyncio.Queue[str] = asyncio.Queue()
+
+    async def tick():
+        async for each in ticks():
+            outgoing.put_nowait(each)
+
+    async def write():
+        while True:
+            await socket.send_text(await outgoing.get())
+
+    async def read():
+        async for text in socket.iter_data():
+            outgoing.put_nowait(await reply(text))
+
+    tasks = [asyncio.create_task(each) for each in (read(), write(), tick())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
+            raise result
