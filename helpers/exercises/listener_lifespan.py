@@ -15,7 +15,6 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 from litestar import Litestar, websocket_listener
-from litestar.exceptions import LitestarException
 from litestar.handlers import BaseRouteHandler
 from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
@@ -226,7 +225,7 @@ def _name(answer: Any) -> str:
 def _does_not_build(mount: Any, answer: Any, name: str) -> str:
     try:
         mount(answer)
-    except (LitestarException, TypeError, NameError) as error:
+    except Exception as error:  # whatever a signature may do to it
         return f"Litestar does not take {name}: {describe(error)}"
     return ""
 
