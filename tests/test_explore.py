@@ -195,6 +195,21 @@ def test_a_replay_shows_what_the_exploration_saw():
         assert replay(app(Chat), each.schedule).trace == session.trace
 
 
+def test_a_send_that_waits_while_another_task_is_told_raises_what_it_would_have_raised():
+    """uvicorn's websockets looks at its state when send() is called, not once the network has answered."""
+
+    async def reads_and_sends(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        reader = asyncio.create_task(receive())
+        with pytest.raises(OSError):
+            await send({"type": "websocket.send", "text": "hello"})
+        await reader
+
+    session = replay(reads_and_sends, "uvicorn-websockets/close@send#2", [Expect()])
+    assert (session.ended, session.codes) == ("returned", [1001])
+
+
 def test_a_limit_is_told_and_spreads_evenly():
     report = explore(app(echo), limit=10)
     assert report.explored == 10
