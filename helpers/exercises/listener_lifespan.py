@@ -9,6 +9,7 @@ check: building one takes longer than exploring it.
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,6 +197,8 @@ def _breaks(what: str) -> Broken:
 def _no_lifespan(answer: Any) -> str:
     """Say what is wrong with an answer that should be a connection_lifespan, or nothing."""
     name = _name(answer)
+    if isinstance(answer, AbstractAsyncContextManager):
+        return "This is what the function returned: pass the function itself, without ()."
     if isinstance(answer, BaseRouteHandler) or not callable(answer):
         return f"{name} is no function; this exercise wants {LIFESPAN.wants}."
     if inspect.isasyncgenfunction(answer):
