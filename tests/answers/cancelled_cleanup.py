@@ -1,0 +1,1081 @@
+"""Answers to lesson 05, some of them wrong on purpose."""
+
+# ruff: noqa: ASYNC100, ASYNC120, B012, RUF006, SIM105
+
+import asyncio
+import contextlib
+import weakref
+
+import anyio
+from starlette.websockets import WebSocketDisconnect
+
+from helpers.exercises.cancelled_cleanup import ex1, ex2, ex3
+from tests.answers import attempt, right, wrong
+
+attempt(ex1, "await asyncio.shield(audit.write(count))", "await audit.write(count)")
+attempt(ex2, "await asyncio.wait_for(desk.report(count), seconds)", "await asyncio.shield(desk.report(count))")
+attempt(ex3, "task.cancel()", "pass")
+
+
+async def echo(websocket, counter):
+    """Accept, answer every message, and count in `counter[0]`."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        counter[0] += 1
+        await websocket.send_text(text)
+
+
+async def persist(task):
+    """Wait until a task is done, however often we are cancelled; then raise the last cancellation."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "loses_no_row")
+async def plain(websocket, audit):
+    """A release that is itself interrupted: the cleanup awaits, and is cancelled there."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        await audit.write(count[0])
+
+
+@wrong(ex1, "loses_no_row")
+async def shield(websocket, audit):
+    """asyncio.shield: nobody waits for the write when the handler is cancelled."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        await asyncio.shield(audit.write(count[0]))
+
+
+@wrong(ex1, "loses_no_row")
+async def anyio_shield(websocket, audit):
+    """A scope's shield does not stop task.cancel()."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await audit.write(count[0])
+
+
+@wrong(ex1, "loses_no_row")
+async def shield_in_the_group(websocket, audit):
+    """The thread's own answer: a shield in the body of a task group."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        async with anyio.create_task_group():
+            with anyio.CancelScope(shield=True):
+                await audit.write(count[0])
+
+
+@wrong(ex1, "loses_no_row")
+async def child_under_a_shield(websocket, audit):
+    """The child is started under a shield, and belongs to a group outside of it."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope(shield=True):
+                group.start_soon(audit.write, count[0])
+
+
+@wrong(ex1, "loses_no_row")
+async def task_group(websocket, audit):
+    """The task group of asyncio cancels its children when its owner is cancelled."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(audit.write(count[0]))
+
+
+@wrong(ex1, "loses_no_row")
+async def on_disconnect_only(websocket, audit):
+    """Cleans up after WebSocketDisconnect, which nobody raises when the handler is cancelled."""
+    count = 0
+    await websocket.accept()
+    try:
+        while True:
+            text = await websocket.receive_text()
+            count += 1
+            await websocket.send_text(text)
+    except WebSocketDisconnect:
+        task = asyncio.create_task(audit.write(count))
+        await persist(task)
+
+
+@wrong(ex1, "loses_no_row")
+async def after_the_loop(websocket, audit):
+    """Writes after the loop, without a try."""
+    count = [0]
+    await echo(websocket, count)
+    await persist(asyncio.create_task(audit.write(count[0])))
+
+
+@wrong(ex1, "loses_no_row")
+async def accepts_outside(websocket, audit):
+    """accept() stands before the try."""
+    await websocket.accept()
+    count = 0
+    try:
+        async for text in websocket.iter_text():
+            count += 1
+            await websocket.send_text(text)
+    finally:
+        await persist(asyncio.create_task(audit.write(count)))
+
+
+@wrong(ex1, "loses_no_row")
+async def waits_once_more(websocket, audit):
+    """Survives one cancellation of the cleanup, not the second."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.shield(task)
+            raise
+
+
+@wrong(ex1, "loses_no_row")
+async def fire_and_forget(websocket, audit):
+    """Starts a task and returns."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        asyncio.create_task(audit.write(count[0]))
+
+
+@wrong(ex1, "loses_no_row")
+async def except_exception(websocket, audit):
+    """CancelledError is no Exception."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    except Exception:
+        pass
+    await persist(asyncio.create_task(audit.write(count[0])))
+
+
+@wrong(ex1, "keeps_it_once")
+async def tries_again(websocket, audit):
+    """Writes again when the write was cancelled, which it was at its last step."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        try:
+            await audit.write(count[0])
+        except asyncio.CancelledError:
+            await persist(asyncio.create_task(audit.write(count[0])))
+            raise
+
+
+@wrong(ex1, "keeps_it_once")
+async def in_except_and_in_finally(websocket, audit):
+    """Release twice."""
+    count = 0
+    try:
+        await websocket.accept()
+        while True:
+            text = await websocket.receive_text()
+            count += 1
+            await websocket.send_text(text)
+    except WebSocketDisconnect:
+        await persist(asyncio.create_task(audit.write(count)))
+    finally:
+        await persist(asyncio.create_task(audit.write(count)))
+
+
+@wrong(ex1, "counts_right")
+async def writes_first(websocket, audit):
+    """Safe, and too early to know the number."""
+    await persist(asyncio.create_task(audit.write(0)))
+    await echo(websocket, [0])
+
+
+everybody = [0]
+
+
+@wrong(ex1, "counts_right")
+async def counts_everybody(websocket, audit):
+    """Global state."""
+    try:
+        await echo(websocket, everybody)
+    finally:
+        await persist(asyncio.create_task(audit.write(everybody[0])))
+
+
+@wrong(ex1, "heeds_every_cancellation")
+async def forgets_the_cancellation(websocket, audit):
+    """Waits as it should, and keeps the cancellation for itself."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                continue
+
+
+@wrong(ex1, "heeds_every_cancellation")
+async def returns_in_finally(websocket, audit):
+    """A return in finally hides every exception."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await persist(asyncio.create_task(audit.write(count[0])))
+        return
+
+
+@wrong(ex1, "ends_quietly")
+async def says_goodbye(websocket, audit):
+    """Closes a connection that the peer has closed."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+        await websocket.close()
+    finally:
+        await persist(asyncio.create_task(audit.write(count[0])))
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def waits_in_a_loop(websocket, audit):
+    """asyncio.wait in a loop."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(audit.write(count[0])))
+
+
+@right(ex1)
+async def own_shield(websocket, audit):
+    """A child of an AnyIO group that stands in a shield of its own."""
+    count = [0]
+
+    async def write():
+        with anyio.CancelScope(shield=True):
+            await audit.write(count[0])
+
+    try:
+        await echo(websocket, count)
+    finally:
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+
+
+@contextlib.asynccontextmanager
+async def audited_session(audit):
+    """Give a counter; write what it says at the end."""
+    count = [0]
+    try:
+        yield count
+    finally:
+        async with anyio.create_task_group() as group:
+            group.start_soon(written, audit, count)
+
+
+async def written(audit, count):
+    """Write, with a deadline."""
+    with anyio.move_on_after(10, shield=True):
+        await audit.write(count[0])
+
+
+@right(ex1)
+async def context_manager(websocket, audit):
+    """An asynchronous context manager around the session."""
+    async with audited_session(audit) as count:
+        await echo(websocket, count)
+
+
+@right(ex1)
+async def shields_again_and_again(websocket, audit):
+    """asyncio.shield in a loop, and a CancelledError of its own at the end."""
+    count, again = [0], False
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.ensure_future(audit.write(count[0]))
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                again = True
+        if again:
+            raise asyncio.CancelledError
+
+
+@right(ex1)
+async def waits_for_an_event(websocket, audit):
+    """A callback and an event."""
+    count, done, cancelled = [0], asyncio.Event(), []
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        task.add_done_callback(lambda _: done.set())
+        while not done.is_set():
+            try:
+                await done.wait()
+            except asyncio.CancelledError as error:
+                cancelled.append(error)
+        if cancelled:
+            raise cancelled[0]
+
+
+@right(ex1)
+async def an_exit_stack(websocket, audit):
+    """The write is the first thing on an exit stack."""
+    count = [0]
+    async with contextlib.AsyncExitStack() as stack:
+        group = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(group.start_soon, written, audit, count)
+        await echo(websocket, count)
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+def leaving(goodbye):
+    """Return a handler that ends with `goodbye(desk, count, seconds)`."""
+
+    async def handler(websocket, desk, seconds):
+        count = [0]
+        try:
+            await echo(websocket, count)
+        finally:
+            await goodbye(desk, count[0], seconds)
+
+    handler.__name__ = goodbye.__name__
+    return handler
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def wait_for(desk, count, seconds):
+    """wait_for in the handler: cancelled with it."""
+    try:
+        await asyncio.wait_for(desk.report(count), seconds)
+    except TimeoutError:
+        pass
+    finally:
+        await persist(asyncio.create_task(desk.close()))
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def timeout(desk, count, seconds):
+    """asyncio.timeout in the handler."""
+    try:
+        async with asyncio.timeout(seconds):
+            await desk.report(count)
+    except TimeoutError:
+        pass
+    finally:
+        await desk.close()
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def move_on_after(desk, count, seconds):
+    """A shield with a deadline, in the handler's own task."""
+    with anyio.move_on_after(seconds, shield=True):
+        await desk.report(count)
+    with anyio.CancelScope(shield=True):
+        await desk.close()
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def unshielded_child(desk, count, seconds):
+    """A child with a deadline, without a shield."""
+
+    async def leave():
+        with anyio.move_on_after(seconds):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def impatient(desk, count, seconds):
+    """One second will do."""
+
+    async def leave():
+        with anyio.move_on_after(1, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "gives_up")
+@leaving
+async def no_deadline(desk, count, seconds):
+    """Shielded for ever."""
+
+    async def leave():
+        with anyio.CancelScope(shield=True):
+            await desk.report(count)
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "gives_up")
+@leaving
+async def generous(desk, count, seconds):
+    """Three times the time."""
+
+    async def leave():
+        with anyio.move_on_after(3 * seconds, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "ends_quietly")
+@leaving
+async def fail_after(desk, count, seconds):
+    """The timeout leaves the handler, in a group."""
+
+    async def leave():
+        try:
+            with anyio.fail_after(seconds, shield=True):
+                await desk.report(count)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def close_in_the_try(desk, count, seconds):
+    """The line stays open when the report is given up."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def close_without_a_shield(desk, count, seconds):
+    """The second step of the cleanup is cancelled by the group."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+        await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def close_in_the_handler(desk, count, seconds):
+    """Between the group and close() somebody may cancel."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+    await desk.close()
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def closes_first(desk, count, seconds):
+    """Both at once: the line is closed while the report is on it."""
+
+    async def report():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+
+    async def close():
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(report)
+        group.start_soon(close)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def closes_twice(desk, count, seconds):
+    """To be sure."""
+
+    async def leave():
+        try:
+            with anyio.move_on_after(seconds, shield=True):
+                await desk.report(count)
+            with anyio.CancelScope(shield=True):
+                await desk.close()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def sleeps_it_out(desk, count, seconds):
+    """Sleeps as long as a report may take, even if it is answered at once."""
+
+    async def leave():
+        task = asyncio.create_task(desk.report(count))
+        await asyncio.sleep(seconds)
+        task.cancel()
+        await asyncio.wait([task])
+        await desk.close()
+
+    await persist(asyncio.create_task(leave()))
+
+
+@wrong(ex2, "reports_once")
+@leaving
+async def tries_twice(desk, count, seconds):
+    """Half the time for each of two attempts."""
+
+    async def leave():
+        for _ in range(2):
+            with anyio.move_on_after(seconds / 2, shield=True) as scope:
+                await desk.report(count)
+            if not scope.cancelled_caught:
+                break
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def in_the_background(desk, count, seconds):
+    """A task that nobody waits for."""
+
+    async def leave():
+        try:
+            async with asyncio.timeout(seconds):
+                await desk.report(count)
+        except TimeoutError:
+            pass
+        finally:
+            await desk.close()
+
+    asyncio.create_task(leave())
+
+
+@wrong(ex2, "heeds_every_cancellation")
+@leaving
+async def hides_the_cancellation(desk, count, seconds):
+    """Waits as it should, and returns."""
+
+    async def leave():
+        try:
+            async with asyncio.timeout(seconds):
+                await desk.report(count)
+        except TimeoutError:
+            pass
+        finally:
+            await desk.close()
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await persist(asyncio.create_task(leave()))
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+@leaving
+async def one_child(desk, count, seconds):
+    """One child, two scopes."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@right(ex2)
+@leaving
+async def a_task_and_a_timeout(desk, count, seconds):
+    """Without AnyIO: the deadline is in the task, the patience in the handler."""
+
+    async def leave():
+        try:
+            async with asyncio.timeout(seconds):
+                await desk.report(count)
+        except TimeoutError:
+            pass
+        finally:
+            await desk.close()
+
+    await persist(asyncio.create_task(leave()))
+
+
+@right(ex2)
+@leaving
+async def wait_with_a_timeout(desk, count, seconds):
+    """asyncio.wait with a timeout, then cancel and wait."""
+
+    async def leave():
+        task = asyncio.create_task(desk.report(count))
+        _, late = await asyncio.wait([task], timeout=seconds)
+        for each in late:
+            each.cancel()
+            await asyncio.wait([each])
+        await desk.close()
+
+    await persist(asyncio.create_task(leave()))
+
+
+@right(ex2)
+@leaving
+async def an_outer_shield(desk, count, seconds):
+    """One shield around both, and a deadline inside of it."""
+
+    async def leave():
+        with anyio.CancelScope(shield=True):
+            try:
+                with anyio.move_on_after(seconds):
+                    await desk.report(count)
+            finally:
+                await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@right(ex2)
+async def with_call_later(websocket, desk, seconds):
+    """A timer cancels the report; a callback starts the closing."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        report = asyncio.create_task(desk.report(count[0]))
+        timer = asyncio.get_running_loop().call_later(seconds, report.cancel)
+
+        async def close():
+            await asyncio.wait([report])
+            timer.cancel()
+            await desk.close()
+
+        await persist(asyncio.create_task(close()))
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+
+class Holding:
+    """A set of tasks: what many answers below begin with."""
+
+    def __init__(self):
+        self.tasks = set()
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def wait_until(self, deadline):
+        """Wait for all tasks, also for new ones, until the time is over."""
+        now = asyncio.get_running_loop().time
+        while self.tasks and now() < deadline:
+            await asyncio.wait(self.tasks, timeout=deadline - now())
+
+    async def cancel(self):
+        """Cancel what is left and wait for it."""
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+
+    async def drain(self, seconds):
+        await self.wait_until(asyncio.get_running_loop().time() + seconds)
+        await self.cancel()
+
+
+@wrong(ex3, "cancels_nothing_early")
+class CancelsAtOnce(Holding):
+    """A shutdown that does not wait."""
+
+    async def drain(self, seconds):
+        await self.cancel()
+
+
+@wrong(ex3, "keeps_hold")
+class WeakSet(Holding):
+    """A WeakSet forgets tasks by itself, also those at work."""
+
+    def __init__(self):
+        self.known: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
+
+    def start(self, coroutine):
+        self.known.add(asyncio.create_task(coroutine))
+
+    async def drain(self, seconds):
+        _, late = await asyncio.wait(list(self.known), timeout=seconds)
+        for task in late:
+            task.cancel()
+
+
+@wrong(ex3, "keeps_hold")
+class FireAndForget(Holding):
+    """Counts its tasks and holds none."""
+
+    count = 0
+
+    def start(self, coroutine):
+        self.count += 1
+        asyncio.create_task(coroutine).add_done_callback(self.done)
+
+    def done(self, task):
+        self.count -= 1
+
+    async def drain(self, seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.count:
+                    await asyncio.sleep(0.01)
+
+
+@wrong(ex3, "cancels_nothing_early")
+class Gathers(Holding):
+    """gather without return_exceptions: the first failure ends the waiting."""
+
+    async def drain(self, seconds):
+        try:
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    await asyncio.gather(*self.tasks)
+        except Exception:
+            await self.cancel()
+
+
+@wrong(ex3, "cancels_nothing_early")
+class LooksOnce(Holding):
+    """What is started while it drains is not waited for."""
+
+    async def drain(self, seconds):
+        if self.tasks:
+            _, late = await asyncio.wait(set(self.tasks), timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+
+@wrong(ex3, "finishes")
+class Closed(Holding):
+    """Takes nothing new once it drains."""
+
+    closed = False
+
+    def start(self, coroutine):
+        if self.closed:
+            coroutine.close()
+            raise RuntimeError("the registry is closed")
+        super().start(coroutine)
+
+    async def drain(self, seconds):
+        self.closed = True
+        await super().drain(seconds)
+
+
+@wrong(ex3, "cancels_nothing_early")
+class OneForAll(Holding):
+    """A task that fails takes the others with it, as in a task group."""
+
+    def start(self, coroutine):
+        super().start(self.guard(coroutine))
+
+    async def guard(self, coroutine):
+        try:
+            await coroutine
+        except Exception:
+            for task in self.tasks - {asyncio.current_task()}:
+                task.cancel()
+            raise
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class OnlyAsks(Holding):
+    """Cancels what is left and returns: nobody waits for its cleanup."""
+
+    async def drain(self, seconds):
+        await self.wait_until(asyncio.get_running_loop().time() + seconds)
+        for task in self.tasks:
+            task.cancel()
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class NeverCancels(Holding):
+    """Returns at the deadline, and leaves what is left at work."""
+
+    async def drain(self, seconds):
+        await self.wait_until(asyncio.get_running_loop().time() + seconds)
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class OneAfterTheOther(Holding):
+    """Every task gets the whole time."""
+
+    async def drain(self, seconds):
+        while self.tasks:
+            task = next(iter(self.tasks))
+            _, late = await asyncio.wait([task], timeout=seconds)
+            if late:
+                task.cancel()
+                await asyncio.wait([task])
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class NoDeadline(Holding):
+    """Waits for ever."""
+
+    async def drain(self, seconds):
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+
+
+@wrong(ex3, "drains_quietly")
+class SleepsItOut(Holding):
+    """Sleeps as long as it may, and then cancels."""
+
+    async def drain(self, seconds):
+        await asyncio.sleep(seconds)
+        await self.cancel()
+
+
+@wrong(ex3, "drains_quietly")
+class EmptySet(Holding):
+    """asyncio.wait refuses an empty set."""
+
+    async def drain(self, seconds):
+        deadline = asyncio.get_running_loop().time() + seconds
+        await asyncio.wait(self.tasks, timeout=seconds)
+        await self.wait_until(deadline)
+        await self.cancel()
+
+
+@wrong(ex3, "drains_quietly")
+class LetsTheTimeoutOut(Holding):
+    """asyncio.timeout raises, and nobody catches it."""
+
+    async def drain(self, seconds):
+        try:
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
+        finally:
+            await self.cancel()
+
+
+@wrong(ex3, "drains_quietly")
+class RaisesWhatFailed(Holding):
+    """Waits well, and then raises what one of them raised."""
+
+    def start(self, coroutine):
+        super().start(self.keep(coroutine))
+
+    error = None
+
+    async def keep(self, coroutine):
+        try:
+            await coroutine
+        except Exception as error:
+            self.error = error
+
+    async def drain(self, seconds):
+        await super().drain(seconds)
+        if self.error:
+            raise self.error
+
+
+@wrong(ex3, "lets_go")
+class Grows(Holding):
+    """Never forgets a task that is done."""
+
+    def start(self, coroutine):
+        self.tasks.add(asyncio.create_task(coroutine))
+
+    async def drain(self, seconds):
+        deadline = asyncio.get_running_loop().time() + seconds
+        while (left := [task for task in self.tasks if not task.done()]) and (
+            rest := deadline - asyncio.get_running_loop().time()
+        ) > 0:
+            await asyncio.wait(left, timeout=rest)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+
+
+@wrong(ex3, "starts_them")
+class Later(Holding):
+    """Keeps coroutines, and runs them when the server stops."""
+
+    def __init__(self):
+        super().__init__()
+        self.coroutines = []
+
+    def start(self, coroutine):
+        self.coroutines.append(coroutine)
+
+    async def drain(self, seconds):
+        for coroutine in self.coroutines:
+            super().start(coroutine)
+        await super().drain(seconds)
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+class ASet(Holding):
+    """A set, a callback, a loop."""
+
+
+@right(ex3)
+class WithATimeout(Holding):
+    """asyncio.timeout around the waiting."""
+
+    async def drain(self, seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
+        await self.cancel()
+
+
+@right(ex3)
+class WithAnyIO(Holding):
+    """AnyIO's deadline, and gather that returns exceptions."""
+
+    async def drain(self, seconds):
+        with anyio.move_on_after(seconds):
+            while self.tasks:
+                await asyncio.wait(self.tasks)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@right(ex3)
+class WithAnEvent:
+    """A dictionary, and an event that says when it is empty."""
+
+    def __init__(self):
+        self.tasks = {}
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks[id(task)] = task
+        self.empty.clear()
+        task.add_done_callback(self.forget)
+
+    def forget(self, task):
+        del self.tasks[id(task)]
+        if not self.tasks:
+            self.empty.set()
+
+    async def drain(self, seconds):
+        try:
+            await asyncio.wait_for(self.empty.wait(), seconds)
+        except TimeoutError:
+            for task in self.tasks.values():
+                task.cancel()
+            await self.empty.wait()
+
+
+@right(ex3)
+class SelfHolding:
+    """Each task removes itself when its coroutine has ended, and logs what it raises."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def start(self, coroutine):
+        self.tasks.append(asyncio.ensure_future(self.run(coroutine)))
+
+    async def run(self, coroutine):
+        try:
+            await coroutine
+        except Exception as error:
+            self.last_words = repr(error)
+        finally:
+            self.tasks.remove(asyncio.current_task())
+
+    async def drain(self, seconds):
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.tasks:
+            left = deadline - asyncio.get_running_loop().time()
+            if left > 0:
+                await asyncio.wait(self.tasks, timeout=left)
+            else:
+                for task in self.tasks:
+                    task.cancel()
+                await asyncio.wait(self.tasks)
