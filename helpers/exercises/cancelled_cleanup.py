@@ -432,8 +432,8 @@ class Office:
         """Let the registry start a work."""
         work = Work(name)
         self.works.append(work)
-        coroutine = self.work(work)
-        setattr(coroutine, "__name__", name)  # what a picture calls its task
+        coroutine: Any = self.work(work)
+        coroutine.__name__ = name  # what a picture calls its task
         self.registry.start(coroutine)
 
     async def work(self, work: Work) -> None:
