@@ -180,14 +180,14 @@ class Audit:
         return [row for row, writer in zip(self.rows, self.writers, strict=True) if writer is session]
 
 
-def audited(handler: Any) -> ASGIApp:
-    """Return an app that calls `handler(websocket, audit)`, with an Audit of its own."""
-    audit = Audit()
+def audited(handler: Any, audit: Any = None) -> ASGIApp:
+    """Return an app that calls `handler(websocket, audit)`, by default with an Audit of its own."""
+    given = Audit() if audit is None else audit
 
     async def call(websocket: WebSocket) -> None:
-        await handler(websocket, audit)
+        await handler(websocket, given)
 
-    return _App(call, audit)
+    return _App(call, given)
 
 
 def look(app: Any, session: Session) -> None:
