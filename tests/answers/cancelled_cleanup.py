@@ -215,6 +215,16 @@ async def writes_first(websocket, audit):
     await echo(websocket, [0])
 
 
+@wrong(ex1, "counts_right")
+async def counts_from_zero(websocket, audit):
+    """Writes the index of the last message."""
+    count = [-1]
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(audit.write(max(count[0], 0))))
+
+
 everybody = [0]
 
 
@@ -987,6 +997,17 @@ class Later(Holding):
         for coroutine in self.coroutines:
             super().start(coroutine)
         await super().drain(seconds)
+
+
+@wrong(ex3, "survives")
+class AllTasks(Holding):
+    """Waits for every task of the loop and cancels it, the server's own too."""
+
+    async def drain(self, seconds):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------
