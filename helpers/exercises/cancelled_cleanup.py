@@ -235,7 +235,7 @@ ex1 = Exercise(
     parameters=("websocket", "audit"),
     mount=audited,
     facts=look,
-    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), beside(TALK[:2], TALK), ()),
+    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), beside(TALK[:2], TALK[:2])),
     rules=(
         rules.answers_everything,
         *RECORD,
@@ -373,7 +373,7 @@ ex2 = Exercise(
     parameters=("websocket", "desk", "seconds"),
     mount=_desk,
     facts=_calls,
-    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), ()),
+    scripts=(TALK, (Send(AGAIN), Expect(AGAIN))),
     rules=(
         rules.answers_everything,
         reports_once,
@@ -627,7 +627,7 @@ ex3 = Exercise(
     lifespan=True,
     scripts=(
         tuple(step for text in ("slow", "follow", "fails") for step in (Send(text), Expect(text))),
-        tuple(step for text in ("stuck", "slow", "stuck") for step in (Send(text), Expect(text))),
+        tuple(step for text in ("stuck", "stuck") for step in (Send(text), Expect(text))),
         (),
     ),
     rules=(

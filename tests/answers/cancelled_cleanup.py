@@ -807,7 +807,7 @@ class FireAndForget(Holding):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.count:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.1)
 
 
 @wrong(ex3, "cancels_nothing_early")
@@ -996,7 +996,10 @@ class Later(Holding):
     async def drain(self, seconds):
         for coroutine in self.coroutines:
             super().start(coroutine)
+        self.coroutines = []
         await super().drain(seconds)
+        for coroutine in self.coroutines:
+            coroutine.close()
 
 
 @wrong(ex3, "survives")
