@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gc
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from helpers.counted import Counted
 from helpers.memory import VirtualLoop
 from helpers.recorder import Message, Receive, Scope, Send, Session, current, note
 
@@ -75,36 +76,6 @@ async def _turns() -> None:
 # ---- what the answers run in --------------------------------------------------------------------------------------
 
 
-class _Again:
-    """Awaits a coroutine; when it is cancelled and `wanted()` says so, cancels it once more at its next await."""
-
-    def __init__(self, coroutine: Any, wanted: Callable[[], bool]) -> None:
-        self.coroutine = coroutine
-        self.wanted = wanted
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        steps, task = self.coroutine.__await__(), asyncio.current_task()
-        assert task is not None
-        resume: tuple[Callable[[Any], Any], Any] = steps.send, None
-        cancelled = 0
-        try:
-            while True:
-                waited_for = resume[0](resume[1])
-                if cancelled == 1 and self.wanted():
-                    note("is cancelled again")
-                    task.get_loop().call_soon(task.cancel)
-                try:
-                    resume = steps.send, (yield waited_for)
-                except GeneratorExit:  # the task is given up
-                    steps.close()
-                    raise
-                except BaseException as error:
-                    cancelled += isinstance(error, asyncio.CancelledError)
-                    resume = steps.throw, error
-        except StopIteration:
-            return
-
-
 class App:
     """An ASGI app of one handler, which gets `given`; a client that says AGAIN has it cancelled twice, if at all."""
 
@@ -114,6 +85,9 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app for one scope, with an ear to what its client says."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
         said: list[Any] = []
 
         async def heard() -> Message:
@@ -121,10 +95,13 @@ class App:
             said.append(message.get("text"))
             return message
 
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-        else:
-            await _Again(self.app(scope, heard, send), lambda: AGAIN in said)
+        def again() -> None:
+            if AGAIN in said and not counted.cancel_at:
+                counted.cancel_at = counted.awaits + 1
+
+        call = self.app(scope, heard, send)
+        counted = Counted(call, 0, on_cancel=lambda: note("is cancelled again"), on_thrown=again)
+        await counted
 
 
 def _time_is_virtual() -> bool:
