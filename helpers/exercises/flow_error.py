@@ -1,0 +1,183 @@
+"""The exercises of lesson 03: a loop, a reload, a guard that keeps the state."""
+
+import inspect
+from typing import Any
+
+from helpers import rules
+from helpers.exercises import guard
+from helpers.exercises.answers import Kind
+from helpers.exercises.exercise import Exercise
+from helpers.recorder import ASGIApp, Receive, Scope, Session
+from helpers.recorder import Send as SendCall
+from helpers.rules import rule
+from helpers.sessions import Expect, Leave, Send
+
+LESSON = "03-flow-error"
+
+
+# ---- 1: the loop ---------------------------------------------------------------------------------------------------
+
+PARAMETERS = ("scope", "receive", "send")
+
+
+def _as_it_is(answer: Any) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: SendCall) -> None:
+        await answer(scope, receive, send)
+
+    return app
+
+
+ex1 = Exercise(
+    lesson=LESSON,
+    number=1,
+    title="Add up",
+    kind="handler",
+    parameters=PARAMETERS,
+    mount=_as_it_is,
+    scripts=(
+        (
+            Send("4"),
+            Expect("4"),
+            Send("three"),
+            Expect("no number"),
+            Send("-1"),
+            Expect("3"),
+            Send(""),
+            Expect("no number"),
+        ),
+        (Send("10"), Expect("10")),
+        (),
+    ),
+    rules=(
+        rules.ends,
+        rules.does_not_spin,
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "What does the loop do with `websocket.disconnect`? And what ends it when the text is `three`?",
+        "Write down what comes first: connect, accept. Then loop for as long as the message is `websocket.receive`.",
+        "One line can fail for a reason that you know: `int(text)`. Put `try` and `except ValueError` around it alone.",
+    ),
+)
+
+
+# ---- 2: the reload -------------------------------------------------------------------------------------------------
+
+
+def _shared(answer: Any) -> ASGIApp:
+    """Make an app whose connections share one set, empty at first."""
+    pages: set[Any] = set()
+
+    async def app(scope: Scope, receive: Receive, send: SendCall) -> None:
+        await answer(scope, receive, send, pages)
+
+    app.pages = pages  # type: ignore[attr-defined]  # for _still_listed
+    return app
+
+
+def _still_listed(app: Any, session: Session) -> None:
+    """Note how many pages are listed when every connection has ended."""
+    if all(each.ended != "running" for each in (session, *session.others)):
+        session.facts["listed"] = len(app.pages)
+
+
+@rule
+def forgets_who_left(session: Session) -> str | None:
+    """When every page has left, none is in `pages`."""
+    listed: int = session.facts.get("listed", 0)
+    return f"{listed} still in `pages` when every connection had ended" if listed else None
+
+
+ex2 = Exercise(
+    lesson=LESSON,
+    number=2,
+    title="Reload",
+    kind="handler",
+    parameters=(*PARAMETERS, "pages"),
+    mount=_shared,
+    facts=_still_listed,
+    scripts=(
+        (Expect("1"), Leave(), Expect("1", by="b")),
+        (Expect(), Expect("2", by="b"), Leave(), Expect("1", by="b")),
+        (Expect(), Expect(by="b"), Expect("3", by="c"), Leave(), Expect("2", by="c"), Expect("2", by="b")),
+    ),
+    rules=(
+        rules.ends,
+        rules.does_not_spin,
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.hears_goodbye_once,
+        forgets_who_left,
+    ),
+    hints=(
+        "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
+        "First take the page out of `pages`, then tell the others: whoever has left gets no message.",
+        "A page may leave while you tell it the number: its `send` then raises `OSError`. That is no reason to stop "
+        "telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`.",
+    ),
+)
+
+
+# ---- 3: the guard --------------------------------------------------------------------------------------------------
+
+
+@rule
+def lets_the_rest_through(session: Session) -> str | None:
+    """Everything else passes unchanged, whatever the scope's type."""
+    return session.facts.get("earlier") or None
+
+
+@rule
+def tells_the_app(session: Session) -> str | None:
+    """What the app must not do raises Gone or Misuse."""
+    for what, due, got in session.facts.get("tried", []):
+        if got != due:
+            return f"{what} raised {got} instead of {due}"
+    return None
+
+
+@rule
+def keeps_it_from_the_server(session: Session) -> str | None:
+    """What the app must not do does not reach the server."""
+    reached: list[str] = session.facts.get("reached", [])
+    return f"the server got {reached[0]}" if reached else None
+
+
+def _no_guard(answer: Any) -> str:
+    if not callable(answer):
+        return f"This is {type(answer).__name__} and cannot be called; this exercise wants a function: def guard(app)."
+    if inspect.iscoroutinefunction(answer):
+        return "guard is async, so calling it gives a coroutine and no app: write def guard(app)."
+    try:
+        inspect.signature(answer).bind("app")
+    except TypeError:
+        return f"guard{inspect.signature(answer)} must take one argument, the app."
+    return ""
+
+
+ex3 = Exercise(
+    lesson=LESSON,
+    number=3,
+    title="Guard",
+    kind=Kind("a function that takes an app and returns one", _no_guard),
+    parameters=("app",),
+    mount=guard.mount,
+    scripts=((Send("one"), Expect("one"), Send("two"), Expect("two"), Send("bye")), (Send("one"), Expect("one")), ()),
+    rules=(
+        rules.answers_everything,
+        lets_the_rest_through,
+        keeps_it_from_the_server,
+        tells_the_app,
+        rules.ends,
+        rules.ends_quietly,
+    ),
+    hints=(
+        "Give the app a `receive` and a `send` of yours. They know what the app was told, and what it sent.",
+        "Four states will do: connecting, open, closed, gone. A small table says what the app may send in each. "
+        "Where does the variable live, if two connections are open at the same time?",
+        "`websocket.disconnect` still comes after the app's own close. So a close stops `send()`, and only the "
+        "disconnect stops `receive()`. And a lifespan scope is none of your business.",
+    ),
+)

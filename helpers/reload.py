@@ -1,0 +1,125 @@
+"""A page reload against releases of granian: today's in this process with a limit, older ones in their own environment.
+
+`reload` and `watched` go there as text (`helpers.isolated`), so they import what they need themselves.
+"""
+
+import itertools
+from typing import Any
+
+from helpers.isolated import Run, isolated
+from helpers.recorder import ASGIApp, Message, Receive, Scope, Send
+
+
+class EnoughError(RuntimeError):
+    """An app has called receive() more often than it may."""
+
+
+def enough(app: ASGIApp, calls: int) -> ASGIApp:
+    """Return `app` with a limit: on each connection, the receive() after the `calls`-th raises EnoughError."""
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        numbers = itertools.count(1)
+
+        async def counted() -> Message:
+            if next(numbers) > calls:
+                raise EnoughError(f"{calls:,} calls of receive() are enough")
+            return await receive()
+
+        await app(scope, counted, send)
+
+    return limited
+
+
+def under_granian(release: str, app: ASGIApp) -> Run:
+    """Serve `app`, a function, with an older granian: a page says hello and closes, another one's network resets.
+
+    The run has a line for each of the two sessions: what receive() gave the app, and how the app ended.
+    """
+    return isolated(reload, app, watched, under=packages(release))
+
+
+def packages(release: str) -> list[str]:
+    """Return what the environment for a release of granian is made of."""
+    return [f"granian=={release}", "websockets==15.0.1"]
+
+
+def watched(app: Any) -> Any:
+    """Return `app` with a log: it prints, as a line of JSON, what receive() gave and how the app ended.
+
+    When the same goodbye comes for the third time, the app is stopped.
+    """
+    import json
+
+    class Stop(BaseException):
+        pass
+
+    async def logged(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        seen: list[str] = []
+
+        async def told() -> Any:
+            message = await receive()
+            seen.append(f"{message['type'].partition('.')[2]} {message.get('code', '')}".strip())
+            if seen.count(seen[-1]) == 3:
+                raise Stop
+            return message
+
+        try:
+            await app(scope, told, send)
+            seen.append("returns")
+        except Stop:
+            seen.append("and so on")
+        except Exception as error:
+            seen.append(f"raises {type(error).__name__}: {error}")
+        print(json.dumps(seen), flush=True)  # noqa: T201 - a probe prints
+
+    return logged
+
+
+async def reload(app: str, log: str) -> None:
+    """Serve the app whose source is `app`, wrapped by the function whose source is `log`, with the granian at hand.
+
+    Prints a line for each of two sessions: hello, an answer, then a close with 1001; the same, then a TCP reset.
+    The server and its worker are left to `isolated`, which ends whatever a probe has started.
+    """
+    import asyncio
+    import contextlib
+    import json
+    import socket
+    import struct
+    import sys
+
+    import websockets
+    from websockets.asyncio.client import connect
+
+    name = app.partition("(")[0].split()[-1]
+    with open("page.py", "w", encoding="utf-8") as page:  # noqa: ASYNC230, PTH123 - nothing else runs here
+        page.write(f"from typing import Any\n{log}\n{app}\npage = watched({name})\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "page:page")
+    server = await asyncio.create_subprocess_exec(sys.executable, *options, stdout=asyncio.subprocess.PIPE)
+    assert server.stdout is not None
+    for ending in ("close", "reset"):
+        client = None
+        while client is None and server.returncode is None:  # until it listens
+            await asyncio.sleep(0.01)
+            with contextlib.suppress(ConnectionRefusedError):
+                client = await connect(f"ws://127.0.0.1:{port}", proxy=None)
+        assert client is not None
+        await client.send("hello")
+        await client.recv()
+        if ending == "close":
+            await client.close(1001)
+        else:
+            sock = client.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.transport.abort()
+            with contextlib.suppress(websockets.ConnectionClosed):
+                await client.wait_closed()
+        line = b""
+        while not line.startswith(b'["'):
+            line = await server.stdout.readline()
+            assert line, "granian has ended"
+        print(f"{ending}:", " · ".join(json.loads(line)))  # noqa: T201 - a probe prints

@@ -1,0 +1,1000 @@
+"""Answers to lesson 03, some of them wrong on purpose."""
+
+# ruff: noqa: B012, SIM105
+
+import asyncio
+import contextlib
+import functools
+import json
+
+import anyio
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from helpers.exercises.flow_error import ex1, ex2, ex3
+from helpers.exercises.guard import Gone, Misuse
+from tests.answers import right, wrong
+
+ACCEPT = {"type": "websocket.accept"}
+
+
+def text(content):
+    return {"type": "websocket.send", "text": str(content)}
+
+
+def added(total, content):
+    """Return the new total and the answer."""
+    try:
+        number = int(content)
+    except ValueError:
+        return total, "no number"
+    return total + number, str(total + number)
+
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "ends")
+async def as_in_the_report(scope, receive, send):
+    """No branch for the disconnect."""
+    total = 0
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.connect":
+            await send(ACCEPT)
+        if message["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
+@wrong(ex1, "answers_everything")
+async def breaks_at_every_error(scope, receive, send):
+    """The popular fix: `except Exception: break` takes a bad number for a departure."""
+    total = 0
+    while True:
+        try:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            if message["type"] == "websocket.connect":
+                await send(ACCEPT)
+            else:
+                total += int(message["text"])
+                await send(text(total))
+        except Exception:
+            break
+
+
+@wrong(ex1, "ends")
+async def goes_on_at_every_error(scope, receive, send):
+    """`except Exception: continue`: a missing branch hides behind it."""
+    total = 0
+    while True:
+        try:
+            message = await receive()
+            if message["type"] == "websocket.connect":
+                await send(ACCEPT)
+            else:
+                total, answer = added(total, message["text"])
+                await send(text(answer))
+        except Exception:
+            continue
+
+
+@wrong(ex1, "ends")
+async def waits_for_the_wrong_message(scope, receive, send):
+    """Takes websocket.close, which an app sends, for websocket.disconnect, which it receives."""
+    total = 0
+    while (message := await receive())["type"] != "websocket.close":
+        if message["type"] == "websocket.connect":
+            await send(ACCEPT)
+        elif message["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
+@wrong(ex1, "ends")
+async def ends_for_known_codes(scope, receive, send):
+    """Knows 1000 and 1001, and takes every other goodbye for noise."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while True:
+        message = await receive()
+        if message.get("code") in (1000, 1001):
+            return
+        if message["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
+@wrong(ex1, "ends")
+async def asks_once_more(scope, receive, send):
+    """Confirms the goodbye with one more receive()."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+    await receive()
+
+
+@wrong(ex1, "ends_quietly")
+async def closes_what_is_closed(scope, receive, send):
+    """Answers the goodbye with a close of its own."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+    await send({"type": "websocket.close"})
+
+
+@wrong(ex1, "answers_everything")
+async def accepts_every_message(scope, receive, send):
+    """Accepts in the loop, again and again: a flow error, which only real servers know."""
+    total = 0
+    while (message := await receive())["type"] != "websocket.disconnect":
+        await send(ACCEPT)
+        if message["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
+@wrong(ex1, "answers_everything")
+async def never_accepts(scope, receive, send):
+    """Forgets the accept."""
+    total = 0
+    await receive()
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+
+
+grand_total = 0
+
+
+@wrong(ex1, "answers_everything")
+async def adds_up_for_everybody(scope, receive, send):
+    """A global total: the second connection does not begin with 0."""
+    global grand_total
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        grand_total, answer = added(grand_total, message["text"])
+        await send(text(answer))
+
+
+@wrong(ex1, "answers_everything")
+async def knows_no_minus(scope, receive, send):
+    """`isdigit` says that -1 is no number."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        if message["text"].isdigit():
+            total += int(message["text"])
+            await send(text(total))
+        else:
+            await send(text("no number"))
+
+
+@wrong(ex1, "answers_everything")
+async def two_readers(scope, receive, send):
+    """A watcher reads beside the loop, and takes every second message."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+
+    async def watch(scope):
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch, group.cancel_scope)
+        while (message := await receive())["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+        group.cancel_scope.cancel()
+
+
+@wrong(ex1, "heeds_cancellation")
+async def bare_except(scope, receive, send):
+    """`except BaseException` also catches the server's cancellation."""
+    total = 0
+    with contextlib.suppress(BaseException):
+        await receive()
+        await send(ACCEPT)
+        while (message := await receive())["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
+@wrong(ex1, "leaves_no_task")
+async def a_task_that_stays(scope, receive, send):
+    """A heartbeat task that nobody ends."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    beat = asyncio.create_task(asyncio.sleep(1e6))
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+    del beat
+
+
+@wrong(ex1, "ends_quietly")
+async def a_key_error(scope, receive, send):
+    """Ends by the KeyError of a disconnect that has no text."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while True:
+        total, answer = added(total, (await receive())["text"])
+        await send(text(answer))
+
+
+@wrong(ex1, "ends_quietly")
+async def raises_at_the_end(scope, receive, send):
+    """Starlette's exception, with nobody who catches it."""
+    websocket = WebSocket(scope, receive, send)
+    await websocket.accept()
+    total = 0
+    while True:
+        total, answer = added(total, await websocket.receive_text())
+        await websocket.send_text(answer)
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def matches(scope, receive, send):
+    """A match statement."""
+    total = 0
+    while True:
+        match await receive():
+            case {"type": "websocket.connect"}:
+                await send(ACCEPT)
+            case {"type": "websocket.receive", "text": content}:
+                total, answer = added(total, content)
+                await send(text(answer))
+            case {"type": "websocket.disconnect"}:
+                return
+
+
+@right(ex1)
+async def callbacks(scope, receive, send):
+    """A table of functions by type."""
+    total = 0
+
+    async def connect(message):
+        await send(ACCEPT)
+
+    async def take(message):
+        nonlocal total
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+
+    table = {"websocket.connect": connect, "websocket.receive": take}
+    while (message := await receive())["type"] in table:
+        await table[message["type"]](message)
+
+
+@right(ex1)
+async def starlette_inside(scope, receive, send):
+    """A Starlette WebSocket that does all the talking."""
+    websocket = WebSocket(scope, receive, send)
+    await websocket.accept()
+    total = 0
+    async for content in websocket.iter_text():
+        total, answer = added(total, content)
+        await websocket.send_text(answer)
+
+
+@right(ex1)
+async def starlette_raising(scope, receive, send):
+    """Ends by Starlette's exception, and by no other."""
+    websocket = WebSocket(scope, receive, send)
+    await websocket.accept()
+    total = 0
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            total, answer = added(total, await websocket.receive_text())
+            await websocket.send_text(answer)
+
+
+@right(ex1)
+async def reader_and_adder(scope, receive, send):
+    """One task reads, another adds; a stream between them."""
+    await receive()
+    await send(ACCEPT)
+    put, get = anyio.create_memory_object_stream[str](10)
+
+    async def read():
+        async with put:
+            while (message := await receive())["type"] == "websocket.receive":
+                await put.send(message["text"])
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group, get:
+        group.start_soon(read)
+        total = 0
+        async for content in get:
+            total, answer = added(total, content)
+            with contextlib.suppress(OSError):
+                await send(text(answer))
+
+
+class Adder:
+    """An object with the state, and a `finally` that has nothing to do."""
+
+    async def __call__(self, scope, receive, send):
+        totals = {id(scope): 0}
+        await receive()
+        await send(ACCEPT)
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                totals[id(scope)], answer = added(totals[id(scope)], message["text"])
+                await send(text(answer))
+        finally:
+            totals.clear()
+
+
+right(ex1)(Adder())
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def tell(pages):
+    for send in list(pages):
+        with contextlib.suppress(OSError):
+            await send(text(len(pages)))
+
+
+async def until_gone(receive):
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+@wrong(ex2, "answers_everything")
+async def removes_nobody(scope, receive, send, pages):
+    """The old page stays in the set."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    await tell(pages)
+    await until_gone(receive)
+
+
+@wrong(ex2, "ends")
+async def loops_for_ever(scope, receive, send, pages):
+    """No disconnect branch."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    await tell(pages)
+    while True:
+        await receive()
+
+
+@wrong(ex2, "answers_everything")
+async def tells_only_itself(scope, receive, send, pages):
+    """Whoever opens is told; the others are not."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await send(text(len(pages)))
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+
+
+@wrong(ex2, "answers_everything")
+async def says_nothing_of_departures(scope, receive, send, pages):
+    """Tells everybody who comes, and nobody who goes."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+
+
+@wrong(ex2, "answers_everything")
+async def tells_before_it_removes(scope, receive, send, pages):
+    """The number still counts the page that leaves."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    finally:
+        await tell(pages)
+        pages.discard(send)
+
+
+@wrong(ex2, "forgets_who_left")
+async def no_finally(scope, receive, send, pages):
+    """Removes the page after the loop, which an exception and a cancellation skip."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    await tell(pages)
+    await until_gone(receive)
+    pages.discard(send)
+    await tell(pages)
+
+
+async def tell_or_fail(pages):
+    for send in list(pages):
+        await send(text(len(pages)))
+
+
+@wrong(ex2, "answers_everything")
+async def one_dead_page_stops_all(scope, receive, send, pages):
+    """A send to a page that has just left raises, and the rest of the loop is skipped."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_or_fail(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_or_fail(pages)
+
+
+@wrong(ex2, "answers_everything")
+async def loops_over_the_set_itself(scope, receive, send, pages):
+    """The set changes while the loop waits: "Set changed size during iteration"."""
+
+    async def tell_all():
+        for other in pages:
+            with contextlib.suppress(OSError):
+                await other(text(len(pages)))
+                await asyncio.sleep(0.01)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+count = 0
+
+
+@wrong(ex2, "answers_everything")
+async def a_global_count(scope, receive, send, pages):
+    """A global number that a cancelled page never takes back; and a set that nobody uses."""
+    global count
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    count += 1
+    try:
+        for other in list(pages):
+            with contextlib.suppress(OSError):
+                await other(text(count))
+        await until_gone(receive)
+        count -= 1
+    finally:
+        pages.discard(send)
+        for other in list(pages):
+            with contextlib.suppress(OSError):
+                await other(text(count))
+
+
+@wrong(ex2, "ends_quietly")
+async def tells_a_closed_page(scope, receive, send, pages):
+    """Says goodbye to the page that has left."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+        await send(text(len(pages) - 1))
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+@wrong(ex2, "answers_everything")
+async def adds_before_the_accept(scope, receive, send, pages):
+    """Is listed before it is open: another page's number reaches it too early, and is a flow error."""
+    pages.add(send)
+    try:
+        await receive()
+        await tell(pages)
+        await send(ACCEPT)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+@wrong(ex2, "leaves_no_task")
+async def tells_in_tasks(scope, receive, send, pages):
+    """Sends from tasks that nobody waits for."""
+    tasks = []
+
+    def tell_soon():
+        tasks.extend(asyncio.ensure_future(other(text(len(pages)))) for other in list(pages))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        tell_soon()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        tell_soon()
+
+
+@wrong(ex2, "answers_everything")
+async def breaks_at_every_error(scope, receive, send, pages):  # noqa: F811 - the same mistake, another exercise
+    """One `except Exception` around all of it: a dead page ends the living one."""
+    try:
+        await receive()
+        await send(ACCEPT)
+        pages.add(send)
+        await tell_or_fail(pages)
+        await until_gone(receive)
+        pages.discard(send)
+        await tell_or_fail(pages)
+    except Exception:
+        pages.discard(send)
+
+
+@wrong(ex2, "answers_everything")
+async def keeps_a_list_of_its_own(scope, receive, send, pages):
+    """Remembers at the start who is there, and tells those."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    others = list(pages)
+    try:
+        for other in others:
+            with contextlib.suppress(OSError):
+                await other(text(len(pages)))
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        for other in others:
+            with contextlib.suppress(OSError):
+                await other(text(len(pages)))
+
+
+@wrong(ex2, "heeds_cancellation")
+async def swallows_the_cancellation(scope, receive, send, pages):
+    """Tidies up after a cancellation, and does not pass it on."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    except asyncio.CancelledError:
+        pass
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def tells_all_at_once(scope, receive, send, pages):
+    """gather() instead of a loop."""
+
+    async def tell_all():
+        sends = [other(text(len(pages))) for other in pages]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception) and not isinstance(error, OSError):
+                raise error
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@contextlib.asynccontextmanager
+async def listed(send, pages):
+    """List a page while the block runs."""
+    pages.add(send)
+    try:
+        yield
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+@right(ex2)
+async def in_a_context_manager(scope, receive, send, pages):
+    """A context manager that lists and unlists."""
+    await receive()
+    await send(ACCEPT)
+    async with listed(send, pages):
+        await tell(pages)
+        await until_gone(receive)
+
+
+@right(ex2)
+async def forgets_the_dead_at_once(scope, receive, send, pages):
+    """Whoever cannot be reached is taken out by whoever finds out."""
+
+    async def tell_all():
+        told = -1
+        while told != len(pages):
+            told = len(pages)
+            for other in list(pages):
+                try:
+                    await other(text(len(pages)))
+                except OSError:
+                    pages.discard(other)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@right(ex2)
+async def starlette_in_the_set(scope, receive, send, pages):
+    """Starlette's WebSocket objects in the set."""
+    websocket = WebSocket(scope, receive, send)
+
+    async def tell_all():
+        for other in list(pages):
+            with contextlib.suppress(WebSocketDisconnect, OSError):
+                await other.send_text(str(len(pages)))
+
+    await websocket.accept()
+    pages.add(websocket)
+    try:
+        await tell_all()
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        pages.discard(websocket)
+        await tell_all()
+
+
+@right(ex2)
+async def with_an_exit_stack(scope, receive, send, pages):
+    """AsyncExitStack calls back at the end."""
+    await receive()
+    await send(ACCEPT)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(tell, pages)
+        stack.callback(pages.discard, send)
+        pages.add(send)
+        await tell(pages)
+        await until_gone(receive)
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex3, "keeps_it_from_the_server")
+def lets_everything_through(app):
+    """Logs, and stops nothing."""
+    log = []
+
+    async def guarded(scope, receive, send):
+        async def logged(message):
+            log.append(message)
+            await send(message)
+
+        await app(scope, receive, logged)
+
+    return guarded
+
+
+def guard_with(
+    *, shared=False, receive_stops="gone", scopes=True, after_close=True, misuse=True, late=Gone, order=True
+):
+    """Return a guard with one of the mistakes that the keywords name."""
+
+    def guard(app):
+        states = {"state": "connecting"}
+
+        async def guarded(scope, receive, send):
+            if scopes and scope["type"] != "websocket":
+                return await app(scope, receive, send)
+            own = states if shared else {"state": "connecting"}
+
+            async def guarded_receive():
+                if own["state"] in receive_stops.split():
+                    raise late("gone")
+                message = await receive()
+                if message["type"].endswith(".disconnect"):
+                    own["state"] = "gone"
+                return message
+
+            async def guarded_send(message):
+                word = message["type"].partition(".")[2]
+                if own["state"] == "gone" or (after_close and own["state"] == "closed"):
+                    raise late("gone")
+                allowed = {"connecting": ("accept", "close"), "open": ("send", "close")}.get(own["state"], ())
+                if misuse and word not in allowed:
+                    raise Misuse(word)
+                if not order:
+                    await send(message)
+                own["state"] = {"accept": "open", "close": "closed"}.get(word, own["state"])
+                if order:
+                    await send(message)
+
+            await app(scope, guarded_receive, guarded_send)
+
+        return guarded
+
+    return guard
+
+
+def wrong3(rule, name, doc, **mistake):
+    """Register a guard with a mistake."""
+    answer = guard_with(**mistake)
+    answer.__name__, answer.__doc__ = name, doc
+    wrong(ex3, rule)(answer)
+
+
+wrong3("lets_the_rest_through", "one_state_for_all", "The state lives outside the connection.", shared=True)
+wrong3("lets_the_rest_through", "guards_the_lifespan", "Takes a lifespan for a WebSocket.", scopes=False)
+wrong3("keeps_it_from_the_server", "receive_never_stops", "Forgets receive().", receive_stops="")
+wrong3("tells_the_app", "raises_runtime_error", "A RuntimeError instead of Gone.", late=RuntimeError)
+wrong3("tells_the_app", "raises_os_error", "OSError itself, which is no Gone.", late=OSError)
+wrong3("keeps_it_from_the_server", "no_order", "Knows late from early, and no second accept.", misuse=False)
+wrong3(
+    "keeps_it_from_the_server",
+    "forgets_its_own_close",
+    "Thinks only the peer can end it.",
+    after_close=False,
+    misuse=False,
+)
+wrong3("tells_the_app", "a_close_is_misuse", "After a close of its own it says Misuse.", after_close=False)
+wrong3("ends_quietly", "deaf_after_its_own_close", "A close stops receive() too.", receive_stops="closed gone")
+
+
+@wrong(ex3, "tells_the_app")
+def silent(app):
+    """Drops what is not allowed, and says nothing."""
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        state = "connecting"
+
+        async def guarded_receive():
+            nonlocal state
+            if state == "gone":
+                return {"type": "websocket.disconnect", "code": 1005}
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                state = "gone"
+            return message
+
+        async def guarded_send(message):
+            nonlocal state
+            allowed = {"connecting": ("accept", "close"), "open": ("send", "close")}.get(state, ())
+            word = message["type"].partition(".")[2]
+            if word in allowed:
+                state = {"accept": "open", "close": "closed"}.get(word, state)
+                await send(message)
+
+        await app(scope, guarded_receive, guarded_send)
+
+    return guarded
+
+
+@wrong(ex3, "keeps_it_from_the_server")
+def asks_starlette(app):
+    """Trusts a Starlette WebSocket that only sees what is sent through it."""
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        websocket = WebSocket(scope, receive, send)
+
+        async def guarded_send(message):
+            if websocket.client_state.name == "DISCONNECTED":
+                raise Gone
+            await send(message)
+
+        await app(scope, receive, guarded_send)
+
+    return guarded
+
+
+@wrong(ex3, "keeps_it_from_the_server")
+def catches_what_the_server_says(app):
+    """Waits for the server's own error and translates it; some servers have none."""
+
+    async def guarded(scope, receive, send):
+        async def guarded_send(message):
+            try:
+                await send(message)
+            except OSError as error:
+                raise Gone from error
+            except RuntimeError as error:
+                raise Misuse from error
+
+        await app(scope, receive, guarded_send)
+
+    return guarded
+
+
+@wrong(ex3, "ends_quietly")
+def forgets_to_return(app):
+    """Returns nothing."""
+
+    async def guarded(scope, receive, send):
+        await app(scope, receive, send)
+
+
+@wrong(ex3, "answers_everything")
+def runs_the_app_elsewhere(app):
+    """Starts the app in a task and returns at once."""
+
+    async def guarded(scope, receive, send):
+        asyncio.ensure_future(app(scope, receive, send))  # noqa: RUF006 - that is the mistake
+
+    return guarded
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+class Guard:
+    """A class, and an object for each connection."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        connection = Connection(receive, send)
+        await self.app(scope, connection.receive, connection.send)
+
+
+class Connection:
+    def __init__(self, receive, send):
+        self._receive, self._send = receive, send
+        self.accepted = self.closed = self.gone = False
+
+    async def receive(self):
+        if self.gone:
+            raise Gone("there is nothing more")
+        message = await self._receive()
+        self.gone = message["type"] == "websocket.disconnect"
+        return message
+
+    async def send(self, message):
+        if self.gone or self.closed:
+            raise Gone(message["type"])
+        if message["type"] == "websocket.close":
+            self.closed = True
+        elif self.accepted == (message["type"] == "websocket.accept"):
+            raise Misuse(message["type"])
+        else:
+            self.accepted = True
+        await self._send(message)
+
+
+@right(ex3)
+def by_a_table(app):
+    """A table from state and message to the next state."""
+    table = {
+        ("connecting", "websocket.accept"): "open",
+        ("connecting", "websocket.close"): "closed",
+        ("open", "websocket.send"): "open",
+        ("open", "websocket.close"): "closed",
+    }
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        state = "connecting"
+
+        async def guarded_receive():
+            nonlocal state
+            if state == "gone":
+                raise Gone
+            message = await receive()
+            state = "gone" if message["type"] == "websocket.disconnect" else state
+            return message
+
+        async def guarded_send(message):
+            nonlocal state
+            if state in ("closed", "gone"):
+                raise Gone(state)
+            if (state, message["type"]) not in table:
+                raise Misuse(f"{message['type']} while {state}")
+            state = table[state, message["type"]]
+            await send(message)
+
+        await app(scope, guarded_receive, guarded_send)
+
+    return guarded
+
+
+@right(ex3)
+def by_swapping(app):
+    """Puts another function in place when the state changes."""
+
+    async def gone(message=None):
+        raise Gone
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        now = {"receive": receive}
+
+        async def early(message):
+            if message["type"] not in ("websocket.accept", "websocket.close"):
+                raise Misuse
+            now["send"] = late if message["type"] == "websocket.accept" else gone
+            await send(message)
+
+        async def late(message):
+            if message["type"] == "websocket.accept":
+                raise Misuse
+            if message["type"] == "websocket.close":
+                now["send"] = gone
+            await send(message)
+
+        async def guarded_receive():
+            message = await now["receive"]()
+            if message["type"] == "websocket.disconnect":
+                now["receive"] = now["send"] = gone
+            return message
+
+        async def guarded_send(message):
+            await now["send"](message)
+
+        now["send"] = early
+        await app(scope, guarded_receive, guarded_send)
+
+    return guarded
+
+
+class Late(Gone):
+    """A Gone of one's own."""
+
+
+right3 = guard_with(late=Late)
+right3.__name__ = "with_an_error_of_its_own"
+right(ex3)(right3)
+right4 = guard_with(order=False)
+right4.__name__ = "sends_before_it_notes"
+right(ex3)(right4)
