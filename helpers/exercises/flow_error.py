@@ -49,9 +49,9 @@ ex1 = Exercise(
         (),
     ),
     rules=(
+        rules.answers_everything,
         rules.ends,
         rules.does_not_spin,
-        rules.answers_everything,
         rules.ends_quietly,
         rules.hears_goodbye_once,
     ),
@@ -104,9 +104,9 @@ ex2 = Exercise(
         (Expect(), Expect(by="b"), Expect("3", by="c"), Leave(), Expect("2", by="c"), Expect("2", by="b")),
     ),
     rules=(
+        rules.answers_everything,
         rules.ends,
         rules.does_not_spin,
-        rules.answers_everything,
         rules.ends_quietly,
         rules.hears_goodbye_once,
         forgets_who_left,
@@ -125,7 +125,7 @@ ex2 = Exercise(
 
 @rule
 def lets_the_rest_through(session: Session) -> str | None:
-    """Everything else passes unchanged, whatever the scope's type."""
+    """What the app may do passes unchanged, on every connection and in every scope."""
     return session.facts.get("earlier") or None
 
 
@@ -166,10 +166,10 @@ ex3 = Exercise(
     mount=guard.mount,
     scripts=((Send("one"), Expect("one"), Send("two"), Expect("two"), Send("bye")), (Send("one"), Expect("one")), ()),
     rules=(
-        rules.answers_everything,
         lets_the_rest_through,
         keeps_it_from_the_server,
         tells_the_app,
+        rules.answers_everything,
         rules.ends,
         rules.ends_quietly,
     ),

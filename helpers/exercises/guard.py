@@ -109,7 +109,7 @@ def mount(answer: Any) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not callable(guarded):
-            raise TypeError(f"guard(app) returned {describe(guarded)}, which is no app")
+            raise TypeError(f"guard(app) returned {type(guarded).__name__}, which is no app")
         if not earlier:
             earlier.append(await _before(guarded))
         witness, tries = Witness(receive, send), Tries()
@@ -121,10 +121,12 @@ def mount(answer: Any) -> ASGIApp:
 
 
 async def _before(guarded: ASGIApp) -> str:
-    """Let a lifespan, and then a connection, go through the guard in memory; return what went wrong."""
-    for kind, names in (("lifespan", ["startup"]), ("websocket", ["connect", "receive"])):
+    """Let a lifespan, and then two connections, go through the guard in memory; return what went wrong."""
+    hello = ("websocket", ["connect", "receive"])
+    for number, (kind, names) in enumerate((("lifespan", ["startup"]), hello, hello)):
         messages: list[Message] = [{"type": f"{kind}.{name}", "text": "hi"} for name in names]
         got: list[str] = []
+        where = ("in a lifespan scope", "on the first connection", "on the second connection")[number]
 
         async def receive(kind: str = kind, messages: list[Message] = messages) -> Message:
             return messages.pop(0) if messages else {"type": f"{kind}.disconnect", "code": 1000}
@@ -135,8 +137,8 @@ async def _before(guarded: ASGIApp) -> str:
         try:
             await guarded({"type": kind, "tries": Tries(drawn=False)}, receive, send)
         except Exception as error:
-            return f"in a {kind} scope it raised {describe(error)}"
+            return f"{where} it raised {describe(error)}"
         due = {"lifespan": ["lifespan.startup.complete"], "websocket": ["websocket.accept", "websocket.send"]}[kind]
         if [each for each in due if each not in got]:
-            return f"in a {kind} scope the app's {due[-1]} did not come through"
+            return f"{where} the app's {due[-1]} did not come through"
     return ""

@@ -1,11 +1,9 @@
 """Answers to lesson 03, some of them wrong on purpose."""
 
-# ruff: noqa: B012, SIM105
+# ruff: noqa: C901, D101, RET503
 
 import asyncio
 import contextlib
-import functools
-import json
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -180,7 +178,7 @@ async def knows_no_minus(scope, receive, send):
             await send(text("no number"))
 
 
-@wrong(ex1, "answers_everything")
+@wrong(ex1, "hears_goodbye_once")
 async def two_readers(scope, receive, send):
     """A watcher reads beside the loop, and takes every second message."""
     total = 0
@@ -247,6 +245,28 @@ async def raises_at_the_end(scope, receive, send):
         await websocket.send_text(answer)
 
 
+@wrong(ex1, "ends_quietly")
+async def answers_after_the_goodbye(scope, receive, send):
+    """One task reads, another adds, and answers what it still has when the reader knows better."""
+    await receive()
+    await send(ACCEPT)
+    put, get = anyio.create_memory_object_stream[str](10)
+
+    async def read():
+        async with put:
+            while (message := await receive())["type"] == "websocket.receive":
+                await put.send(message["text"])
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group, get:
+        group.start_soon(read)
+        total = 0
+        async for content in get:
+            total, answer = added(total, content)
+            with contextlib.suppress(OSError):
+                await send(text(answer))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -311,12 +331,15 @@ async def reader_and_adder(scope, receive, send):
     """One task reads, another adds; a stream between them."""
     await receive()
     await send(ACCEPT)
+    gone = False
     put, get = anyio.create_memory_object_stream[str](10)
 
     async def read():
+        nonlocal gone
         async with put:
             while (message := await receive())["type"] == "websocket.receive":
                 await put.send(message["text"])
+            gone = True
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group, get:
@@ -325,7 +348,8 @@ async def reader_and_adder(scope, receive, send):
         async for content in get:
             total, answer = added(total, content)
             with contextlib.suppress(OSError):
-                await send(text(answer))
+                if not gone:
+                    await send(text(answer))
 
 
 class Adder:
@@ -352,7 +376,8 @@ right(ex1)(Adder())
 async def tell(pages):
     for send in list(pages):
         with contextlib.suppress(OSError):
-            await send(text(len(pages)))
+            if send in pages:
+                await send(text(len(pages)))
 
 
 async def until_gone(receive):
@@ -370,7 +395,7 @@ async def removes_nobody(scope, receive, send, pages):
     await until_gone(receive)
 
 
-@wrong(ex2, "ends")
+@wrong(ex2, "answers_everything")
 async def loops_for_ever(scope, receive, send, pages):
     """No disconnect branch."""
     await receive()
@@ -529,7 +554,7 @@ async def adds_before_the_accept(scope, receive, send, pages):
 @wrong(ex2, "leaves_no_task")
 async def tells_in_tasks(scope, receive, send, pages):
     """Sends from tasks that nobody waits for."""
-    tasks = []
+    tasks: list[asyncio.Future[None]] = []
 
     def tell_soon():
         tasks.extend(asyncio.ensure_future(other(text(len(pages)))) for other in list(pages))
@@ -546,7 +571,7 @@ async def tells_in_tasks(scope, receive, send, pages):
 
 
 @wrong(ex2, "answers_everything")
-async def breaks_at_every_error(scope, receive, send, pages):  # noqa: F811 - the same mistake, another exercise
+async def one_except_for_all(scope, receive, send, pages):
     """One `except Exception` around all of it: a dead page ends the living one."""
     try:
         await receive()
@@ -579,6 +604,26 @@ async def keeps_a_list_of_its_own(scope, receive, send, pages):
                 await other(text(len(pages)))
 
 
+@wrong(ex2, "ends_quietly")
+async def trusts_a_snapshot(scope, receive, send, pages):
+    """A copy of the set, and no second look: who is in it may have left since, and one server says RuntimeError."""
+
+    async def tell_all():
+        for other in list(pages):
+            with contextlib.suppress(OSError):
+                await other(text(len(pages)))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
 @wrong(ex2, "heeds_cancellation")
 async def swallows_the_cancellation(scope, receive, send, pages):
     """Tidies up after a cancellation, and does not pass it on."""
@@ -595,6 +640,27 @@ async def swallows_the_cancellation(scope, receive, send, pages):
         await tell(pages)
 
 
+@wrong(ex2, "answers_everything")
+async def starlette_in_the_set(scope, receive, send, pages):
+    """Starlette's objects in the set: the second send to a page that has left raises a RuntimeError, not an OSError."""
+    websocket = WebSocket(scope, receive, send)
+
+    async def tell_all():
+        for other in list(pages):
+            with contextlib.suppress(WebSocketDisconnect, OSError):
+                await other.send_text(str(len(pages)))
+
+    await websocket.accept()
+    pages.add(websocket)
+    try:
+        await tell_all()
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        pages.discard(websocket)
+        await tell_all()
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -604,10 +670,7 @@ async def tells_all_at_once(scope, receive, send, pages):
 
     async def tell_all():
         sends = [other(text(len(pages))) for other in pages]
-        results = await asyncio.gather(*sends, return_exceptions=True)
-        for error in results:
-            if isinstance(error, Exception) and not isinstance(error, OSError):
-                raise error
+        await asyncio.gather(*sends, return_exceptions=True)
 
     await receive()
     await send(ACCEPT)
@@ -651,7 +714,8 @@ async def forgets_the_dead_at_once(scope, receive, send, pages):
             told = len(pages)
             for other in list(pages):
                 try:
-                    await other(text(len(pages)))
+                    if other in pages:
+                        await other(text(len(pages)))
                 except OSError:
                     pages.discard(other)
 
@@ -663,27 +727,6 @@ async def forgets_the_dead_at_once(scope, receive, send, pages):
         await until_gone(receive)
     finally:
         pages.discard(send)
-        await tell_all()
-
-
-@right(ex2)
-async def starlette_in_the_set(scope, receive, send, pages):
-    """Starlette's WebSocket objects in the set."""
-    websocket = WebSocket(scope, receive, send)
-
-    async def tell_all():
-        for other in list(pages):
-            with contextlib.suppress(WebSocketDisconnect, OSError):
-                await other.send_text(str(len(pages)))
-
-    await websocket.accept()
-    pages.add(websocket)
-    try:
-        await tell_all()
-        async for _ in websocket.iter_text():
-            pass
-    finally:
-        pages.discard(websocket)
         await tell_all()
 
 
@@ -851,7 +894,7 @@ def catches_what_the_server_says(app):
     return guarded
 
 
-@wrong(ex3, "ends_quietly")
+@wrong(ex3, "answers_everything")
 def forgets_to_return(app):
     """Returns nothing."""
 
@@ -859,7 +902,7 @@ def forgets_to_return(app):
         await app(scope, receive, send)
 
 
-@wrong(ex3, "answers_everything")
+@wrong(ex3, "lets_the_rest_through")
 def runs_the_app_elsewhere(app):
     """Starts the app in a task and returns at once."""
 
