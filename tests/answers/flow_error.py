@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpers.exercises.flow_error import ex1, ex2, ex3
 from helpers.exercises.guard import Gone, Misuse
-from tests.answers import right, wrong
+from tests.answers import attempt, right, wrong
 
 ACCEPT = {"type": "websocket.accept"}
 
@@ -1041,3 +1041,10 @@ right(ex3)(right3)
 right4 = guard_with(order=False)
 right4.__name__ = "sends_before_it_notes"
 right(ex3)(right4)
+
+
+# ---- attempts ------------------------------------------------------------------------------------------------------
+
+attempt(ex1, "            break", "            continue")
+attempt(ex2, "    pages.remove(send)", "    pages.discard(send)")
+attempt(ex3, "await app(scope, receive, send)", "return await app(scope, receive, send)")
