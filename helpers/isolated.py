@@ -3,7 +3,8 @@
 A probe is a function that imports all it needs, or the text of a program. `uv` makes an environment of this same
 interpreter and the packages that the probe names, in a temporary folder; the wheels stay in uv's cache, so that the
 second run asks no network. When an environment cannot be made, as without a network, the recorded run stands in for it
-and says so: `record`, called once in place of `isolated`, has stored a real run of that same text beside this module.
+and says so: `record` has stored a real run of that same text in helpers/recorded. It stands in for every `isolated`
+while the variable RECORD_PROBES is set: `RECORD_PROBES=1 python -m helpers run 03` records what a lesson runs.
 
 The probe's process inherits few variables, nothing of this process's Python. It and whatever it starts are gone when
 `isolated` returns, raises or is interrupted.
@@ -82,6 +83,8 @@ def isolated(probe: Probe, *args: object, under: Sequence[str], timeout: float =
     Blocks for at most `timeout` seconds, and `INSTALLING` more the first time. Raises ProbeError when the probe fails,
     NoEnvironmentError when there is neither an environment nor a recorded run.
     """
+    if os.environ.get("RECORD_PROBES"):
+        return record(probe, *args, under=under, timeout=timeout)
     text = _text(probe, args)
     try:
         return _run(text, tuple(under), timeout)
@@ -119,9 +122,10 @@ def _text(probe: Probe, args: Sequence[object]) -> str:
         if args:
             raise TypeError("A probe that is a text takes no arguments.")
         return probe
-    given = json.dumps([textwrap.dedent(inspect.getsource(a)) if inspect.isfunction(a) else a for a in args])
+    given = json.dumps([_source(each) if inspect.isfunction(each) else each for each in args])
     return f"""from __future__ import annotations
-{textwrap.dedent(inspect.getsource(probe))}
+
+{_source(probe)}
 if __name__ == "__main__":
     import asyncio, inspect, json
     result = {probe.__name__}(*json.loads({given!r}))
@@ -129,6 +133,10 @@ if __name__ == "__main__":
     if result is not None:
         print(json.dumps(result))
 """
+
+
+def _source(function: Callable[..., object]) -> str:
+    return textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"  # a cell need not end with a newline
 
 
 def _digest(text: str) -> str:

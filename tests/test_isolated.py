@@ -155,6 +155,13 @@ def test_only_a_run_of_the_same_text_stands_in(recorded, monkeypatch, tmp_path):
         isolated(version, "other", under=OLD)
 
 
+def test_a_variable_lets_isolated_record(recorded, monkeypatch, tmp_path):
+    monkeypatch.setenv("RECORD_PROBES", "1")
+    run = isolated(version, "idna", under=OLD)
+    (entry,) = json.loads((tmp_path / "recorded" / "version.json").read_text("utf-8"))
+    assert (entry["under"], tuple(entry["lines"])) == (OLD, run.lines)
+
+
 def test_without_an_environment_nothing_is_recorded(offline):
     with pytest.raises(NoEnvironmentError):
         record(version, "idna", under=OLD)

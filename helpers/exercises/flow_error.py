@@ -1,13 +1,14 @@
 """The exercises of lesson 03: a loop, a reload, a guard that keeps the state."""
 
 import inspect
+import itertools
 from typing import Any
 
 from helpers import rules
 from helpers.exercises import guard
 from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp, Receive, Scope, Session
+from helpers.recorder import ASGIApp, Message, Receive, Scope, Session
 from helpers.recorder import Send as SendCall
 from helpers.rules import rule
 from helpers.sessions import Expect, Leave, Send
@@ -66,12 +67,28 @@ ex1 = Exercise(
 # ---- 2: the reload -------------------------------------------------------------------------------------------------
 
 
+class _Page:
+    """A connection's send(), numbered so that a set of them has the same order in every run."""
+
+    def __init__(self, send: SendCall, number: int) -> None:
+        self._send = send
+        self._number = number
+
+    def __hash__(self) -> int:
+        return self._number
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message."""
+        await self._send(message)
+
+
 def _shared(answer: Any) -> ASGIApp:
     """Make an app whose connections share one set, empty at first."""
     pages: set[Any] = set()
+    numbers = itertools.count()
 
     async def app(scope: Scope, receive: Receive, send: SendCall) -> None:
-        await answer(scope, receive, send, pages)
+        await answer(scope, receive, _Page(send, next(numbers)), pages)
 
     app.pages = pages  # type: ignore[attr-defined]  # for _still_listed
     return app
