@@ -33,7 +33,7 @@ def enough(app: ASGIApp, calls: int) -> ASGIApp:
 def under_granian(release: str, app: ASGIApp) -> Run:
     """Serve `app`, a function, with an older granian: a page says hello and closes, another one's network resets.
 
-    The run has a line for each of the two sessions: what receive() gave the app, and how the app ended.
+    The run has two lines for each of the two sessions: which goodbyes receive() gave the app, and how the app ended.
     """
     return isolated(reload, app, watched, under=packages(release))
 
@@ -44,7 +44,7 @@ def packages(release: str) -> list[str]:
 
 
 def watched(app: Any) -> Any:
-    """Return `app` with a log: it prints, as a line of JSON, what receive() gave and how the app ended.
+    """Return `app` with a log: it prints, as a line of JSON, the goodbyes that receive() gave and how the app ended.
 
     When the same goodbye comes for the third time, the app is stopped.
     """
@@ -60,9 +60,10 @@ def watched(app: Any) -> Any:
 
         async def told() -> Any:
             message = await receive()
-            seen.append(f"{message['type'].partition('.')[2]} {message.get('code', '')}".strip())
-            if seen.count(seen[-1]) == 3:
-                raise Stop
+            if message["type"] == "websocket.disconnect":
+                seen.append(f"disconnect {message['code']}")
+                if seen.count(seen[-1]) == 3:
+                    raise Stop
             return message
 
         try:
@@ -80,7 +81,7 @@ def watched(app: Any) -> Any:
 async def reload(app: str, log: str) -> None:
     """Serve the app whose source is `app`, wrapped by the function whose source is `log`, with the granian at hand.
 
-    Prints a line for each of two sessions: hello, an answer, then a close with 1001; the same, then a TCP reset.
+    Prints two lines for each of two sessions: hello, an answer, then a close with 1001; the same, then a TCP reset.
     The server and its worker are left to `isolated`, which ends whatever a probe has started.
     """
     import asyncio
@@ -122,4 +123,5 @@ async def reload(app: str, log: str) -> None:
         while not line.startswith(b'["'):
             line = await server.stdout.readline()
             assert line, "granian has ended"
-        print(f"{ending}:", " · ".join(json.loads(line)))  # noqa: T201 - a probe prints
+        *goodbyes, end = json.loads(line)
+        print(f"{ending}: {' · '.join(goodbyes) or 'no disconnect'}\n       {end}")  # noqa: T201 - a probe prints
