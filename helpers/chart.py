@@ -64,10 +64,12 @@ class Chart:
             "tooltip": [{"field": column} for column in (self.rows[0] if self.rows else ())],
         }
         if self.line:
-            encoding["color"] = {"field": self.line, "type": "nominal", "scale": {"range": COLOURS}}
+            names = list(dict.fromkeys(row.get(self.line) for row in self.rows))
+            scale = {"domain": names, "range": COLOURS[: len(names)]}
+            encoding["color"] = {"field": self.line, "type": "nominal", "scale": scale, "legend": {"orient": "top"}}
         return {
-            "width": 280,
-            "height": 200,
+            "width": 250,
+            "height": 190,
             "mark": {"type": "line", "point": True},
             "transform": [{"filter": f"isValid(datum[{name!r}])"}],
             "encoding": encoding,

@@ -16,8 +16,9 @@ from websockets.asyncio.server import ServerConnection
 
 from helpers import recorder, rules
 from helpers.client import connect
+from helpers.exercises import exercise
 from helpers.exercises.answers import is_starter, no_answer
-from helpers.exercises.exercise import DEADLINE, Exercise, _where
+from helpers.exercises.exercise import Exercise, _where
 from helpers.exercises.verdict import Verdict
 from helpers.loopback import LoopbackLoop
 from helpers.peer import ENDINGS, Peer, peer
@@ -49,6 +50,8 @@ class Scene:
     wait: float = 0.0
     seconds: float = 0.0
     words: int = 0
+    tail: float = 0.0
+    """Seconds after the last message in which it is not known yet that it was the last."""
 
     @property
     def when(self) -> str:
@@ -63,8 +66,9 @@ class Scene:
 class Messages:
     """An async iterator over `message 1`, `message 2` and so on, with a pause before each; `taken` counts them."""
 
-    def __init__(self, pauses: Sequence[float]) -> None:
-        self._pauses = pauses
+    def __init__(self, scene: Scene) -> None:
+        self._pauses = scene.pauses
+        self._tail = scene.tail
         self.taken = 0
 
     def __aiter__(self) -> AsyncIterator[str]:
@@ -73,11 +77,56 @@ class Messages:
     async def __anext__(self) -> str:
         """Return the next message when it is time; without a pause, at once."""
         if self.taken == len(self._pauses):
+            await asyncio.sleep(self._tail)
             raise StopAsyncIteration
         if pause := self._pauses[self.taken]:
             await asyncio.sleep(pause)
         self.taken += 1
         return f"message {self.taken}"
+
+
+# ---- a probe ---------------------------------------------------------------------------------------------------------
+
+
+async def late_sends(far: bool) -> str:
+    """Send ten messages to a server that has hung up, under any release of websockets; say how many raise nothing.
+
+    A `far` server has a thread of its own, and hangs up after one message; otherwise it lives on the client's loop and
+    hangs up directly after the handshake.
+    """
+    import asyncio
+    import concurrent.futures
+    import contextlib
+    import select
+    import threading
+
+    import websockets
+
+    port: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    over, done = threading.Event(), 0
+
+    async def listen(websocket: Any) -> None:
+        if far:
+            await websocket.recv()
+
+    async def serve() -> None:
+        async with websockets.serve(listen, "127.0.0.1", 0) as server:
+            port.set_result(next(iter(server.sockets)).getsockname()[1])
+            await asyncio.to_thread(over.wait)
+
+    running: Coroutine[Any, Any, None] = asyncio.to_thread(asyncio.run, serve()) if far else serve()
+    server = asyncio.create_task(running)
+    async with websockets.connect(f"ws://127.0.0.1:{await asyncio.wrap_future(port)}") as client:
+        if far:
+            await client.send("one")
+            select.select([client.transport.get_extra_info("socket")], [], [])  # until its close frame has come
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while done < 10:
+                await client.send("late")
+                done += 1
+    over.set()
+    await server
+    return f"{done} of 10 raise nothing"
 
 
 # ---- one session -----------------------------------------------------------------------------------------------------
@@ -94,7 +143,7 @@ class _Run:
         self.trace = Trace(server="server")
         self.session = Session(self.trace, "a", schedule=scene.when)
         self.got: list[str | bytes] = []
-        self.messages = Messages(scene.pauses)
+        self.messages = Messages(scene)
         self.task: asyncio.Task[Any]
         self.peer: Peer
         self.before = 0
@@ -203,11 +252,11 @@ class _Run:
             self.task.exception()
 
     def _draw(self) -> None:
-        """Keep the order in which things happened, which one loop alone decides; the app is the sender here."""
+        """Keep the order in which things happened, which one loop alone decides; the app is the client here."""
         trace = self.trace
         trace._entries[:] = [replace(entry, chains=(*entry.chains, "all")) for entry in trace._entries]
         names = {"app a": "app a"} | trace._names
-        trace._names.update({key: name.replace("app a", "sender") for key, name in names.items()})
+        trace._names.update({key: name.replace("app a", "client a") for key, name in names.items()})
 
     def _facts(self) -> None:
         self._draw()
@@ -355,7 +404,7 @@ class ClientExercise(Exercise):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
         try:
             work = functools.partial(self._play, answers[0])
-            sessions = run_in_thread(work, seconds=DEADLINE, loop_factory=LoopbackLoop)
+            sessions = run_in_thread(work, seconds=exercise.DEADLINE, loop_factory=LoopbackLoop)
         except Stuck as stuck:
             runs = "does not end, not even when it is cancelled", "cancellable"
             held = "holds the event loop: nothing else can run", "yields"
@@ -545,6 +594,7 @@ ex3 = ClientExercise(
     scenes=(
         Scene("seven messages without a pause", (0.0,) * 7),
         Scene("four messages, two seconds apart", (2.0,) * 4),
+        Scene("six messages, and it takes a minute to know that there are no more", (0.0,) * 6, tail=60.0),
         Scene("no message at all", ()),
         Scene("messages come without a pause", (0.0,) * 9, "close", after=3),
         Scene("messages come without a pause", (0.0,) * 9, "close", after=6),
