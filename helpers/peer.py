@@ -54,10 +54,14 @@ class Peer:
         async for message in websocket:
             self.got.append(message)
 
-    def end(self, how: str = "silence") -> None:
-        """End the connection in one of the ways of `ENDINGS`, now."""
-        self.ended_at = asyncio.get_running_loop().time()
-        self._cuts[how].set()
+    def end(self, how: str = "silence", *, after: float = 0.0) -> None:
+        """End the connection in one of the ways of `ENDINGS`, now or so many seconds later."""
+        loop = asyncio.get_running_loop()
+        if after:
+            loop.call_later(after, self.end, how)
+        else:
+            self.ended_at = loop.time()
+            self._cuts[how].set()
 
     def toxics(self, seconds: float) -> list[Toxic]:
         """Return what the proxy does to the wire, each on request, and from the beginning a delay each way."""

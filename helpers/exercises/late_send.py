@@ -171,6 +171,8 @@ class _Run:
             loop.on_idle = lambda: None
             loop.turns = 0
             await self._finish()
+            drawn = len(self.trace._entries)
+        del self.trace._entries[drawn:]  # what the peer does when all is over
         self._facts()
         return self.session
 
@@ -197,7 +199,7 @@ class _Run:
 
     def _note(self, action: str, detail: str = "") -> None:
         if self.ended_at is not None and action != "raises":
-            detail += f" {asyncio.get_running_loop().time() - self.ended_at:.3g} s after the end"
+            detail += f"{', ' * bool(detail)}{asyncio.get_running_loop().time() - self.ended_at:.3g} s after the end"
         self.session.record(Event(self.session.app, action, detail.strip()), final=True)
 
     async def answers(self, *given: Any) -> Any:
@@ -232,14 +234,14 @@ class _Run:
     @property
     def sent(self) -> int:
         """How many messages the client has written to its socket."""
-        return sum(e.event.action == "text" and e.event.to == "server" for e in self.trace._entries)
+        return sum(e.event.action == "text" and e.event.actor == "client a" for e in self.trace._entries)
 
     async def _finish(self) -> None:
         """Cancel what is left."""
         session = self.session
         if not self.task.done():
             session.cancelled_by = "server"
-            self._note("never returns", "it is cancelled now,")
+            self._note("never returns", "it is cancelled now")
         for _ in range(3):
             left = [task for task in (*session.tasks, self.task) if not task.done()]
             for task in left:
@@ -254,7 +256,13 @@ class _Run:
     def _draw(self) -> None:
         """Keep the order in which things happened, which one loop alone decides; the app is the client here."""
         trace = self.trace
-        trace._entries[:] = [replace(entry, chains=(*entry.chains, "all")) for entry in trace._entries]
+        silent, entries = False, []
+        for entry in trace._entries:
+            silent = silent or "(BlackHole)" in entry.event.detail
+            cut = silent and entry.event.to in {"server", "client a"}
+            event = replace(entry.event, to="network") if cut else entry.event
+            entries.append(replace(entry, event=event, chains=(*entry.chains, "all")))
+        trace._entries[:] = entries
         names = {"app a": "app a"} | trace._names
         trace._names.update({key: name.replace("app a", "client a") for key, name in names.items()})
 
@@ -274,7 +282,7 @@ class _Run:
 
 
 def _heard(event: Event) -> bool:
-    return event.action == "text" and event.to.startswith("client")
+    return event.action == "text" and event.actor == "server" and event.to != "network"
 
 
 async def _collect(run: _Run, websocket: ServerConnection) -> None:
