@@ -11,6 +11,7 @@ What this leaves out: the kernel's own timers. A peer that never acknowledges is
 import math
 import selectors
 import socket
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -55,7 +56,8 @@ class _Selector(selectors.DefaultSelector):
         self.loop.turn += 1
         if self.loop.turns > self.loop.most_turns:
             self.loop.on_idle()
-        events = super().select(0)
+        busy = timeout != 0 and threading.active_count() > self.loop.threads
+        events = super().select(0.02 if busy else 0)
         if events or timeout == 0:
             return events
         self.loop.settle()

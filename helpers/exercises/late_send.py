@@ -21,6 +21,7 @@ from helpers.exercises.answers import is_starter, no_answer
 from helpers.exercises.exercise import Exercise, _where
 from helpers.exercises.verdict import Verdict
 from helpers.loopback import LoopbackLoop
+from helpers.memory import TURNS
 from helpers.peer import ENDINGS, Peer, peer
 from helpers.recorder import Session, describe, watch_tasks
 from helpers.rules import Rule, rule
@@ -30,7 +31,8 @@ from helpers.trace import Event, Trace
 LESSON = "06-late-send"
 INTERVAL = 20.0  # seconds
 HOUR = 3600.0
-LIMIT = 10 * HOUR  # virtual seconds that a scene may take
+LIMIT = 2 * HOUR  # virtual seconds that a scene may take
+GRACE = 30.0  # virtual seconds in which what is on the wire may still arrive
 PROMPT = 0.1  # virtual seconds within which "at once" is
 UNREAD = 16  # messages, after which websockets reads no further
 
@@ -131,7 +133,7 @@ async def late_sends(far: bool) -> str:
 
 # ---- one session -----------------------------------------------------------------------------------------------------
 
-Call = Callable[["_Run"], Coroutine[Any, Any, Any]]
+Call = Callable[["_Run"], Coroutine[Any, Any, None]]
 Script = Callable[["_Run", ServerConnection], Coroutine[Any, Any, None]]
 
 
@@ -146,8 +148,10 @@ class _Run:
         self.messages = Messages(scene)
         self.task: asyncio.Task[Any]
         self.peer: Peer
-        self.before = 0
         self.ended_at: float | None = None
+        self.took: float | None = None
+        """Seconds from the end of the connection to that of the answer."""
+        self.heard = 0
 
     async def play(self) -> Session:
         """Run the scene to its end, and return what came of it."""
@@ -165,50 +169,50 @@ class _Run:
             self.task = loop.create_task(self._call())
             limit = loop.call_later(LIMIT, give_up)
             await asyncio.wait([self.task, wake], return_when=asyncio.FIRST_COMPLETED)
-            took = loop.time() - self.ended_at if self.ended_at is not None else None
             limit.cancel()
-            self.session.facts |= {"took": took, "spun": wake.done() and loop.time() < LIMIT}
+            self.session.facts["spun"] = not self.task.done() and loop.turns > TURNS
             loop.on_idle = lambda: None
             loop.turns = 0
             await self._finish()
+            await asyncio.sleep(GRACE)
             drawn = len(self.trace._entries)
         del self.trace._entries[drawn:]  # what the peer does when all is over
         self._facts()
         return self.session
 
-    async def _call(self) -> Any:
+    async def _call(self) -> None:
+        """Run the answer with what `call` gives it; what it does is in the session."""
+        with contextlib.suppress(Exception):  # `answers` has taken note of it
+            await self.call(self)
+
+    async def answers(self, *given: Any) -> None:
+        """Call the answer, and take note of how it ends; what runs until then is the learner's."""
         session = self.session
-        session.main = asyncio.current_task()
+        token = recorder._current.set(session)
         try:
-            session.facts["value"] = value = await self.call(self)
+            session.facts["value"] = value = await self.answer(*given)
         except asyncio.CancelledError as error:
             session.ended, session.error = "cancelled", error
             self._note("is cancelled")
             raise
         except BaseException as error:
             session.ended, session.error = "raised", error
-            session.where = recorder._stack(error)[2:]
+            session.where = recorder._stack(error)[1:]
             self._note("raises", describe(error))
-            if not isinstance(error, Exception):
-                raise
+            raise
         else:
             session.ended = "returned"
             self._note("returns", repr(value))
         finally:
+            recorder._current.reset(token)
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
+            self.heard = self._heard()
+            self.took = asyncio.get_running_loop().time() - self.ended_at if self.ended_at is not None else None
 
     def _note(self, action: str, detail: str = "") -> None:
         if self.ended_at is not None and action != "raises":
             detail += f"{', ' * bool(detail)}{asyncio.get_running_loop().time() - self.ended_at:.3g} s after the end"
         self.session.record(Event(self.session.app, action, detail.strip()), final=True)
-
-    async def answers(self, *given: Any) -> Any:
-        """Call the answer; from here on what runs is the learner's."""
-        token = recorder._current.set(self.session)
-        try:
-            return await self.answer(*given)
-        finally:
-            recorder._current.reset(token)
 
     async def _serve(self, websocket: ServerConnection) -> None:
         for number in range(self.scene.words):
@@ -224,9 +228,9 @@ class _Run:
     def end(self) -> None:
         """End the connection, or cancel the sender."""
         self.ended_at = asyncio.get_running_loop().time()
-        self.before = self.sent
         if self.scene.ending == "cancel":
             self.session.cancelled_by = "schedule"
+            self.session.facts["interrupted"] = True
             self.task.cancel()
         else:
             self.peer.end(self.scene.ending)
@@ -235,6 +239,12 @@ class _Run:
     def sent(self) -> int:
         """How many messages the client has written to its socket."""
         return sum(e.event.action == "text" and e.event.actor == "client a" for e in self.trace._entries)
+
+    def _heard(self) -> int:
+        """Return how many messages are acknowledged, by what has come to the client until now."""
+        events = [entry.event for entry in self.trace._entries if entry.event.action == "text"]
+        words = [event.detail.strip("'") for event in events if event.actor == "server"]
+        return max((int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")), default=0)
 
     async def _finish(self) -> None:
         """Cancel what is left."""
@@ -268,21 +278,15 @@ class _Run:
 
     def _facts(self) -> None:
         self._draw()
-        heard = [e.event.detail.strip("'\"") for e in self.trace._entries if _heard(e.event)]
-        acks = [int(text.removeprefix("ack ")) for text in heard if text.startswith("ack ")]
         self.session.facts |= {
             "scene": self.scene,
             "got": self.got,
             "sent": self.sent,
-            "late": self.sent - self.before if self.ended_at is not None else 0,
-            "heard": max(acks, default=0),
+            "took": self.took,
+            "heard": self.heard,
             "opened": self.peer.opened,
         }
         self.session.look_at_errors()
-
-
-def _heard(event: Event) -> bool:
-    return event.action == "text" and event.actor == "server" and event.to != "network"
 
 
 async def _collect(run: _Run, websocket: ServerConnection) -> None:
@@ -326,7 +330,7 @@ def ends(session: Session) -> str | None:
         return None
     if session.facts["spun"]:
         return "it asks again and again whether something has happened, and lets no time pass"
-    return "it was still running ten hours later"
+    return "it was still running two hours later"
 
 
 @rule
@@ -348,8 +352,10 @@ def knows_in_time(session: Session) -> str | None:
 @rule
 def gives_way(session: Session) -> str | None:
     """The sender lets others run between two messages."""
-    late = session.facts["late"] if session.facts["took"] is not None else session.facts["sent"]
-    return f"it went on for {late} messages" if len(_scene(session).pauses) >= BURST and late > BURST // 5 else None
+    scene, sent = _scene(session), session.facts["sent"]
+    if len(scene.pauses) < BURST or sent <= scene.after + BURST // 5:
+        return None
+    return f"the peer closed when it had message {scene.after}, and {sent} went out"
 
 
 @rule
@@ -432,8 +438,8 @@ class ClientExercise(Exercise):
         with watch_tasks(asyncio.get_running_loop()):
             for scene in self.scenes:
                 sessions.append(await _Run(answer, scene, self.call, self.script).play())
-                if sessions[-1].facts["spun"]:
-                    break  # as would all others
+                if sessions[-1].cancelled_by == "server":
+                    break  # all others may take as long
         return sessions
 
     def _verdict(self, answer: Any, sessions: Sequence[Session]) -> Verdict:
@@ -464,15 +470,15 @@ def _no_app(answer: Any) -> Any:
     raise TypeError("an answer of this lesson is a client, not an app")
 
 
-async def _over_websocket(run: _Run) -> Any:
+async def _over_websocket(run: _Run) -> None:
     """Give the answer an open connection, with websockets' own keepalive."""
     async with connect(run.peer.url, ping_interval=20, ping_timeout=20, close_timeout=1) as websocket:
-        return await run.answers(websocket, run.messages)
+        await run.answers(websocket, run.messages)
 
 
-async def _over_url(run: _Run) -> Any:
+async def _over_url(run: _Run) -> None:
     """Give the answer a URL: it connects by itself."""
-    return await run.answers(run.peer.url, run.messages, INTERVAL)
+    await run.answers(run.peer.url, run.messages, INTERVAL)
 
 
 # ---- 1: knows at once ------------------------------------------------------------------------------------------------
@@ -500,8 +506,8 @@ ex1 = ClientExercise(
         Scene("a message a second", (1.0,) * 9, "close", after=4, wait=0.5),
     ),
     rules=(
-        delivers,
         ends,
+        delivers,
         knows_at_once,
         ends_quietly,
         gives_way,
@@ -543,8 +549,8 @@ ex2 = ClientExercise(
         Scene("a message every two seconds", TALK, "cancel", after=3, wait=1.0),
     ),
     rules=(
-        delivers,
         ends,
+        delivers,
         knows_in_time,
         ends_quietly,
         counts,
@@ -615,9 +621,9 @@ ex3 = ClientExercise(
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
     ),
     rules=(
+        ends,
         delivers,
         ends_quietly,
-        ends,
         claims_no_more,
         forgets_none,
         rules.heeds_cancellation,

@@ -1,0 +1,1040 @@
+"""Answers to lesson 06, some of them wrong on purpose."""
+
+# ruff: noqa: RUF006, SIM105
+
+import asyncio
+import contextlib
+import time
+
+import anyio
+import websockets
+from websockets import ConnectionClosed, ConnectionClosedOK, State
+
+from helpers import connect
+from helpers.exercises.late_send import ex1, ex2, ex3
+from tests.answers import attempt, right, wrong
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "knows_at_once")
+async def catches(websocket, messages):
+    """Wraps send() in try and except, as many pages advise."""
+    sent = 0
+    try:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+    except ConnectionClosed:
+        pass
+    return sent
+
+
+@wrong(ex1, "knows_at_once")
+async def checks_the_state(websocket, messages):
+    """Looks at `state` before each message."""
+    sent = 0
+    async for message in messages:
+        if websocket.state is not State.OPEN:
+            break
+        await websocket.send(message)
+        sent += 1
+        await asyncio.sleep(0)
+    return sent
+
+
+@wrong(ex1, "ends")
+async def polls_without_pause(websocket, messages):
+    """Asks for the state again and again, with sleep(0) between, beside a task that sends."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    while websocket.state is State.OPEN and not writing.done():
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait([writing])
+    return sent
+
+
+@wrong(ex1, "knows_at_once")
+async def polls_every_second(websocket, messages):
+    """Asks for the state once a second."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    while websocket.state is State.OPEN and not writing.done():
+        await asyncio.wait([writing], timeout=1)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    return sent
+
+
+async def race(websocket, messages, watch):
+    """Send until there are no more messages, or until `watch` is done."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(write()), asyncio.create_task(watch)}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
+
+
+@wrong(ex1, "knows_at_once")
+async def only_wait_closed(websocket, messages):
+    """Waits for the end with wait_closed(), which hears nothing behind 16 unread messages."""
+    return await race(websocket, messages, websocket.wait_closed())
+
+
+@wrong(ex1, "delivers")
+async def one_recv(websocket, messages):
+    """Takes the first word of the peer for the end."""
+    return await race(websocket, messages, websocket.recv())
+
+
+@wrong(ex1, "gives_way")
+async def never_gives_way(websocket, messages):
+    """Has a reader, and no pause between two messages, so that the reader never runs."""
+    sent = 0
+
+    async def read():
+        async for _ in websocket:
+            pass
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+
+    tasks = {asyncio.create_task(read()), asyncio.create_task(write())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
+
+
+@wrong(ex1, "leaves_no_task")
+async def forgets_the_reader(websocket, messages):
+    """Leaves its reader running when all messages are sent."""
+    sent, over = 0, asyncio.Event()
+
+    async def read():
+        with contextlib.suppress(ConnectionClosed):
+            async for _ in websocket:
+                pass
+        over.set()
+
+    async def write():
+        nonlocal sent
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+        over.set()
+
+    asyncio.create_task(read())
+    writing = asyncio.create_task(write())
+    try:
+        await over.wait()
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
+    return sent
+
+
+@wrong(ex1, "leaves_no_task")
+async def does_not_wait_for_the_cancelled(websocket, messages):
+    """Cancels the other task, and returns before it is over."""
+    sent = 0
+
+    async def read():
+        with contextlib.suppress(ConnectionClosed):
+            async for _ in websocket:
+                pass
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(read()), asyncio.create_task(write())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return sent
+
+
+@wrong(ex1, "ends_quietly")
+async def raises_a_group(websocket, messages):
+    """Both in a TaskGroup: what ends the connection comes out in an ExceptionGroup."""
+    sent = 0
+
+    async def read():
+        while True:
+            await websocket.recv()
+
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(read())
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        reading.cancel()
+    return sent
+
+
+@wrong(ex1, "ends_quietly")
+async def knows_only_polite_ends(websocket, messages):
+    """Expects ConnectionClosedOK, and meets ConnectionClosedError when the process dies."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    writing.add_done_callback(lambda _: reading.cancel())
+
+    async def read():
+        while True:
+            await websocket.recv()
+
+    reading = asyncio.create_task(read())
+    try:
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            with contextlib.suppress(ConnectionClosedOK):
+                reading.result()
+    finally:
+        for task in (reading, writing):
+            task.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+    return sent
+
+
+@wrong(ex1, "counts_what_it_sent")
+async def counts_before_sending(websocket, messages):
+    """Counts what it has taken, not what it has sent."""
+    taken = 0
+
+    async def counted():
+        nonlocal taken
+        async for message in messages:
+            taken += 1
+            yield message
+
+    await race(websocket, counted(), _read(websocket))
+    return taken + 1
+
+
+@wrong(ex1, "counts_what_it_sent")
+async def returns_nothing(websocket, messages):
+    """Forgets to return the number."""
+    await race(websocket, messages, _read(websocket))
+
+
+@wrong(ex1, "heeds_cancellation")
+async def swallows_cancellation(websocket, messages):
+    """Catches CancelledError together with everything else."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(write()), asyncio.create_task(_read(websocket))}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except BaseException:
+        pass
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
+
+
+@wrong(ex1, "hides_no_error")
+async def never_looks(websocket, messages):
+    """Waits for its tasks, and never looks at what they raised."""
+    sent = 0
+
+    async def read():
+        while True:
+            await websocket.recv()
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(read()), asyncio.create_task(write())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    return sent
+
+
+@wrong(ex1, "delivers")
+async def polls_recv(websocket, messages):
+    """Looks for the end after each message with a short recv(), and gives up when there is none."""
+    sent = 0
+    async for message in messages:
+        await websocket.send(message)
+        sent += 1
+        try:
+            await asyncio.wait_for(websocket.recv(), 0.01)
+        except (TimeoutError, ConnectionClosed):
+            return sent
+    return sent
+
+
+@wrong(ex1, "yields")
+async def blocks(websocket, messages):
+    """Waits for the end in a loop that holds the event loop."""
+    sent = 0
+    async for message in messages:
+        await websocket.send(message)
+        sent += 1
+        until = time.monotonic() + 60
+        while websocket.state is State.OPEN and time.monotonic() < until:
+            pass
+    return sent
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+async def _read(websocket):
+    with contextlib.suppress(ConnectionClosed):
+        async for _ in websocket:
+            pass
+
+
+@right(ex1)
+async def tasks(websocket, messages):
+    """Two tasks and asyncio.wait."""
+    return await race(websocket, messages, _read(websocket))
+
+
+@right(ex1)
+async def task_group(websocket, messages):
+    """Anyio's task group; the reader cancels the scope."""
+    sent = 0
+
+    async def read():
+        await _read(websocket)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    return sent
+
+
+@right(ex1)
+async def except_star(websocket, messages):
+    """Asyncio's task group, left by an exception of its own."""
+    sent = 0
+
+    class Over(Exception):
+        pass
+
+    async def read():
+        await _read(websocket)
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            reading.cancel()
+    except* (Over, ConnectionClosed):
+        pass
+    return sent
+
+
+@right(ex1)
+async def callback(websocket, messages):
+    """The writer is this coroutine; a reader's done callback cancels what it waits for."""
+    sent = 0
+    reading = asyncio.ensure_future(_read(websocket))
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(messages))
+            try:
+                await asyncio.wait({coming, reading}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not coming.done():
+                    coming.cancel()
+                    await asyncio.wait([coming])
+            if coming.cancelled() or (reading.done() and coming.exception() is None):
+                return sent
+            try:
+                await websocket.send(coming.result())
+            except (StopAsyncIteration, ConnectionClosed):
+                return sent
+            sent += 1
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+class _Sender:
+    """A callable object, with a small real pause between two messages."""
+
+    def __init__(self):
+        self.sent = 0
+
+    async def __call__(self, websocket, messages):
+        """Send and watch."""
+        self.sent = 0
+        both = [asyncio.ensure_future(self._write(websocket, messages)), asyncio.ensure_future(_read(websocket))]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+        return self.sent
+
+    async def _write(self, websocket, messages):
+        async for message in messages:
+            await websocket.send(message)
+            self.sent += 1
+            await asyncio.sleep(0.001)
+
+
+right(ex1)(_Sender())
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def send_all(websocket, messages):
+    """Send each message, and return how many."""
+    sent = 0
+    with contextlib.suppress(ConnectionClosed):
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+    return sent
+
+
+@wrong(ex2, "ends")
+async def no_pings(url, messages, interval):
+    """Uses the course's connect as it is: no pings."""
+    async with connect(url) as websocket:
+        return await send_all(websocket, endless(messages))
+
+
+async def endless(messages):
+    """Go on when there are no more."""
+    async for message in messages:
+        yield message
+    await asyncio.Event().wait()
+
+
+@wrong(ex2, "knows_in_time")
+async def library_defaults(url, messages, interval):
+    """Websockets' own connect with its defaults: 20, 20 and 10 seconds."""
+    async with websockets.connect(url) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
+async def only_the_interval(url, messages, interval):
+    """Sets ping_interval, and leaves ping_timeout at 20."""
+    async with connect(url, ping_interval=interval) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
+async def halves_without_goodbye(url, messages, interval):
+    """Forgets that the goodbye takes close_timeout, for a longer one."""
+    half = interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=2 * interval) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
+async def no_timeout(url, messages, interval):
+    """ping_timeout=None: pings go out, and nobody minds whether an answer comes."""
+    async with connect(url, ping_interval=interval / 2, ping_timeout=None, close_timeout=10) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def no_goodbye(url, messages, interval):
+    """No time for the goodbye: the last message is still on the slow wire when the connection is aborted."""
+    async with connect(url, ping_interval=interval, ping_timeout=interval / 2, close_timeout=0.1) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def too_short(url, messages, interval):
+    """Gives a slow peer up."""
+    async with connect(url, ping_interval=1, ping_timeout=1, close_timeout=1) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def gives_up_when_idle(url, messages, interval):
+    """Takes a long time without a message to send for the end."""
+    sent = 0
+    async with connect(url, ping_interval=5, ping_timeout=5, close_timeout=5) as websocket:
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            while True:
+                async with asyncio.timeout(interval):
+                    try:
+                        message = await anext(messages)
+                    except StopAsyncIteration:
+                        break
+                await websocket.send(message)
+                sent += 1
+    return sent
+
+
+@wrong(ex2, "delivers")
+async def waits_for_an_answer(url, messages, interval):
+    """Expects the peer to say something within the interval."""
+    sent = 0
+    async with connect(url, close_timeout=1) as websocket:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            try:
+                await asyncio.wait_for(websocket.recv(), interval / 2)
+            except (TimeoutError, ConnectionClosed):
+                break
+    return sent
+
+
+@wrong(ex2, "ends_quietly")
+async def lets_it_out(url, messages, interval):
+    """Does not catch ConnectionClosed."""
+    sent, half = 0, interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+    return sent
+
+
+@wrong(ex2, "counts")
+async def returns_none(url, messages, interval):
+    """Forgets to return the number."""
+    half = interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
+        await send_all(websocket, messages)
+
+
+@wrong(ex2, "connects_once")
+async def connects_for_each(url, messages, interval):
+    """A new connection for each message: an end is not noticed at all."""
+    sent = 0
+    async for message in messages:
+        async with connect(url, close_timeout=10) as websocket:
+            await websocket.send(message)
+            sent += 1
+    return sent
+
+
+@wrong(ex2, "leaves_no_task")
+async def leaves_it_open(url, messages, interval):
+    """Never closes the connection, so its keepalive runs on."""
+    half = interval / 2
+    websocket = await connect(url, ping_interval=half, ping_timeout=half, close_timeout=half)
+    return await send_all(websocket, messages)
+
+
+@wrong(ex2, "heeds_cancellation")
+async def swallows_it(url, messages, interval):
+    """A bare except around the sending."""
+    sent, half = 0, interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
+        try:
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+        except BaseException:
+            pass
+    return sent
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def short_goodbye(url, messages, interval):
+    """Most of the interval for each, and a short goodbye, yet long enough for a slow wire."""
+    most = interval * 0.8
+    async with connect(url, ping_interval=most, ping_timeout=most, close_timeout=interval / 4) as websocket:
+        return await send_all(websocket, messages)
+
+
+@right(ex2)
+async def with_websockets(url, messages, interval):
+    """Websockets' own connect, quarters."""
+    quarter = interval / 4 + 1
+    options = {"ping_interval": quarter, "ping_timeout": quarter, "close_timeout": quarter}
+    async with websockets.connect(url, proxy=None, **options) as websocket:
+        return await send_all(websocket, messages)
+
+
+@right(ex2)
+async def own_heartbeat(url, messages, interval):
+    """Pings of its own, in a task of its own, that abort the connection."""
+    async with connect(url, close_timeout=interval / 4) as websocket:
+
+        async def beat():
+            while True:
+                await asyncio.sleep(interval / 2)
+                try:
+                    await asyncio.wait_for(await websocket.ping(), interval / 2)
+                except TimeoutError:
+                    websocket.transport.abort()
+                    return
+
+        beating = asyncio.create_task(beat())
+        try:
+            return await send_all(websocket, messages)
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+
+@right(ex2)
+async def with_try(url, messages, interval):
+    """Try and finally, and close() by hand."""
+    sent, third = 0, interval / 3
+    websocket = await connect(url, ping_interval=third, ping_timeout=third, close_timeout=third)
+    try:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+    except ConnectionClosed:
+        pass
+    finally:
+        await websocket.close()
+    return sent
+
+
+@right(ex2)
+async def with_a_reader(url, messages, interval):
+    """The sender of exercise 1."""
+    third = interval / 3
+    async with connect(url, ping_interval=third, ping_timeout=third, close_timeout=third) as websocket:
+        return await race(websocket, messages, _read(websocket))
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex3, "claims_no_more")
+async def counts_what_was_sent(websocket, messages):
+    """Returns how many were sent."""
+    return await race(websocket, messages, _read(websocket))
+
+
+async def race_for_acks(websocket, messages, heard):
+    """Send all, and call `heard` with each acknowledgement, until it returns true or the connection is over."""
+    total = None
+
+    async def read():
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                if heard(text, total):
+                    return
+
+    async def write():
+        nonlocal total
+        sent = 0
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        total = sent
+        if heard("", total):
+            reading.cancel()
+
+    reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
+    try:
+        await asyncio.wait([reading])
+    finally:
+        reading.cancel()
+        writing.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+
+
+@wrong(ex3, "ends")
+async def counts_acknowledgements(websocket, messages):
+    """Counts acknowledgements, of which there are fewer than messages, and waits for the rest."""
+    count = 0
+
+    def heard(text, total):
+        nonlocal count
+        count += bool(text)
+        return count == total
+
+    await race_for_acks(websocket, messages, heard)
+    return count
+
+
+@wrong(ex3, "forgets_none")
+async def adds_them_up(websocket, messages):
+    """Takes every acknowledgement for three more."""
+    count = 0
+
+    def heard(text, total):
+        nonlocal count
+        count += 3 * bool(text)
+        return total is not None and count >= total
+
+    await race_for_acks(websocket, messages, heard)
+    return min(count, 3)
+
+
+@wrong(ex3, "claims_no_more")
+async def adds_up_and_overshoots(websocket, messages):
+    """Takes every acknowledgement for three more, and the last one was for one."""
+    count = 0
+
+    def heard(text, total):
+        nonlocal count
+        count += 3 * bool(text)
+        return total is not None and count >= total
+
+    await race_for_acks(websocket, messages, heard)
+    return count
+
+
+@wrong(ex3, "forgets_none")
+async def leaves_with_the_writer(websocket, messages):
+    """Returns when send() fails, with acknowledgements unread."""
+    acknowledged = 0
+    sent = 0
+    try:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0.1)
+        while acknowledged < sent:
+            acknowledged = int((await websocket.recv()).removeprefix("ack "))
+    except ConnectionClosed:
+        pass
+    return acknowledged
+
+
+@wrong(ex3, "forgets_none")
+async def first_completed(websocket, messages):
+    """Stops both as soon as one of them is done."""
+    acknowledged = 0
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.removeprefix("ack "))
+
+    await race(websocket, messages, read())
+    return acknowledged
+
+
+@wrong(ex3, "ends")
+async def never_stops(websocket, messages):
+    """Reads on when everything is acknowledged."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.removeprefix("ack ")) if text else acknowledged
+        return False
+
+    await race_for_acks(websocket, messages, heard)
+    return acknowledged
+
+
+@wrong(ex3, "ends")
+async def waits_for_the_next_one(websocket, messages):
+    """Looks whether all is acknowledged only when an acknowledgement comes: the last one may have been too early."""
+    acknowledged, total = 0, None
+
+    async def write():
+        nonlocal total
+        sent = 0
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        total = sent
+
+    writing = asyncio.create_task(write())
+    try:
+        with contextlib.suppress(ConnectionClosed):
+            while acknowledged != total:
+                acknowledged = int((await websocket.recv()).removeprefix("ack "))
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    return acknowledged
+
+
+@wrong(ex3, "delivers")
+async def an_ack_for_each(websocket, messages):
+    """Gives up when no acknowledgement comes for a single message within half a second."""
+    acknowledged = 0
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        async for message in messages:
+            await websocket.send(message)
+            text = await asyncio.wait_for(websocket.recv(), 0.5)
+            acknowledged = int(text.removeprefix("ack "))
+    return acknowledged
+
+
+@wrong(ex3, "ends_quietly")
+async def knows_only_polite_ends_of_reading(websocket, messages):
+    """`async for` swallows only ConnectionClosedOK."""
+    acknowledged = 0
+
+    async def write():
+        async for message in messages:
+            await websocket.send(message)
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    try:
+        async for text in websocket:
+            acknowledged = int(text.removeprefix("ack "))
+            if writing.done() and acknowledged in (4, 6, 7):
+                break
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    return acknowledged
+
+
+@wrong(ex3, "claims_no_more")
+async def trusts_the_pong(websocket, messages):
+    """Takes a pong for an acknowledgement: the library answers it, not whoever works through messages."""
+    sure = 0
+    with contextlib.suppress(ConnectionClosed):
+        async for message in messages:
+            await websocket.send(message)
+            await (await websocket.ping())
+            sure += 1
+    return sure
+
+
+@wrong(ex3, "claims_no_more")
+async def keeps_text(websocket, messages):
+    """Returns the acknowledgement's text."""
+    last = "ack 0"
+
+    def heard(text, total):
+        nonlocal last
+        last = text or last
+        return last == f"ack {total}"
+
+    await race_for_acks(websocket, messages, heard)
+    return last.removeprefix("ack ")
+
+
+@wrong(ex3, "leaves_no_task")
+async def forgets_the_writer(websocket, messages):
+    """Leaves the writer waiting for its next message."""
+    acknowledged, total = 0, None
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.removeprefix("ack "))
+                if acknowledged == total:
+                    return
+
+    async def write():
+        nonlocal total
+        sent = 0
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            total = sent
+            if acknowledged == total:
+                reading.cancel()
+
+    reading = asyncio.create_task(read())
+    asyncio.create_task(write())
+    try:
+        await asyncio.wait([reading])
+    finally:
+        reading.cancel()
+    return acknowledged
+
+
+@wrong(ex3, "heeds_cancellation")
+async def returns_when_cancelled(websocket, messages):
+    """Returns what it has when it is cancelled."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.removeprefix("ack ")) if text else acknowledged
+        return acknowledged == total
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await race_for_acks(websocket, messages, heard)
+    return acknowledged
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+async def reader_decides(websocket, messages):
+    """A reader that decides, and a writer beside it."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.removeprefix("ack ")) if text else acknowledged
+        return acknowledged == total
+
+    await race_for_acks(websocket, messages, heard)
+    return acknowledged
+
+
+@right(ex3)
+async def one_at_a_time(websocket, messages):
+    """Sends a message, waits until it is acknowledged: slow, and right."""
+    acknowledged = sent = 0
+    with contextlib.suppress(ConnectionClosed):
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            while acknowledged < sent:
+                acknowledged = int((await websocket.recv()).split()[1])
+    return acknowledged
+
+
+@right(ex3)
+async def with_anyio(websocket, messages):
+    """Anyio's task group; whoever sees that all is acknowledged cancels it."""
+    certain, total = 0, None
+
+    async def write():
+        nonlocal total
+        sent = 0
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await anyio.lowlevel.checkpoint()
+            total = sent
+            if certain == total:
+                group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(write)
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                certain = max(certain, int(text.partition(" ")[2]))
+                if certain == total:
+                    break
+        group.cancel_scope.cancel()
+    return certain
+
+
+@right(ex3)
+async def with_a_condition(websocket, messages):
+    """A sender in the main coroutine that collects acknowledgements in a task, and lets it finish."""
+    certain, sent, changed = 0, 0, asyncio.Event()
+
+    async def read():
+        nonlocal certain
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                certain = int(text[4:])
+                changed.set()
+        changed.set()
+
+    reading = asyncio.create_task(read())
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        while certain < sent and not reading.done():
+            changed.clear()
+            await changed.wait()
+
+    writing = asyncio.create_task(write())
+    try:
+        await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+        if writing.done() and writing.exception():
+            await reading
+    finally:
+        for task in (reading, writing):
+            task.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+    return certain
+
+
+attempt(ex1, "sent += 1", "sent += 2")
+attempt(ex2, "sent += 1", "sent += 2")
+attempt(ex3, "raise NotImplementedError", "return 0")
