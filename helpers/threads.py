@@ -106,8 +106,11 @@ def _end(
         return None
     alive = threading.Event()
     for loop, task in running:
-        loop.call_soon_threadsafe(task.cancel)
-        loop.call_soon_threadsafe(alive.set)
+        try:
+            loop.call_soon_threadsafe(alive.set)
+            loop.call_soon_threadsafe(task.cancel)
+        except RuntimeError:  # the loop is closed: it has ended meanwhile
+            alive.set()
     done.wait(1.0)
     stuck = Stuck(loop_runs=alive.is_set(), ended=alive.is_set() and done.is_set())
     _stop(thread, done)
