@@ -230,7 +230,7 @@ class _Run:
         self.ended_at = asyncio.get_running_loop().time()
         if self.scene.ending == "cancel":
             self.session.cancelled_by = "schedule"
-            self.session.facts["interrupted"] = True
+            self.session.facts["interrupted"] = "while it worked"
             self.task.cancel()
         else:
             self.peer.end(self.scene.ending)
@@ -551,10 +551,10 @@ ex2 = ClientExercise(
     rules=(
         ends,
         delivers,
+        connects_once,
         knows_in_time,
         ends_quietly,
         counts,
-        connects_once,
         rules.heeds_cancellation,
         rules.leaves_no_task,
         rules.hides_no_error,

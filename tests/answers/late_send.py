@@ -312,9 +312,11 @@ async def never_looks(websocket, messages):
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
+        pending = {task for task in tasks if not task.done()}
+        for task in pending:
             task.cancel()
-        await asyncio.wait(tasks)
+        if pending:
+            await asyncio.wait(pending)
     return sent
 
 
@@ -516,13 +518,6 @@ async def no_timeout(url, messages, interval):
 
 
 @wrong(ex2, "delivers")
-async def no_goodbye(url, messages, interval):
-    """No time for the goodbye: the last message is still on the slow wire when the connection is aborted."""
-    async with connect(url, ping_interval=interval, ping_timeout=interval / 2, close_timeout=0.1) as websocket:
-        return await send_all(websocket, messages)
-
-
-@wrong(ex2, "delivers")
 async def too_short(url, messages, interval):
     """Gives a slow peer up."""
     async with connect(url, ping_interval=1, ping_timeout=1, close_timeout=1) as websocket:
@@ -614,6 +609,13 @@ async def swallows_it(url, messages, interval):
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def no_goodbye(url, messages, interval):
+    """Hardly any time for the goodbye."""
+    async with connect(url, ping_interval=interval, ping_timeout=interval / 2, close_timeout=0.1) as websocket:
+        return await send_all(websocket, messages)
 
 
 @right(ex2)
@@ -846,22 +848,35 @@ async def an_ack_for_each(websocket, messages):
 @wrong(ex3, "ends_quietly")
 async def knows_only_polite_ends_of_reading(websocket, messages):
     """`async for` swallows only ConnectionClosedOK."""
-    acknowledged = 0
+    acknowledged, total = 0, None
 
-    async def write():
-        async for message in messages:
-            await websocket.send(message)
-            await asyncio.sleep(0)
-
-    writing = asyncio.create_task(write())
-    try:
+    async def read():
+        nonlocal acknowledged
         async for text in websocket:
             acknowledged = int(text.removeprefix("ack "))
-            if writing.done() and acknowledged in (4, 6, 7):
-                break
+            if acknowledged == total:
+                return
+
+    async def write():
+        nonlocal total
+        sent = 0
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        total = sent
+        if acknowledged == total:
+            reading.cancel()
+
+    reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
+    try:
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.result()
     finally:
+        reading.cancel()
         writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.gather(reading, writing, return_exceptions=True)
     return acknowledged
 
 
