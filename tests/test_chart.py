@@ -1,9 +1,8 @@
 """A chart is a Vega-Lite document for JupyterLab, and a table for everybody else."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
-
-import jupyterlab
 
 from helpers.chart import VEGA_LITE, Chart
 
@@ -62,5 +61,8 @@ def test_a_bar_in_a_field_does_not_break_the_table():
 
 def test_this_jupyterlab_draws_it():
     """The installed JupyterLab brings the renderer for this type."""
-    package = json.loads((Path(jupyterlab.__file__).parent / "staging" / "package.json").read_text("utf-8"))
+    spec = find_spec("jupyterlab")
+    assert spec is not None
+    assert spec.origin is not None
+    package = json.loads((Path(spec.origin).parent / "staging" / "package.json").read_text("utf-8"))
     assert "@jupyterlab/vega5-extension" in package["jupyterlab"]["mimeExtensions"]
