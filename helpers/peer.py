@@ -37,7 +37,8 @@ class Peer:
 
     def __init__(self) -> None:
         self.url = ""
-        self.opened = 0
+        self.opened = self.now_open = 0
+        """How many connections there were, and are."""
         self.got: list[str | bytes] = []
         """What has come to the server, if it has no handler of its own."""
         self.ended_at: float | None = None
@@ -100,7 +101,11 @@ async def peer(
     here = Peer()
 
     async def run(websocket: ServerConnection) -> None:
-        await here.run(handler or here.collect, websocket)
+        here.now_open += 1
+        try:
+            await here.run(handler or here.collect, websocket)
+        finally:
+            here.now_open -= 1
 
     options: dict[str, Any] = {"compression": None, "ping_interval": None, "close_timeout": 1, "logger": _quiet}
     async with serve(run, HOST, 0, **options) as server:

@@ -4,7 +4,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import anyio
 import websockets
@@ -43,7 +42,7 @@ async def checks_the_state(websocket, messages):
     return sent
 
 
-@wrong(ex1, "ends")
+@wrong(ex1, "client_ends")
 async def polls_without_pause(websocket, messages):
     """Asks for the state again and again, with sleep(0) between, beside a task that sends."""
     sent = 0
@@ -334,19 +333,6 @@ async def polls_recv(websocket, messages):
     return sent
 
 
-@wrong(ex1, "yields")
-async def blocks(websocket, messages):
-    """Waits for the end in a loop that holds the event loop."""
-    sent = 0
-    async for message in messages:
-        await websocket.send(message)
-        sent += 1
-        until = time.monotonic() + 60
-        while websocket.state is State.OPEN and time.monotonic() < until:
-            pass
-    return sent
-
-
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -474,7 +460,7 @@ async def send_all(websocket, messages):
     return sent
 
 
-@wrong(ex2, "ends")
+@wrong(ex2, "client_ends")
 async def no_pings(url, messages, interval):
     """Uses the course's connect as it is: no pings."""
     async with connect(url) as websocket:
@@ -586,7 +572,7 @@ async def connects_for_each(url, messages, interval):
     return sent
 
 
-@wrong(ex2, "leaves_no_task")
+@wrong(ex2, "closes")
 async def leaves_it_open(url, messages, interval):
     """Never closes the connection, so its keepalive runs on."""
     half = interval / 2
@@ -720,7 +706,7 @@ async def race_for_acks(websocket, messages, heard):
         await asyncio.gather(reading, writing, return_exceptions=True)
 
 
-@wrong(ex3, "ends")
+@wrong(ex3, "client_ends")
 async def counts_acknowledgements(websocket, messages):
     """Counts acknowledgements, of which there are fewer than messages, and waits for the rest."""
     count = 0
@@ -794,7 +780,7 @@ async def first_completed(websocket, messages):
     return acknowledged
 
 
-@wrong(ex3, "ends")
+@wrong(ex3, "client_ends")
 async def never_stops(websocket, messages):
     """Reads on when everything is acknowledged."""
     acknowledged = 0
@@ -808,7 +794,7 @@ async def never_stops(websocket, messages):
     return acknowledged
 
 
-@wrong(ex3, "ends")
+@wrong(ex3, "client_ends")
 async def waits_for_the_next_one(websocket, messages):
     """Looks whether all is acknowledged only when an acknowledgement comes: the last one may have been too early."""
     acknowledged, total = 0, None
