@@ -56,8 +56,8 @@ class Scene:
         if not self.ending:
             return self.name
         what = "your client is cancelled" if self.ending == "cancel" else ENDINGS[self.ending]
-        later = f"{self.wait:g} s after" if self.wait else "when"
-        return f"{self.name} · {what} {later} the server has message {self.after}"
+        later = f"{self.wait:g} s after" if self.wait else "once"
+        return f"{self.name} · {what} {later} message {self.after} has come"
 
 
 class Messages:
