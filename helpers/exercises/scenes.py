@@ -308,8 +308,8 @@ class SceneExercise(ClientExercise):
         explored = super()._judge(answer, until)
         if not explored.passed:
             return explored
-        headline = explored.headline.replace("hold in", f"hold in {len(sessions)} scenes and")
-        return replace(explored, headline=headline)
+        where = f"{len(sessions)} scenes, and when a short session ends at any frame"  # how many depends on the Python
+        return replace(explored, headline=f"all {len(self._rules)} rules hold in {where}")
 
     async def _play(self, answer: Any) -> list[Session]:
         sessions = []
