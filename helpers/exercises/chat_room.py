@@ -1,0 +1,397 @@
+"""The exercises of lesson 07: a room with Broadcaster, one that survives its members, one with limits.
+
+And the room that two processes share over Redis.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from broadcaster import Broadcast
+from broadcaster._backends.redis import RedisBackend
+from redis.exceptions import ConnectionError as RedisConnectionError
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from helpers import rules
+from helpers.exercises.exercise import Exercise
+from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
+from helpers.recorder import Send as ASGISend
+from helpers.rules import rule
+from helpers.sessions import Expect, Leave, Send
+
+LESSON = "07-chat-room"
+FAREWELL = "one has left"
+
+
+# ---- 1: the room -----------------------------------------------------------------------------------------------------
+
+
+class Radio(Broadcast):
+    """A Broadcast in memory that knows who subscribed and who said farewell; publishing takes a moment, as over Redis.
+
+    What a session did is in its facts: "subscribed" and "farewells" are counts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("memory://")
+
+    async def publish(self, channel: str, message: Any) -> None:
+        """Let others run, then hand the message to everybody who has subscribed to the channel."""
+        await asyncio.sleep(0)
+        if message == FAREWELL:
+            _count("farewells")
+            note(f"publish: {FAREWELL}")
+        await super().publish(channel, message)
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str) -> AsyncIterator[Any]:
+        """Subscribe for the length of a block, as Broadcast does."""
+        async with super().subscribe(channel) as events:
+            _count("subscribed")
+            yield events
+
+
+def _count(name: str) -> None:
+    session = current()
+    if session is not None:
+        session.facts[name] = session.facts.get(name, 0) + 1
+
+
+async def _with_radio(answer: Any, websocket: WebSocket) -> None:
+    await answer(websocket, websocket.app.state.broadcast)
+
+
+def _room(answer: Any) -> ASGIApp:
+    broadcast = Radio()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with broadcast:
+            yield
+
+    app = Starlette(routes=[WebSocketRoute("/", partial(_with_radio, answer))], lifespan=lifespan)
+    app.state.broadcast = broadcast
+    return app
+
+
+def _subscriptions(app: Any, session: Session) -> None:
+    session.facts["subscriptions"] = sum(len(queues) for queues in app.state.broadcast._subscribers.values())
+
+
+@rule
+def says_farewell(session: Session) -> str | None:
+    """When a member is gone, the others hear "one has left", once, and they hear it of members only."""
+    farewells: int = session.facts.get("farewells", 0)
+    members: int = session.facts.get("subscribed", 0)
+    if members > 1:
+        return f"one connection subscribed {members} times"
+    if session.facts.get("interrupted") == "while it cleaned up":
+        return None  # who is cancelled while it says farewell may stop there
+    if farewells != members:
+        return f"{FAREWELL!r} was published {farewells} times for {members} member" + "s" * (members != 1)
+    return None
+
+
+@rule
+def gives_back_its_subscription(session: Session) -> str | None:
+    """When all handlers have ended, no subscription is left."""
+    left = session.facts.get("subscriptions", 0)
+    return f"subscriptions left: {left}" if left else None
+
+
+TALK = (
+    Send("hi"),
+    Send("you"),
+    Expect("hi"),
+    Expect("you"),
+    Expect("hi", by="b"),
+    Expect("you", by="b"),
+    Send("hello", by="b"),
+    Expect("hello"),
+    Expect("hello", by="b"),
+    Leave(),
+    Send("alone", by="b"),
+    Expect("alone", by="b"),
+)
+
+ex1 = Exercise(
+    lesson=LESSON,
+    number=1,
+    title="The room",
+    kind="handler",
+    parameters=("websocket", "broadcast"),
+    mount=_room,
+    facts=_subscriptions,
+    lifespan=True,
+    scripts=(TALK, ()),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        rules.leaves_no_task,
+        gives_back_its_subscription,
+        says_farewell,
+        rules.hides_no_error,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "Who waits for the listener? `cancel()` is a request; the subscription is given back when the task has ended.",
+        "A task group cancels, waits and looks: `async with broadcast.subscribe(...) as events, "
+        "anyio.create_task_group() as group:`, and `group.cancel_scope.cancel()` when there is nothing left to read.",
+        "The farewell goes into a `finally` around all of it. Inside of a scope that has been cancelled, "
+        "`await broadcast.publish(...)` would be cancelled as well.",
+    ),
+)
+
+
+# ---- 2: a member's death ---------------------------------------------------------------------------------------------
+
+
+async def _with_members(answer: Any, websocket: WebSocket) -> None:
+    await answer(websocket, websocket.app.state.members)
+
+
+def _members(answer: Any) -> ASGIApp:
+    app = Starlette(routes=[WebSocketRoute("/", partial(_with_members, answer))])
+    app.state.members = []
+    return app
+
+
+def _who_is_left(app: Any, session: Session) -> None:
+    session.facts["members"] = len(app.state.members)
+
+
+@rule
+def leaves_the_room(session: Session) -> str | None:
+    """When all handlers have ended, `members` is empty."""
+    left = session.facts.get("members", 0)
+    return f"members left: {left}" if left else None
+
+
+ex2 = Exercise(
+    lesson=LESSON,
+    number=2,
+    title="Survive",
+    kind="handler",
+    parameters=("websocket", "members"),
+    mount=_members,
+    facts=_who_is_left,
+    scripts=(
+        TALK,
+        (
+            Send("one"),
+            Expect("one"),
+            Expect("one", by="b"),
+            Expect("one", by="c"),
+            Send("two", by="b"),
+            Expect("two"),
+            Expect("two", by="b"),
+            Expect("two", by="c"),
+            Leave(),
+            Send("three", by="b"),
+            Expect("three", by="c"),
+            Expect("three", by="b"),
+            Send("four", by="c"),
+            Expect("four", by="b"),
+            Expect("four", by="c"),
+        ),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        leaves_the_room,
+        rules.hears_goodbye_once,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
+        "Loop over a copy, `list(members)`, and remove only who is still there.",
+        "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
+        "a member passes over it.",
+    ),
+)
+
+
+# ---- 3: limits -------------------------------------------------------------------------------------------------------
+
+SLOW_FROM = "now a is slow"
+AWAKE_AFTER = "6"
+
+
+class Tunnel:
+    """An ASGI app around a room. From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
+
+    So would a client's full buffers let them wait. A client that is gone lets nobody wait.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.slow = False
+        self.first: object = None
+        self.passed = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        self.first = self.first or scope
+        gone = asyncio.Event()
+
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                gone.set()
+                if scope is self.first:
+                    self.passed.set()
+            return message
+
+        async def tell(message: Message) -> None:
+            if scope is self.first and self.slow and message["type"] == "websocket.send":
+                await self.passed.wait()
+            await send(message)
+            if scope is self.first and message.get("text") == SLOW_FROM:
+                self.slow = True
+            if scope is not self.first and message.get("text") == AWAKE_AFTER:
+                asyncio.get_running_loop().call_later(0.05, self.passed.set)
+
+        await self.app(scope, hear, tell)
+
+
+async def _with_inboxes(answer: Any, websocket: WebSocket) -> None:
+    await answer(websocket, websocket.app.state.inboxes)
+
+
+def _tunnel(answer: Any) -> ASGIApp:
+    app = Starlette(routes=[WebSocketRoute("/", partial(_with_inboxes, answer))])
+    app.state.inboxes = set()
+    return Tunnel(app)
+
+
+def _inboxes_left(app: Any, session: Session) -> None:
+    session.facts["inboxes"] = len(app.app.state.inboxes)
+
+
+@rule
+def takes_its_inbox_along(session: Session) -> str | None:
+    """When all handlers have ended, `inboxes` is empty."""
+    left = session.facts.get("inboxes", 0)
+    return f"inboxes left: {left}" if left else None
+
+
+def _said_by_b(*texts: str) -> list[Send | Expect]:
+    return [step for text in texts for step in (Send(text, by="b"), Expect(text, by="b"))]
+
+
+ex3 = Exercise(
+    lesson=LESSON,
+    number=3,
+    title="Limits",
+    kind="handler",
+    parameters=("websocket", "inboxes"),
+    mount=_tunnel,
+    facts=_inboxes_left,
+    scripts=(
+        (
+            Send(SLOW_FROM),
+            Expect(SLOW_FROM),
+            Expect(SLOW_FROM, by="b"),
+            *_said_by_b("1", "2", "3", "4", "5", AWAKE_AFTER),
+            Expect("1"),
+            Expect("4"),
+            Expect("5"),
+            Expect("6"),
+            Leave(),
+            *_said_by_b("alone"),
+        ),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        takes_its_inbox_along,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "Two jobs, two tasks: one reads and puts into every inbox, one takes from its own inbox and sends.",
+        "`asyncio.Queue(3)`, and never `await put()`: that would let the speaker wait. When `inbox.full()`, take one "
+        "out with `get_nowait()`, then `put_nowait(text)`.",
+        "The rest is the task group of the lesson: `inboxes.add(inbox)`, in `try` the group, in `finally` "
+        "`inboxes.discard(inbox)`.",
+    ),
+)
+
+
+# ---- the room that two processes share -----------------------------------------------------------------------------
+
+
+class Hearing(RedisBackend):
+    """Broadcaster's, which listens only once there is something to listen to."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Subscribe, then wake the listener; Broadcaster does it the other way round."""
+        await self._pubsub.subscribe(channel)
+        self._ready.set()
+
+
+class Lasting(Hearing):
+    """And goes on listening when Redis is back: redis-py then subscribes again by itself."""
+
+    async def _pubsub_listener(self) -> None:
+        while True:
+            try:
+                await super()._pubsub_listener()
+            except RedisConnectionError:
+                await asyncio.sleep(0.05)
+
+
+BACKENDS: dict[str, type[RedisBackend]] = {backend.__name__: backend for backend in (RedisBackend, Hearing, Lasting)}
+
+
+def chat(url: str, backend: str) -> Starlette:
+    """Return the room as an app: over Redis with a backend of `BACKENDS`, or in memory if the URL is memory://."""
+    broadcast = Broadcast(url) if url == "memory://" else Broadcast(backend=BACKENDS[backend](url))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with broadcast:
+            yield
+
+    async def room(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
+
+            async def deliver() -> None:
+                with suppress(WebSocketDisconnect, RuntimeError):
+                    async for event in events:  # type: ignore[union-attr]
+                        await websocket.send_text(event.message)  # type: ignore[union-attr]  # never None
+                group.cancel_scope.cancel()
+
+            group.start_soon(deliver)
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+            group.cancel_scope.cancel()
+
+    app = Starlette(routes=[WebSocketRoute("/", room)], lifespan=lifespan)
+    app.state.broadcast = broadcast
+    return app
+
+
+def state_of_listener(app: Starlette) -> str:
+    """Return how Broadcaster's own listener to Redis fares: it "listens", or it "ended with …"."""
+    listener = getattr(app.state.broadcast._backend, "_listener", None)
+    if listener is None or not listener.done() or listener.cancelled():
+        return "listens"
+    return f"ended with {type(listener.exception()).__name__}, and nobody asked"
