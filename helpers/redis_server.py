@@ -7,17 +7,19 @@ that sentence instead and yields something with the URL `memory://`, for which s
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
 ANSWERS_WITHIN = 20.0  # seconds; it takes 0.01 on an idle machine
+ASKED_AGAIN_AFTER = 0.5  # seconds in which somebody else on its port may keep silent
 STOPS_WITHIN = 5.0  # seconds until it is killed
 PORTS = 5  # how many are tried, if others take them first
 MISSING = (
@@ -94,14 +96,16 @@ class Redis:
                 await asyncio.sleep(0.005)
 
     async def _answers(self) -> bool:
-        """Tell whether it says PONG; raise when the process has ended."""
+        """Tell whether it answers, and not somebody else on its port; raise when the process has ended."""
         assert self._process is not None
         if self._process.returncode is not None:
             raise _PortTaken(f"{self.command} ended at once: is port {self.port} taken, or the folder not writable?")
         try:
-            return await self._ask("PING", lines=1) == [b"+PONG"]
-        except (OSError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(ASKED_AGAIN_AFTER):
+                answer = await self._ask("CONFIG GET dir", lines=5)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
             return False
+        return answer[-1] == os.fsencode(self.folder)
 
     async def _ask(self, command: str, *, lines: int) -> list[bytes]:
         """Send an inline command and return so many lines of the answer, without their ends."""
@@ -121,12 +125,19 @@ async def redis_server() -> AsyncIterator[Redis]:
     command = shutil.which("redis-server")
     if command is None:
         raise NoRedis(MISSING)
-    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        redis = await _start_somewhere(command, Path(folder))
+    with _folder() as folder:
+        redis = await _start_somewhere(command, folder)
         try:
             yield redis
         finally:
             await redis.stop()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a temporary directory, by the name that Redis will call it."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        yield Path(folder).resolve()
 
 
 async def _start_somewhere(command: str, folder: Path) -> Redis:

@@ -27,6 +27,7 @@ from helpers.sessions import Expect, Leave, Send
 
 LESSON = "07-chat-room"
 FAREWELL = "one has left"
+TRIP = 0.002  # seconds; what a trip to Redis and back may take, and time enough for a member to die meanwhile
 
 
 # ---- 1: the room -----------------------------------------------------------------------------------------------------
@@ -42,8 +43,8 @@ class Radio(Broadcast):
         super().__init__("memory://")
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Let others run, then hand the message to everybody who has subscribed to the channel."""
-        await asyncio.sleep(0)
+        """Wait `TRIP` seconds, then hand the message to everybody who has subscribed to the channel."""
+        await asyncio.sleep(TRIP)
         if message == FAREWELL:
             _count("farewells")
             note(f"publish: {FAREWELL}")
@@ -132,11 +133,11 @@ ex1 = Exercise(
     scripts=(TALK, ()),
     rules=(
         rules.answers_everything,
-        rules.ends_quietly,
-        rules.ends,
         rules.leaves_no_task,
         gives_back_its_subscription,
         says_farewell,
+        rules.ends,
+        rules.ends_quietly,
         rules.hides_no_error,
         rules.hears_goodbye_once,
     ),
@@ -144,6 +145,8 @@ ex1 = Exercise(
         "Who waits for the listener? `cancel()` is a request; the subscription is given back when the task has ended.",
         "A task group cancels, waits and looks: `async with broadcast.subscribe(...) as events, "
         "anyio.create_task_group() as group:`, and `group.cancel_scope.cancel()` when there is nothing left to read.",
+        "When a send has failed, Starlette refuses to read on that connection too: let the listener's last act be "
+        "`group.cancel_scope.cancel()` as well.",
         "The farewell goes into a `finally` around all of it. Inside of a scope that has been cancelled, "
         "`await broadcast.publish(...)` would be cancelled as well.",
     ),

@@ -1,0 +1,970 @@
+"""Answers to lesson 07, some of them wrong on purpose."""
+
+# ruff: noqa: RUF006
+
+import asyncio
+import contextlib
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from helpers.exercises.chat_room import FAREWELL, ex1, ex2, ex3
+from tests.answers import attempt, right, wrong
+
+GONE = (WebSocketDisconnect, RuntimeError)
+
+
+async def listen(websocket, events, scope=None):
+    """Send what comes, until the member is gone; then end the reader too."""
+    with suppress(*GONE):
+        async for event in events:
+            await websocket.send_text(event.message)
+    if scope is not None:
+        scope.cancel()
+
+
+async def talking(websocket, broadcast):
+    """What many answers have in common: a room without a farewell."""
+    async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
+        group.start_soon(listen, websocket, events, group.cancel_scope)
+        async for text in websocket.iter_text():
+            await broadcast.publish("room", text)
+        group.cancel_scope.cancel()
+
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex1, "leaves_no_task")
+async def waits_for_nobody(websocket, broadcast):
+    """The advice of many threads: cancel the listener, and do not wait for it."""
+    await websocket.accept()
+
+    async def own():
+        async with broadcast.subscribe("room") as events:
+            await listen(websocket, events)
+
+    task = asyncio.create_task(own())
+    async for text in websocket.iter_text():
+        await broadcast.publish("room", text)
+    await broadcast.publish("room", FAREWELL)
+    task.cancel()
+
+
+@wrong(ex1, "leaves_no_task")
+async def not_in_a_finally(websocket, broadcast):
+    """Cancels and waits, but not when the handler itself is cancelled."""
+    await websocket.accept()
+
+    async def own():
+        async with broadcast.subscribe("room") as events:
+            await listen(websocket, events)
+
+    task = asyncio.create_task(own())
+    async for text in websocket.iter_text():
+        await broadcast.publish("room", text)
+    task.cancel()
+    await asyncio.wait([task])
+    await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "says_farewell")
+async def no_farewell(websocket, broadcast):
+    """Leaves without a word."""
+    await websocket.accept()
+    await talking(websocket, broadcast)
+
+
+@wrong(ex1, "says_farewell")
+async def farewell_in_the_group(websocket, broadcast):
+    """Says it inside the group that it has cancelled, where publish is cancelled as well."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
+        group.start_soon(listen, websocket, events, group.cancel_scope)
+        async for text in websocket.iter_text():
+            await broadcast.publish("room", text)
+        group.cancel_scope.cancel()
+        await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "says_farewell")
+async def farewell_on_disconnect_only(websocket, broadcast):
+    """Says it after the group, not in a finally: not when the server stops the handler."""
+    await websocket.accept()
+    await talking(websocket, broadcast)
+    await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "says_farewell")
+async def farewell_twice(websocket, broadcast):
+    """Both tasks say it."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+
+                async def own():
+                    try:
+                        await listen(websocket, events)
+                    finally:
+                        with anyio.CancelScope(shield=True):
+                            await broadcast.publish("room", FAREWELL)
+
+                group.start_soon(own)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "says_farewell")
+async def farewell_of_nobody(websocket, broadcast):
+    """The finally stands around accept too: those who never came are said to have left."""
+    try:
+        await websocket.accept()
+        await talking(websocket, broadcast)
+    finally:
+        await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "ends_quietly")
+async def lets_the_send_fail(websocket, broadcast):
+    """Nobody catches what send raises when the peer is gone; with a task group it comes out as a group."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+
+                async def own():
+                    async for event in events:
+                        await websocket.send_text(event.message)
+
+                group.start_soon(own)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "ends_quietly")
+async def the_reader_goes_on(websocket, broadcast):
+    """The listener ends quietly and tells nobody; Starlette then refuses to read."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "ends")
+async def waits_for_the_listener(websocket, broadcast):
+    """Forgets to cancel: the group waits for a listener that waits for messages."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "answers_everything")
+async def listens_to_itself(websocket, broadcast):
+    """Reads and listens in turns: hears others only after having spoken."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+                await websocket.send_text((await events.get()).message)
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "answers_everything")
+async def a_room_of_its_own(websocket, broadcast):
+    """A channel for each connection: nobody hears anybody."""
+    await websocket.accept()
+    channel = str(id(websocket))
+    async with broadcast.subscribe(channel) as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await broadcast.publish(channel, text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish(channel, FAREWELL)
+
+
+@wrong(ex1, "ends_quietly")
+async def closes_again(websocket, broadcast):
+    """Closes a connection that is closed."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+    await websocket.close()
+
+
+@wrong(ex1, "gives_back_its_subscription")
+async def keeps_the_subscription(websocket, broadcast):
+    """Enters the subscription by hand and leaves it only when all goes well."""
+    await websocket.accept()
+    subscription = broadcast.subscribe("room")
+    events = await subscription.__aenter__()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen, websocket, events, group.cancel_scope)
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+            group.cancel_scope.cancel()
+    finally:
+        await broadcast.publish("room", FAREWELL)
+        kept.append(subscription)
+
+
+kept: list[Any] = []
+
+
+@wrong(ex1, "heeds_cancellation")
+async def swallows_everything(websocket, broadcast):
+    """Broad suppress around the session, cancellation included."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        with suppress(BaseException):
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        await broadcast.publish("room", FAREWELL)
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def by_hand(websocket, broadcast):
+    """create_task, cancel, wait, look."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        reader = asyncio.current_task()
+        assert reader is not None
+
+        async def own():
+            with suppress(*GONE):
+                async for event in events:
+                    await websocket.send_text(event.message)
+
+        task = asyncio.create_task(own())
+        try:
+            with suppress(RuntimeError):  # Starlette's, when a send has failed
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+            await broadcast.publish("room", FAREWELL)
+
+
+@right(ex1)
+async def first_of_two(websocket, broadcast):
+    """Two tasks, and whichever ends first ends the other."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def read():
+            with suppress(*GONE):
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+
+        tasks = [asyncio.create_task(read()), asyncio.create_task(listen(websocket, events))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await broadcast.publish("room", FAREWELL)
+
+
+@right(ex1)
+async def with_an_exit_stack(websocket, broadcast):
+    """An exit stack: what is entered last is left first."""
+    await websocket.accept()
+    async with contextlib.AsyncExitStack() as stack:
+        events = await stack.enter_async_context(broadcast.subscribe("room"))
+        stack.push_async_callback(broadcast.publish, "room", FAREWELL)
+        group = await stack.enter_async_context(anyio.create_task_group())
+        group.start_soon(listen, websocket, events, group.cancel_scope)
+        async for text in websocket.iter_text():
+            await broadcast.publish("room", text)
+        group.cancel_scope.cancel()
+
+
+class End(Exception):
+    """Ends an asyncio task group."""
+
+
+@right(ex1)
+async def with_asyncios_group(websocket, broadcast):
+    """asyncio.TaskGroup, which has no cancel(): an exception of its own ends it."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def own():
+            await listen(websocket, events)
+            raise End
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(own())
+                while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                    await broadcast.publish("room", message["text"])
+                raise End
+        except* (End, RuntimeError):
+            pass
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+# ---- 2 -------------------------------------------------------------------------------------------------------------
+
+
+def forget(members, member):
+    """Remove a member who may have been removed already."""
+    with suppress(ValueError):
+        members.remove(member)
+
+
+@wrong(ex2, "answers_everything")
+async def the_tutorial(websocket, members):
+    """The tutorials' room: who speaks gets the exception about who is gone, and leaves."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while True:
+            text = await websocket.receive_text()
+            for member in list(members):
+                await member.send_text(text)
+    except WebSocketDisconnect:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def catches_nothing(websocket, members):
+    """finally, and no except: who is gone takes the speaker along, with an error."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        async for text in websocket.iter_text():
+            for member in list(members):
+                await member.send_text(text)
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def removes_while_it_loops(websocket, members):
+    """No copy: the list shrinks under the loop and the next member is passed over."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in members:
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    forget(members, member)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def removes_twice(websocket, members):
+    """The dead are removed by two, and the second one fails."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    members.remove(member)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def disconnect_only(websocket, members):
+    """Catches WebSocketDisconnect, and not the RuntimeError of a second send."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                with suppress(WebSocketDisconnect):
+                    await member.send_text(text)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "ends_quietly")
+async def reads_after_a_failed_send(websocket, members):
+    """Passes over every failed send, its own too, and reads on: Starlette refuses."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        async for text in websocket.iter_text():
+            for member in list(members):
+                with suppress(*GONE):
+                    await member.send_text(text)
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "leaves_the_room")
+async def forgets_to_leave(websocket, members):
+    """Nobody removes who leaves in silence."""
+    await websocket.accept()
+    members.append(websocket)
+    with suppress(*GONE):
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    forget(members, member)
+
+
+@wrong(ex2, "leaves_the_room")
+async def leaves_when_all_is_well(websocket, members):
+    """No finally: a handler that is cancelled stays a member."""
+    await websocket.accept()
+    members.append(websocket)
+    with suppress(*GONE):
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    forget(members, member)
+    forget(members, websocket)
+
+
+@wrong(ex2, "leaves_the_room")
+async def joins_before_accept(websocket, members):
+    """A member before it is connected, and outside the try: it stays when accept fails."""
+    members.append(websocket)
+    await websocket.accept()
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    forget(members, member)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def gathers(websocket, members):
+    """Sends to all at once; the first exception is the speaker's again."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while True:
+            text = await websocket.receive_text()
+            await asyncio.gather(*(member.send_text(text) for member in list(members)))
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def stops_at_the_dead(websocket, members):
+    """One try around the whole loop: those behind the dead hear nothing."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            try:
+                for member in list(members):
+                    await member.send_text(text)
+            except GONE:
+                forget(members, member)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def clears_the_room(websocket, members):
+    """When somebody dies the list is made anew, without anybody."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    members.clear()
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "heeds_cancellation")
+async def swallows_cancellation(websocket, members):
+    """Bare except around everything."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except Exception:
+                    forget(members, member)
+    except BaseException:
+        pass
+    forget(members, websocket)
+
+
+@wrong(ex2, "leaves_no_task")
+async def fire_and_forget(websocket, members):
+    """A task for each send, which nobody waits for."""
+
+    async def tell(member, text):
+        with suppress(*GONE):
+            await anyio.sleep(0.01)
+            await member.send_text(text)
+
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for member in list(members):
+                    asyncio.create_task(tell(member, text))
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def own_end_only(websocket, members):
+    """Its own failed send is its end; another's is passed over."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for member in [each for each in members if each is not websocket]:
+                    with suppress(*GONE):
+                        await member.send_text(text)
+                await websocket.send_text(text)
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def gathers_with_care(websocket, members):
+    """gather, with every outcome returned."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket.application_state is WebSocketState.CONNECTED:
+            text = await websocket.receive_text()
+            sends = [member.send_text(text) for member in members]
+            await asyncio.gather(*sends, return_exceptions=True)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def raw_messages(websocket, members):
+    """Raw receive() and send(), below Starlette's states."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while (message := await websocket._receive())["type"] != "websocket.disconnect":
+            for member in tuple(members):
+                with suppress(Exception):
+                    await member._send({"type": "websocket.send", "text": message["text"]})
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def a_queue_each(websocket, members):
+    """Members are queues, and everybody's own task sends."""
+    inbox: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send(scope):
+        with suppress(*GONE):
+            while True:
+                await websocket.send_text(await inbox.get())
+        scope.cancel()
+
+    await websocket.accept()
+    members.append(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, group.cancel_scope)
+            async for text in websocket.iter_text():
+                for each in members:
+                    each.put_nowait(text)
+            group.cancel_scope.cancel()
+    finally:
+        members.remove(inbox)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------------------
+
+
+def put(inbox, text):
+    """Put a message into an inbox, and drop the oldest one if it is full."""
+    if inbox.full():
+        inbox.get_nowait()
+    inbox.put_nowait(text)
+
+
+async def sending(websocket, inbox, scope=None):
+    """Send what is in the inbox until the member is gone."""
+    with suppress(*GONE):
+        while True:
+            await websocket.send_text(await inbox.get())
+    if scope is not None:
+        scope.cancel()
+
+
+def _with(inbox_of, tell, deliver=sending):
+    """Return a room made of a way to make an inbox, a way to fill all inboxes and a way to send what is in one."""
+
+    async def room(websocket, inboxes):
+        inbox = inbox_of()
+        await websocket.accept()
+        inboxes.add(inbox)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(deliver, websocket, inbox, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await tell(inboxes, text)
+                group.cancel_scope.cancel()
+        finally:
+            inboxes.discard(inbox)
+
+    return room
+
+
+def _named(name, doc, room):
+    room.__name__, room.__doc__ = name, doc
+    return room
+
+
+async def _all(inboxes, text):
+    for each in inboxes:
+        put(each, text)
+
+
+async def _waiting(inboxes, text):
+    for each in list(inboxes):
+        await each.put(text)
+
+
+async def _newest_dropped(inboxes, text):
+    for each in inboxes:
+        if not each.full():
+            each.put_nowait(text)
+
+
+async def _cleared(inboxes, text):
+    for each in inboxes:
+        while each.full() or (each.qsize() and each.maxsize and each.full()):
+            while not each.empty():
+                each.get_nowait()
+        each.put_nowait(text)
+
+
+async def _raises(inboxes, text):
+    for each in inboxes:
+        each.put_nowait(text)
+
+
+async def _patient(inboxes, text):
+    for each in list(inboxes):
+        try:
+            async with asyncio.timeout(1):
+                await each.put(text)
+        except TimeoutError:
+            put(each, text)
+
+
+async def _set_changes(inboxes, text):
+    for each in inboxes:
+        put(each, text)
+        if each.full():
+            inboxes.remove(each)
+
+
+wrong(ex3, "answers_everything")(
+    _named("without_a_limit", "Broadcaster's way: every message waits.", _with(asyncio.Queue, _raises))
+)
+wrong(ex3, "answers_everything")(
+    _named(
+        "lets_the_speaker_wait", "await put(): who is slow stops everybody.", _with(lambda: asyncio.Queue(3), _waiting)
+    )
+)
+wrong(ex3, "answers_everything")(
+    _named(
+        "drops_the_newest", "Keeps what is old, drops what is new.", _with(lambda: asyncio.Queue(3), _newest_dropped)
+    )
+)
+wrong(ex3, "answers_everything")(
+    _named("clears_the_inbox", "Drops all that waits, not the oldest only.", _with(lambda: asyncio.Queue(3), _cleared))
+)
+wrong(ex3, "answers_everything")(
+    _named("a_limit_of_four", "Counts the message on its way as waiting.", _with(lambda: asyncio.Queue(4), _all))
+)
+wrong(ex3, "answers_everything")(_named("a_limit_of_two", "Off by one.", _with(lambda: asyncio.Queue(2), _all)))
+wrong(ex3, "answers_everything")(
+    _named(
+        "raises_when_full",
+        "put_nowait on a full queue: QueueFull ends the speaker.",
+        _with(lambda: asyncio.Queue(3), _raises),
+    )
+)
+wrong(ex3, "answers_everything")(
+    _named(
+        "waits_a_little",
+        "A timeout for each slow member, which everybody waits for.",
+        _with(lambda: asyncio.Queue(3), _patient),
+    )
+)
+wrong(ex3, "answers_everything")(
+    _named(
+        "throws_out_while_it_loops", "The set changes under the loop.", _with(lambda: asyncio.Queue(3), _set_changes)
+    )
+)
+wrong(ex3, "answers_everything")(
+    _named("last_in_first_out", "A stack: the newest comes first.", _with(lambda: asyncio.LifoQueue(3), _all))
+)
+
+
+@wrong(ex3, "answers_everything")
+async def sends_directly(websocket, inboxes):
+    """No queue at all: the speaker sends to everybody."""
+    await websocket.accept()
+    inboxes.add(websocket)
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for each in list(inboxes):
+                    with suppress(*GONE):
+                        await each.send_text(text)
+    finally:
+        inboxes.discard(websocket)
+
+
+@wrong(ex3, "takes_its_inbox_along")
+async def leaves_its_inbox(websocket, inboxes):
+    """No finally: a cancelled handler leaves its inbox behind."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.add(inbox)
+    async with anyio.create_task_group() as group:
+        group.start_soon(sending, websocket, inbox, group.cancel_scope)
+        async for text in websocket.iter_text():
+            await _all(inboxes, text)
+        group.cancel_scope.cancel()
+    inboxes.discard(inbox)
+
+
+@wrong(ex3, "leaves_no_task")
+async def sender_runs_on(websocket, inboxes):
+    """Cancels the sender and does not wait."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.add(inbox)
+    task = asyncio.create_task(sending(websocket, inbox))
+    try:
+        with suppress(RuntimeError):
+            async for text in websocket.iter_text():
+                await _all(inboxes, text)
+    finally:
+        inboxes.discard(inbox)
+        task.cancel()
+
+
+@wrong(ex3, "ends")
+async def sender_never_ends(websocket, inboxes):
+    """Waits for a sender that nobody has told."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.add(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(sending, websocket, inbox)
+            async for text in websocket.iter_text():
+                await _all(inboxes, text)
+    finally:
+        inboxes.discard(inbox)
+
+
+@wrong(ex3, "ends_quietly")
+async def sender_raises(websocket, inboxes):
+    """The sender lets its exception out, told or not."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+
+    async def send():
+        while True:
+            await websocket.send_text(await inbox.get())
+
+    await websocket.accept()
+    inboxes.add(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
+            async for text in websocket.iter_text():
+                await _all(inboxes, text)
+            group.cancel_scope.cancel()
+    finally:
+        inboxes.discard(inbox)
+
+
+right(ex3)(_named("with_helpers", "The solution, in pieces.", _with(lambda: asyncio.Queue(3), _all)))
+
+
+@right(ex3)
+async def with_a_deque(websocket, inboxes):
+    """A deque that drops by itself, and an event."""
+
+    class Inbox(deque):  # type: ignore[type-arg]
+        __hash__ = object.__hash__  # type: ignore[assignment]
+
+    inbox, filled = Inbox(maxlen=3), asyncio.Event()
+    inbox.filled = filled  # type: ignore[attr-defined]
+
+    async def send(scope):
+        with suppress(*GONE):
+            while True:
+                await filled.wait()
+                while inbox:
+                    await websocket.send_text(inbox.popleft())
+                filled.clear()
+        scope.cancel()
+
+    await websocket.accept()
+    inboxes.add(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, group.cancel_scope)
+            async for text in websocket.iter_text():
+                for each in inboxes:
+                    each.append(text)
+                    each.filled.set()
+            group.cancel_scope.cancel()
+    finally:
+        inboxes.discard(inbox)
+
+
+@right(ex3)
+async def by_hand_as_well(websocket, inboxes):
+    """create_task, cancel, wait."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.add(inbox)
+    task = asyncio.create_task(sending(websocket, inbox))
+    try:
+        with suppress(RuntimeError):
+            while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                for each in tuple(inboxes):
+                    put(each, message["text"])
+    finally:
+        inboxes.discard(inbox)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@right(ex3)
+async def with_anyio_streams(websocket, inboxes):
+    """Memory streams of anyio; who is full is relieved of the oldest."""
+    send, receive = anyio.create_memory_object_stream[str](3)
+    inbox = (send, receive)
+
+    async def deliver(scope):
+        with suppress(*GONE):
+            async for text in receive:
+                await websocket.send_text(text)
+        scope.cancel()
+
+    await websocket.accept()
+    with send, receive:
+        inboxes.add(inbox)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(deliver, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    for to, back in list(inboxes):
+                        try:
+                            to.send_nowait(text)
+                        except anyio.WouldBlock:
+                            back.receive_nowait()
+                            to.send_nowait(text)
+                group.cancel_scope.cancel()
+        finally:
+            inboxes.discard(inbox)
+
+
+# ---- what somebody who begins makes of the starters ------------------------------------------------------------------
+
+attempt(ex1, "listener.cancel()", "await listener")
+attempt(ex2, "for member in members:", "for member in list(members):")
+attempt(ex3, "raise NotImplementedError", "await websocket.accept()")
