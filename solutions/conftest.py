@@ -2,13 +2,20 @@
 
 nbval watches the messages that a cell publishes. A cell that raises an ExceptionGroup publishes none, and a cell that
 should raise and does not publishes none either; the kernel's reply tells both. It also passes cells that never ran.
+
+Cells tagged `redis` want a redis-server. Where there is none they are not run, and the last lines of the report say so;
+with REDIS=required in the environment they fail.
 """
 
+import os
+import shutil
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 from nbval.plugin import IPyNbCell
+
+NO_REDIS = "no redis-server on the PATH: apt install redis-server, brew install redis, or conda install redis-server"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -22,12 +29,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         pytest.fail("the stored notebook was not run whole: python -m helpers run")
     if item.options["skip"] or not item.options["check"]:
         pytest.fail("this cell is marked as not to be checked")
+    if "redis" in item.cell.metadata.get("tags", []) and shutil.which("redis-server") is None:
+        (pytest.fail if os.environ.get("REDIS") == "required" else pytest.skip)(NO_REDIS)
     statuses = _listen(item.parent.kernel)
     result = yield
     expected = "error" if item.options["check_exception"] else "ok"
     if statuses != [expected]:
         pytest.fail(f"the kernel replied {', '.join(statuses) or 'nothing'}, expected {expected}")
     return result
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was not run for want of a Redis: a skipped cell must not look like one that passed."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "redis-server" in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("not run", yellow=True)
+        terminalreporter.write_line(f"{len(skipped)} checks of lesson 07: {NO_REDIS}")
 
 
 def _listen(kernel: Any) -> list[str]:

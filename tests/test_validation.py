@@ -74,3 +74,17 @@ def test_after_a_cell_that_ran_out_of_time_the_rest_fails_too(report):
     outcome, *said = lines(report, "slow.ipynb::Cell 1")
     assert outcome == "FAILED", report
     assert "an earlier cell of this notebook ran out of time" in "\n".join(said), report
+
+
+@pytest.mark.parametrize(("redis", "outcome"), [("", "SKIPPED"), ("required", "FAILED")])
+def test_a_cell_that_wants_redis_is_not_passed_without_one(tmp_path, redis, outcome):
+    """It is skipped, and the report ends with a line on it; where a Redis is required, it fails."""
+    (tmp_path / "conftest.py").write_text((ROOT / "solutions" / "conftest.py").read_text())
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    nbformat.write(new_notebook(cells=[cell("x = 1", tags=["redis"])], metadata=KERNEL), tmp_path / "cells.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-rA", "-p", "no:xdist"]
+    bare = os.environ | {"COLUMNS": "400", "PATH": str(tmp_path), "REDIS": redis}
+    report = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False).stdout
+    assert f"\n{outcome} " in report, report
+    assert "no redis-server on the PATH: apt install" in report, report
+    assert ("1 checks of lesson 07" in report) == (outcome == "SKIPPED"), report

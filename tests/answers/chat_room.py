@@ -424,7 +424,7 @@ async def removes_twice(websocket, members):
         members.remove(websocket)
 
 
-@wrong(ex2, "answers_everything")
+@wrong(ex2, "ends_quietly")
 async def disconnect_only(websocket, members):
     """Catches WebSocketDisconnect, and not the RuntimeError of a second send."""
     await websocket.accept()
