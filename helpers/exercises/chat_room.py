@@ -1,25 +1,19 @@
-"""The exercises of lesson 07: a room with Broadcaster, one that survives its members, one with limits.
-
-And the room that two processes share over Redis.
-"""
+"""The exercises of lesson 07: a room with Broadcaster, one that survives its members, one with limits."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import anyio
-import anyio.lowlevel
 from broadcaster import Broadcast
-from broadcaster._backends.redis import RedisBackend
-from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from helpers import rules
 from helpers.exercises.exercise import Exercise
+from helpers.memory import VirtualLoop
 from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from helpers.recorder import Send as ASGISend
 from helpers.rules import rule
@@ -41,6 +35,15 @@ class Radio(Broadcast):
 
     def __init__(self) -> None:
         super().__init__("memory://")
+        self._arrived: dict[object, int] = {}
+
+    async def _listener(self) -> None:
+        """Hand messages to subscribers in the order in which they came; Broadcast's order changes from run to run."""
+        while True:
+            event = await self._backend.next_published()
+            queues = self._subscribers.get(event.channel, set())
+            for queue in sorted(queues, key=lambda queue: self._arrived.get(queue, 0)):
+                await queue.put(event)
 
     async def publish(self, channel: str, message: Any) -> None:
         """Wait `TRIP` seconds, then hand the message to everybody who has subscribed to the channel."""
@@ -55,6 +58,7 @@ class Radio(Broadcast):
         """Subscribe for the length of a block, as Broadcast does."""
         async with super().subscribe(channel) as events:
             _count("subscribed")
+            self._arrived[events._queue] = len(self._arrived) + 1
             yield events
 
 
@@ -250,8 +254,12 @@ class Tunnel:
         self.first = self.first or scope
         gone = asyncio.Event()
 
+        heard_at: list[float] = []
+
         async def hear() -> Message:
+            _took(heard_at)
             message = await receive()
+            heard_at.append(asyncio.get_running_loop().time())
             if message["type"] == "websocket.disconnect":
                 gone.set()
                 if scope is self.first:
@@ -270,13 +278,20 @@ class Tunnel:
         await self.app(scope, hear, tell)
 
 
+def _took(heard_at: list[float]) -> None:
+    """Take note of how long a handler was busy with the last message, in virtual time: real time depends on others."""
+    loop, session = asyncio.get_running_loop(), current()
+    if heard_at and session is not None and isinstance(loop, VirtualLoop):
+        session.facts["waited"] = max(session.facts.get("waited", 0.0), loop.time() - heard_at[-1])
+
+
 async def _with_inboxes(answer: Any, websocket: WebSocket) -> None:
     await answer(websocket, websocket.app.state.inboxes)
 
 
 def _tunnel(answer: Any) -> ASGIApp:
     app = Starlette(routes=[WebSocketRoute("/", partial(_with_inboxes, answer))])
-    app.state.inboxes = set()
+    app.state.inboxes = []
     return Tunnel(app)
 
 
@@ -289,6 +304,13 @@ def takes_its_inbox_along(session: Session) -> str | None:
     """When all handlers have ended, `inboxes` is empty."""
     left = session.facts.get("inboxes", 0)
     return f"inboxes left: {left}" if left else None
+
+
+@rule
+def never_waits(session: Session) -> str | None:
+    """Who speaks never waits for who listens."""
+    waited: float = session.facts.get("waited", 0.0)
+    return f"a message kept its handler busy for {waited:.1f} s" if waited > 0.1 else None
 
 
 def _said_by_b(*texts: str) -> list[Send | Expect]:
@@ -322,6 +344,7 @@ ex3 = Exercise(
         rules.answers_everything,
         rules.ends_quietly,
         rules.ends,
+        never_waits,
         takes_its_inbox_along,
         rules.leaves_no_task,
         rules.hides_no_error,
@@ -331,70 +354,7 @@ ex3 = Exercise(
         "Two jobs, two tasks: one reads and puts into every inbox, one takes from its own inbox and sends.",
         "`asyncio.Queue(3)`, and never `await put()`: that would let the speaker wait. When `inbox.full()`, take one "
         "out with `get_nowait()`, then `put_nowait(text)`.",
-        "The rest is the task group of the lesson: `inboxes.add(inbox)`, in `try` the group, in `finally` "
-        "`inboxes.discard(inbox)`.",
+        "The rest is the task group of the lesson: `inboxes.append(inbox)`, in `try` the group, in `finally` "
+        "`inboxes.remove(inbox)`.",
     ),
 )
-
-
-# ---- the room that two processes share -----------------------------------------------------------------------------
-
-
-class Hearing(RedisBackend):
-    """Broadcaster's, which listens only once there is something to listen to."""
-
-    async def subscribe(self, channel: str) -> None:
-        """Subscribe, then wake the listener; Broadcaster does it the other way round."""
-        await self._pubsub.subscribe(channel)
-        self._ready.set()
-
-
-class Lasting(Hearing):
-    """And goes on listening when Redis is back: redis-py then subscribes again by itself."""
-
-    async def _pubsub_listener(self) -> None:
-        while True:
-            try:
-                await super()._pubsub_listener()
-            except RedisConnectionError:
-                await asyncio.sleep(0.05)
-
-
-BACKENDS: dict[str, type[RedisBackend]] = {backend.__name__: backend for backend in (RedisBackend, Hearing, Lasting)}
-
-
-def chat(url: str, backend: str) -> Starlette:
-    """Return the room as an app: over Redis with a backend of `BACKENDS`, or in memory if the URL is memory://."""
-    broadcast = Broadcast(url) if url == "memory://" else Broadcast(backend=BACKENDS[backend](url))
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with broadcast:
-            yield
-
-    async def room(websocket: WebSocket) -> None:
-        await websocket.accept()
-        async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
-
-            async def deliver() -> None:
-                with suppress(WebSocketDisconnect, RuntimeError):
-                    async for event in events:  # type: ignore[union-attr]
-                        await websocket.send_text(event.message)  # type: ignore[union-attr]  # never None
-                group.cancel_scope.cancel()
-
-            group.start_soon(deliver)
-            async for text in websocket.iter_text():
-                await broadcast.publish("room", text)
-            group.cancel_scope.cancel()
-
-    app = Starlette(routes=[WebSocketRoute("/", room)], lifespan=lifespan)
-    app.state.broadcast = broadcast
-    return app
-
-
-def state_of_listener(app: Starlette) -> str:
-    """Return how Broadcaster's own listener to Redis fares: it "listens", or it "ended with …"."""
-    listener = getattr(app.state.broadcast._backend, "_listener", None)
-    if listener is None or not listener.done() or listener.cancelled():
-        return "listens"
-    return f"ended with {type(listener.exception()).__name__}, and nobody asked"
