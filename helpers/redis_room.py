@@ -17,10 +17,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 class Hearing(RedisBackend):
-    """Broadcaster's, which listens only once there is something to listen to."""
+    """Broadcaster's, which listens once there is something to listen to."""
 
     async def subscribe(self, channel: str) -> None:
-        """Subscribe, then wake the listener; Broadcaster does it the other way round."""
+        """Subscribe first, then wake the listener."""
         await self._pubsub.subscribe(channel)
         self._ready.set()
 
