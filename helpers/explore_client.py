@@ -165,6 +165,8 @@ def explore_client(
         with watch_tasks(asyncio.get_running_loop()):
             first = ClientPlay(client, server(), ClientSchedule(cancel_at=-1), Trace(silent=True))
             await first.play()
+            loop = first.loop
+            loop.most_turns = 20_000 + 20 * loop.turn
             plan.extend(_plan(first, faults, times))
             count = min(limit, len(plan))
             for number in range(count):
@@ -216,7 +218,7 @@ def _plan(first: "ClientPlay", faults: Sequence[str], times: Sequence[int]) -> I
             continue
         for count in times:
             for stream in get_args(Stream):
-                for frame in range(first.frames[stream] + 1):
+                for frame in range(fault == "close", first.frames[stream] + 1):  # there is nothing to close at first
                     yield ClientSchedule(fault, stream, frame, times=count)
                     if fault in INSIDE:
                         yield ClientSchedule(fault, stream, frame, inside=True, times=count)

@@ -5,6 +5,7 @@ and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its a
 """
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,9 +87,29 @@ def execute(path: Path, *, timeout: int = 120) -> None:
     NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            output.get("metadata", {}).clear()
+        if cell.cell_type == "code":
+            cell.outputs = _tidy(cell.outputs)
     path.write_text(_text(notebook), encoding="utf-8")
+
+
+def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return outputs without what differs from run to run or from machine to machine.
+
+    A stream comes in as many pieces as it happened to be read in; a traceback names where packages are installed.
+    """
+    tidy: list[NotebookNode] = []
+    for output in outputs:
+        output.get("metadata", {}).clear()
+        if "traceback" in output:
+            output.traceback = [
+                re.sub(r"(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)", "", line) for line in output.traceback
+            ]
+        last = tidy[-1] if tidy else None
+        if last is not None and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            tidy.append(output)
+    return tidy
 
 
 @functools.cache

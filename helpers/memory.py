@@ -12,12 +12,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from helpers.models import SAME, Model
 from helpers.recorder import Message
 from helpers.trace import Event, Trace
 
 TURNS = 20_000  # how often the loop may turn in one session
+POLL = 0.02  # seconds for which the loop looks whether a thread has something for it
 GRACE = 0.2  # seconds in which a thread that is about to end does
 WORKERS = ("asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin
@@ -52,6 +54,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.threads = threading.active_count()
         self._known = set(threading.enumerate())
         self._grace = GRACE
+        self._jobs = self._waited = 0
         super().__init__(self._make_selector())
 
     def _make_selector(self) -> selectors.BaseSelector:
@@ -61,6 +64,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self.now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
+        """Run a function in a thread, and know when it is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self._jobs += 1
+        future.add_done_callback(self._job_is_done)
+        return future
+
+    def _job_is_done(self, _: object) -> None:
+        self._jobs -= 1
+        self._waited = 0
+
+    @property
+    def threads_work(self) -> bool:
+        """Whether a thread may be about to give the loop something to do."""
+        return threading.active_count() > self.threads
+
+    def waits_for_a_thread(self) -> bool:
+        """Return whether time must not pass yet, because a job in a thread is under way; it is waited for a second."""
+        self._waited += self._jobs > 0
+        return 0 < self._waited * POLL < 1 and self._jobs > 0
 
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; workers do not count.
@@ -103,9 +127,9 @@ class _Selector(selectors.DefaultSelector):
             self.loop.on_idle()
         if timeout == 0 and self.loop.turns % 64:
             return []
-        busy = timeout != 0 and threading.active_count() > self.loop.threads
-        events: list[tuple[selectors.SelectorKey, int]] = super().select(0.02 if busy else 0)
-        if not events and timeout != 0:
+        busy = timeout != 0 and self.loop.threads_work
+        events: list[tuple[selectors.SelectorKey, int]] = super().select(POLL if busy else 0)
+        if not events and timeout != 0 and not self.loop.waits_for_a_thread():
             self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
         return events
 

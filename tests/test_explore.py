@@ -1,6 +1,7 @@
 """The explorer finds, in five-line apps, what breaks at one moment on one server, and names the schedule."""
 
 import asyncio
+import threading
 from typing import Any
 
 import anyio
@@ -284,3 +285,18 @@ def test_moments_are_values():
 def test_explore_wants_an_app():
     with pytest.raises(TypeError, match=r"^explore\(\) takes an app, or make=, a function"):
         explore()
+
+
+def test_time_does_not_pass_while_a_job_runs_in_a_thread():
+    """A limit of an hour is not over because a thread works for a moment."""
+    over = threading.Event()
+
+    async def works(websocket):
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            threading.Timer(0.1, over.set).start()
+            async with asyncio.timeout(3600):
+                await asyncio.to_thread(over.wait)
+            await websocket.send_text(text)
+
+    assert explore(app(works), models=["uvicorn"], endings=["close"], limit=1).ok
