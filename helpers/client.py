@@ -89,13 +89,15 @@ class Connection(ClientConnection):
         assert isinstance(transport, asyncio.Transport)
         self._letter = self._trace.peer(transport.get_extra_info("sockname")[1])
         self._trace.connected.add(self._letter)
-        _tap(transport, self._wrote)
+        if not self._trace.silent:
+            _tap(transport, self._wrote)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Record what arrives, then let websockets have it."""
-        for wire in self._got.feed(data):
-            self._record_got(wire)
+        if not self._trace.silent:
+            for wire in self._got.feed(data):
+                self._record_got(wire)
         super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
