@@ -53,13 +53,14 @@ class Door:
         """How many came in the fullest second since the server is back."""
         return max(Counter(int(at) for at in self.came if at >= self.away).values(), default=0)
 
-    def per_second(self, start: float, end: float, step: float) -> list[dict[str, float]]:
-        """Return rows for a chart: in each `step` how many came in a second, and how many were in at its end."""
+    def rows(self, until: int = 120, step: int = 2) -> list[dict[str, float]]:
+        """Return rows for a chart: after so many seconds with the server back, how many came, and how many were in."""
         rows = []
-        for at in (start + step * n for n in range(int((end - start) / step))):
+        for second in range(0, until, step):
+            at = self.away + second
             came = sum(at <= each < at + step for each in self.came) / step
             inside = sum(each < at + step for each in self.entered)
-            rows.append({"seconds": at, "came in a second": came, "clients inside": inside})
+            rows.append({"seconds": second, "came each second": came, "clients inside": inside})
         return rows
 
 

@@ -36,6 +36,8 @@ SOON = 30.0  # virtual seconds in which a client is back after one loss that it 
 EASY = 90.0  # virtual seconds that REFUSALS attempts should take at least
 PATIENCE = 5.0  # real seconds that a case gets at least, once the answer has ended in the first one
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
+MOST = 3 * REFUSALS  # connections after which a server plays no further
+FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 TURNS = 200_000  # how often the loop may turn in one session before it counts as a spin
 REFUSED = f"upstream/reset@frame#0x{REFUSALS}"
 DARK = "upstream/reset@frame#0x9999"
@@ -60,6 +62,8 @@ class Scripted:
     async def __call__(self, websocket: ServerConnection) -> None:
         """Serve one connection."""
         self.came.append(_now())
+        if len(self.came) > MOST:
+            await asyncio.sleep(FOREVER)  # enough is known of this client
         await self.serve(websocket)
 
     async def serve(self, websocket: ServerConnection) -> None:
