@@ -1,0 +1,1176 @@
+"""Answers to lesson 08, some of them wrong on purpose."""
+
+# ruff: noqa: ARG005, D403, RET503, RUF006
+
+import asyncio
+import contextlib
+import functools
+import random
+from typing import Any
+
+import anyio
+import websockets
+from websockets import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from websockets.client import backoff, process_exception
+
+from helpers import connect
+from helpers.exercises.the_client_that_comes_back import FOR_GOOD, ex1, ex2, ex3
+from tests.answers import right, wrong
+
+ALERT: dict[str, Any] = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 1}
+
+
+def for_good(code):
+    """Return whether a code means that coming back is in vain."""
+    return code in FOR_GOOD or code >= 4000
+
+
+def full_jitter(first=1.0, longest=60.0):
+    """Yield random pauses, longer and longer."""
+    while True:
+        yield random.uniform(0, first)
+        first = min(2 * first, longest)
+
+
+def in_step():
+    """Yield pauses that double, without chance."""
+    pause = 1.0
+    while True:
+        yield pause
+        pause = min(2 * pause, 60.0)
+
+
+# ---- 1, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def receive(
+    url, inbox, *, pauses=full_jitter, after=len, reset=True, options=ALERT, done=(1000,), lasting=for_good
+):
+    """What many answers below are made of; each differs in one thing."""
+    pause = pauses()
+    async for websocket in connect(url, **options, reconnect_delays=pauses):
+        known = len(inbox)
+        try:
+            await websocket.send(f"after {after(inbox)}")
+            async for news in websocket:
+                inbox.append(news)
+        except ConnectionClosed:
+            if lasting(websocket.close_code):
+                raise
+        if websocket.close_code in done:
+            return
+        if reset and len(inbox) > known:
+            pause = pauses()
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex1, "none_is_lost")
+async def one_connection(url, inbox):
+    """No reconnecting at all."""
+    async with connect(url, **ALERT) as websocket:
+        await websocket.send("after 0")
+        async for news in websocket:
+            inbox.append(news)
+
+
+@wrong(ex1, "none_is_lost")
+async def suppresses(url, inbox):
+    """Swallows the end, and takes it for the end of the news."""
+    with contextlib.suppress(ConnectionClosed, OSError):
+        await one_connection(url, inbox)
+
+
+@wrong(ex1, "none_is_lost")
+async def documented_loop(url, inbox):
+    """The documented loop with a place to resume: it ends without a word at 1001."""
+    async for websocket in connect(url, **ALERT):
+        try:
+            await websocket.send(f"after {len(inbox)}")
+            async for news in websocket:
+                inbox.append(news)
+            return
+        except ConnectionClosed:
+            await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex1, "none_is_lost")
+async def going_away_is_done(url, inbox):
+    """Takes 1001 for the end of the news."""
+    await receive(url, inbox, done=(1000, 1001))
+
+
+@wrong(ex1, "none_is_lost")
+async def no_code_is_done(url, inbox):
+    """Takes a close frame without a code for the end of the news."""
+    await receive(url, inbox, done=(1000, 1005))
+
+
+@wrong(ex1, "none_is_lost")
+async def ok_is_done(url, inbox):
+    """Trusts ConnectionClosedOK, which 1001 raises as well."""
+    async for websocket in connect(url, **ALERT):
+        try:
+            await websocket.send(f"after {len(inbox)}")
+            while True:
+                inbox.append(await websocket.recv())
+        except ConnectionClosedOK:
+            return
+        except ConnectionClosedError:
+            await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex1, "none_is_lost")
+async def gives_up_after_three(url, inbox):
+    """Tries three times, then raises."""
+    for attempt in range(3):
+        try:
+            async with connect(url, **ALERT) as websocket:
+                await websocket.send(f"after {len(inbox)}")
+                async for news in websocket:
+                    inbox.append(news)
+                if websocket.close_code == 1000:
+                    return
+                raise ConnectionError("it is not over yet")
+        except (ConnectionClosed, OSError, websockets.InvalidMessage):
+            if attempt == 2:
+                raise
+            await asyncio.sleep(2**attempt * random.random())
+
+
+@wrong(ex1, "none_is_lost")
+async def catches_closed_only(url, inbox):
+    """Catches what a connection raises, not what a handshake raises."""
+    pause = full_jitter()
+    while True:
+        try:
+            async with connect(url, **ALERT) as websocket:
+                await websocket.send(f"after {len(inbox)}")
+                async for news in websocket:
+                    inbox.append(news)
+                if websocket.close_code == 1000:
+                    return
+        except ConnectionClosed as error:
+            if for_good(error.rcvd.code if error.rcvd else 1006):
+                raise
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex1, "none_is_lost")
+async def restart_is_for_good(url, inbox):
+    """Does not come back after a bug or a restart of the server's."""
+    await receive(url, inbox, lasting=lambda code: code > 1006)
+
+
+@wrong(ex1, "none_is_lost")
+async def one_too_far(url, inbox):
+    """Says one more than it has."""
+    await receive(url, inbox, after=lambda inbox: len(inbox) + bool(inbox))
+
+
+@wrong(ex1, "none_is_twice")
+async def from_the_start(url, inbox):
+    """Asks for everything each time, and keeps it all."""
+    await receive(url, inbox, after=lambda inbox: 0)
+
+
+@wrong(ex1, "none_is_twice")
+async def one_too_few(url, inbox):
+    """Asks for the last one again, to be sure."""
+    await receive(url, inbox, after=lambda inbox: max(len(inbox) - 1, 0))
+
+
+@wrong(ex1, "stays_away")
+async def never_gives_up(url, inbox):
+    """Comes back whatever the code says."""
+    await receive(url, inbox, lasting=lambda code: False)
+
+
+@wrong(ex1, "stays_away")
+async def applications_codes_pass(url, inbox):
+    """Knows the RFC's codes only."""
+    await receive(url, inbox, lasting=lambda code: code in FOR_GOOD)
+
+
+@wrong(ex1, "stays_away")
+async def policy_only(url, inbox):
+    """Thinks of 1008, and of no other code of the RFC's."""
+    await receive(url, inbox, lasting=lambda code: code == 1008 or code >= 4000)
+
+
+@wrong(ex1, "stays_away")
+async def returns_for_good(url, inbox):
+    """Does not come back, and does not tell why."""
+    with contextlib.suppress(ConnectionClosed):
+        await receive(url, inbox)
+
+
+@wrong(ex1, "is_back_soon")
+async def waits_a_minute(url, inbox):
+    """A pause of a minute after each loss."""
+
+    def minutes():
+        while True:
+            yield random.uniform(60, 70)
+
+    await receive(url, inbox, pauses=minutes)
+
+
+@wrong(ex1, "eases_off")
+async def no_pause(url, inbox):
+    """Resumes and knows its codes, and comes back at once, always."""
+    pauses = backoff
+    async for websocket in connect(url, **ALERT, reconnect_delays=pauses):
+        try:
+            await websocket.send(f"after {len(inbox)}")
+            async for news in websocket:
+                inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+
+
+@wrong(ex1, "eases_off")
+async def five_seconds(url, inbox):
+    """The same five seconds each time, with jitter."""
+
+    def fives():
+        while True:
+            yield random.uniform(4, 6)
+
+    await receive(url, inbox, pauses=fives)
+
+
+@wrong(ex1, "eases_off")
+async def begins_anew_each_time(url, inbox):
+    """Calls a connection that opened a success, and starts the pauses anew."""
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        pause = full_jitter()
+        try:
+            await websocket.send(f"after {len(inbox)}")
+            async for news in websocket:
+                inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex1, "comes_at_its_own_time")
+async def without_jitter(url, inbox):
+    """Exponential backoff, as it is in most examples."""
+    await receive(url, inbox, pauses=in_step)
+
+
+@wrong(ex1, "comes_at_its_own_time")
+async def jitter_when_refused_only(url, inbox):
+    """websockets' own jitter is for attempts that fail; its own pause has none."""
+    pause = in_step()
+    async for websocket in connect(url, **ALERT):
+        try:
+            await websocket.send(f"after {len(inbox)}")
+            async for news in websocket:
+                inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex1, "client_ends")
+async def no_pings(url, inbox):
+    """Never finds out that the wire is silent."""
+    await receive(url, inbox, options={})
+
+
+@wrong(ex1, "heeds_cancellation")
+async def cannot_be_cancelled(url, inbox):
+    """Catches whatever comes, CancelledError too, and goes on."""
+    while True:
+        try:
+            return await receive(url, inbox)
+        except ConnectionClosed:
+            raise
+        except BaseException:
+            await asyncio.sleep(random.random())
+
+
+@wrong(ex1, "leaves_no_task")
+async def forgets_its_reader(url, inbox):
+    """A task reads, and is left when the work is cancelled."""
+    await asyncio.shield(asyncio.create_task(receive(url, inbox)))
+
+
+# ---- 1, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex1)
+async def in_one_loop(url, inbox):
+    """As the solution does it."""
+    await receive(url, inbox)
+
+
+@right(ex1)
+async def by_hand(url, inbox):
+    """Without the library's loop."""
+    pause = full_jitter(3.0)
+    while True:
+        known = len(inbox)
+        try:
+            async with connect(url, **ALERT) as websocket:
+                await websocket.send(f"after {known}")
+                while True:
+                    inbox.append(await websocket.recv())
+        except ConnectionClosed as error:
+            code = error.rcvd.code if error.rcvd else 1006
+            if code == 1000:
+                return
+            if for_good(code):
+                raise
+        except (OSError, websockets.InvalidHandshake) as error:
+            if process_exception(error) is not None:
+                raise
+        if len(inbox) > known:
+            pause = full_jitter(3.0)
+        await asyncio.sleep(next(pause))
+
+
+class Receiver:
+    """An object with a state, in callbacks."""
+
+    def __init__(self, inbox):
+        self.inbox = inbox
+        self.pause = full_jitter(5.0)
+
+    async def on_open(self, websocket):
+        """Say where we are."""
+        await websocket.send(f"after {len(self.inbox)}")
+
+    def on_message(self, news):
+        """Keep it."""
+        self.inbox.append(news)
+        self.pause = full_jitter(5.0)
+
+    async def run(self, url):
+        """Go round until the server says 1000."""
+        async for websocket in connect(url, **ALERT):
+            try:
+                await self.on_open(websocket)
+                async for news in websocket:
+                    self.on_message(news)
+            except ConnectionClosed:
+                if for_good(websocket.close_code):
+                    raise
+            if websocket.close_code == 1000:
+                break
+            await asyncio.sleep(next(self.pause))
+
+
+@right(ex1)
+async def in_callbacks(url, inbox):
+    """Callbacks of an object."""
+    await Receiver(inbox).run(url)
+
+
+@right(ex1)
+async def with_anyio(url, inbox):
+    """A task group, and anyio's sleep."""
+
+    async def work():
+        pause = full_jitter()
+        async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+            before = len(inbox)
+            try:
+                await websocket.send(f"after {before}")
+                async for news in websocket:
+                    inbox.append(news)
+            except ConnectionClosed:
+                if for_good(websocket.close_code):
+                    raise
+            if websocket.close_code == 1000:
+                return
+            if len(inbox) > before:
+                pause = full_jitter()
+            await anyio.sleep(next(pause))
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+    except* ConnectionClosed as errors:
+        raise errors.exceptions[0] from None
+
+
+@right(ex1)
+async def asks_from_the_start(url, inbox):
+    """Asks for everything, and keeps only what is new: wasteful, and right."""
+    pause = full_jitter()
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        known = len(inbox)
+        try:
+            await websocket.send("after 0")
+            number = 0
+            async for news in websocket:
+                number += 1
+                if number > len(inbox):
+                    inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        if len(inbox) > known:
+            pause = full_jitter()
+        await asyncio.sleep(next(pause))
+
+
+# ---- 2, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def write(websocket, messages, known):
+    """Send what comes after the first `known` messages."""
+    for number, message in enumerate(messages[known:], known + 1):
+        await websocket.send(f"{number} {message}")
+
+
+async def send(
+    url, messages, *, writer=write, options=ALERT, lasting=for_good, pause=lambda: random.uniform(0, 5), end=len
+):
+    """What many answers below are made of; each differs in one thing."""
+    async for websocket in connect(url, **options):
+        writing = None
+        try:
+            async for text in websocket:
+                known = int(text.split()[1])
+                if known == end(messages):
+                    return
+                if writing is None:
+                    writing = asyncio.create_task(writer(websocket, messages, known))
+        except ConnectionClosed:
+            if lasting(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(pause())
+
+
+@wrong(ex2, "none_is_lost")
+async def fire_and_forget(url, messages):
+    """Sends, and is done when send() is."""
+    async with connect(url, **ALERT) as websocket:
+        await websocket.recv()
+        await write(websocket, messages, 0)
+
+
+@wrong(ex2, "none_is_lost")
+async def sends_and_closes(url, messages):
+    """Comes back until all is sent, and waits for no acknowledgement."""
+    async for websocket in connect(url, **ALERT):
+        with contextlib.suppress(ConnectionClosed):
+            known = int((await websocket.recv()).split()[1])
+            await write(websocket, messages, known)
+            await websocket.close()
+            return
+
+
+@wrong(ex2, "client_ends")
+async def trusts_its_own_count(url, messages):
+    """Takes a message for done when send() returns, and goes on behind it on the next connection."""
+    sent = 0
+    async for websocket in connect(url, **ALERT):
+        try:
+            await websocket.recv()
+            while sent < len(messages):
+                sent += 1
+                await websocket.send(f"{sent} {messages[sent - 1]}")
+            async for text in websocket:
+                if text == f"ack {len(messages)}":
+                    return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex2, "client_ends")
+async def pops_what_it_sends(url, messages):
+    """The queue forgets a message before it is sent; the number begins anew on each connection."""
+    queue = list(messages)
+    async for websocket in connect(url, **ALERT):
+        with contextlib.suppress(ConnectionClosed):
+            number = int((await websocket.recv()).split()[1])
+            while queue:
+                number += 1
+                await websocket.send(f"{number} {queue.pop(0)}")
+            async for text in websocket:
+                if int(text.split()[1]) >= number:
+                    return
+
+
+@wrong(ex2, "none_is_lost")
+async def any_ack_will_do(url, messages):
+    """The first acknowledgement ends the work, whatever it says."""
+    async for websocket in connect(url, **ALERT):
+        with contextlib.suppress(ConnectionClosed):
+            known = int((await websocket.recv()).split()[1])
+            if known == len(messages):
+                return
+            for number, message in enumerate(messages[known:], known + 1):
+                await websocket.send(f"{number} {message}")
+                await asyncio.sleep(0.07)
+            await websocket.recv()
+            return
+
+
+@wrong(ex2, "none_is_lost")
+async def ends_when_written(url, messages):
+    """Returns when the writer is done, and not when the reader is."""
+    async for websocket in connect(url, **ALERT):
+        with contextlib.suppress(ConnectionClosed):
+            known = int((await websocket.recv()).split()[1])
+            writing = asyncio.create_task(write(websocket, messages, known))
+            await writing
+            return
+
+
+@wrong(ex2, "none_is_lost")
+async def raises_on_the_first_loss(url, messages):
+    """Waits for the last acknowledgement, and does not come back."""
+    async with connect(url, **ALERT) as websocket:
+        known = int((await websocket.recv()).split()[1])
+        await write(websocket, messages, known)
+        while known < len(messages):
+            known = int((await websocket.recv()).split()[1])
+
+
+@wrong(ex2, "none_is_lost")
+async def counts_from_zero(url, messages):
+    """Numbers from 0, so the first one counts as one that the server has."""
+
+    async def writer(websocket, messages, known):
+        for number, message in enumerate(messages[known:], known):
+            await websocket.send(f"{number} {message}")
+
+    await send(url, messages, writer=writer)
+
+
+@wrong(ex2, "returns_when_acknowledged")
+async def clean_end_is_done(url, messages):
+    """Takes the quiet end of its loop, at 1001, for the end of the work."""
+    async for websocket in connect(url, **ALERT):
+        try:
+            known = int((await websocket.recv()).split()[1])
+            if known == len(messages):
+                return
+            await write(websocket, messages, known)
+            async for text in websocket:
+                if int(text.split()[1]) == len(messages):
+                    return
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+            await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex2, "none_is_twice")
+async def numbers_anew(url, messages):
+    """Sends all of them on each connection, under numbers that go on."""
+
+    async def writer(websocket, messages, known):
+        for number, message in enumerate(messages, known + 1):
+            await websocket.send(f"{number} {message}")
+
+    await send(url, messages, writer=writer)
+
+
+@wrong(ex2, "keeps_the_order")
+async def sorts_them(url, messages):
+    """Puts them in the order of the alphabet."""
+    await send(url, sorted(messages))
+
+
+@wrong(ex2, "none_is_lost")
+async def sends_the_last_first(url, messages):
+    """What is left after a loss goes backwards."""
+
+    async def writer(websocket, messages, known):
+        for number, message in enumerate(reversed(messages[known:]), known + 1):
+            await websocket.send(f"{number} {message}")
+
+    await send(url, messages, writer=writer)
+
+
+@wrong(ex2, "resumes")
+async def all_again(url, messages):
+    """Sends everything on each connection: the server can tell, and has to."""
+
+    async def writer(websocket, messages, known):
+        await write(websocket, messages, 0)
+
+    await send(url, messages, writer=writer)
+
+
+@wrong(ex2, "resumes")
+async def resumes_at_the_last_ack(url, messages):
+    """Goes on behind the last acknowledgement that it heard, not behind what the server has."""
+    acked = 0
+    async for websocket in connect(url, **ALERT):
+        try:
+            if (await websocket.recv()) == f"have {len(messages)}":
+                return
+            writing = asyncio.create_task(write(websocket, messages, acked))
+            try:
+                async for text in websocket:
+                    acked = int(text.split()[1])
+                    if acked == len(messages):
+                        return
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex2, "resumes")
+async def a_writer_for_each_ack(url, messages):
+    """Starts a new writer at each acknowledgement, beside the old one."""
+    writers = []
+
+    async def writer(websocket, messages, known):
+        for number, message in enumerate(messages[known:], known + 1):
+            await websocket.send(f"{number} {message}")
+            await asyncio.sleep(0.07)
+
+    async for websocket in connect(url, **ALERT):
+        try:
+            async for text in websocket:
+                known = int(text.split()[1])
+                if known == len(messages):
+                    return
+                writers.append(asyncio.create_task(writer(websocket, messages, known)))
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            for each in writers:
+                each.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex2, "does_not_wait_for_each")
+async def one_at_a_time(url, messages):
+    """Waits for each acknowledgement."""
+
+    async def talk(websocket):
+        known = int((await websocket.recv()).split()[1])
+        while known < len(messages):
+            await websocket.send(f"{known + 1} {messages[known]}")
+            known = int((await websocket.recv()).split()[1])
+
+    async for websocket in connect(url, **ALERT):
+        try:
+            return await talk(websocket)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex2, "stays_away")
+async def comes_back_always(url, messages):
+    """No code is for good."""
+    await send(url, messages, lasting=lambda code: False)
+
+
+@wrong(ex2, "is_back_soon")
+async def waits_long(url, messages):
+    """A minute after each loss."""
+    await send(url, messages, pause=lambda: 60)
+
+
+@wrong(ex2, "client_ends")
+async def no_keepalive(url, messages):
+    """Never finds out that the wire is silent."""
+    await send(url, messages, options={})
+
+
+@wrong(ex2, "leaves_no_task")
+async def leaves_its_writer(url, messages):
+    """The writer is neither cancelled nor awaited."""
+
+    async def writer(websocket, messages, known):
+        await write(websocket, messages, known)
+        await asyncio.Event().wait()
+
+    async for websocket in connect(url, **ALERT):
+        try:
+            known = int((await websocket.recv()).split()[1])
+            asyncio.create_task(writer(websocket, messages, known))
+            while known < len(messages):
+                known = int((await websocket.recv()).split()[1])
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+# ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def reader_and_writer(url, messages):
+    """As the solution does it."""
+    await send(url, messages)
+
+
+@right(ex2)
+async def writes_and_then_reads(url, messages):
+    """No second task: while it writes, acknowledgements wait in the library's queue."""
+    async for websocket in connect(url, **ALERT):
+        try:
+            known = int((await websocket.recv()).split()[1])
+            await write(websocket, messages, known)
+            while known < len(messages):
+                known = int((await websocket.recv()).split()[1])
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@right(ex2)
+async def in_windows(url, messages):
+    """At most fifty under way at a time."""
+
+    async def talk(websocket):
+        known = sent = int((await websocket.recv()).split()[1])
+        while known < len(messages):
+            while sent < min(len(messages), known + 5_000):
+                sent += 1
+                await websocket.send(f"{sent} {messages[sent - 1]}")
+            known = int((await websocket.recv()).split()[1])
+
+    async for websocket in connect(url, **ALERT):
+        try:
+            return await talk(websocket)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@right(ex2)
+async def in_a_task_group(url, messages):
+    """asyncio's task group, whose errors come in a group."""
+
+    async def read(websocket, known, writing):
+        while known < len(messages):
+            known = int((await websocket.recv()).split()[1])
+        writing.cancel()
+
+    pause = full_jitter()
+    while True:
+        last: list[ConnectionClosed] = []
+        try:
+            async with connect(url, **ALERT) as websocket:
+                known = int((await websocket.recv()).split()[1])
+                async with asyncio.TaskGroup() as group:
+                    writing = group.create_task(write(websocket, messages, known))
+                    group.create_task(read(websocket, known, writing))
+                return
+        except* ConnectionClosed as errors:
+            last += [error for error in errors.exceptions if isinstance(error, ConnectionClosed)]
+        except* (OSError, websockets.InvalidHandshake):
+            pass
+        for error in last:
+            if error.rcvd and for_good(error.rcvd.code):
+                raise error
+        await asyncio.sleep(next(pause))
+
+
+@right(ex2)
+async def by_hand_again(url, messages):
+    """Without the library's loop, with a class's method as a writer."""
+
+    class Writer:
+        def __init__(self, websocket):
+            self.websocket = websocket
+
+        async def run(self, known):
+            await write(self.websocket, messages, known)
+
+    while True:
+        with contextlib.suppress(OSError, websockets.InvalidHandshake):
+            async with connect(url, **ALERT) as websocket:
+                writing = None
+                try:
+                    while True:
+                        known = int((await websocket.recv()).split()[1])
+                        if known == len(messages):
+                            return
+                        writing = writing or asyncio.ensure_future(Writer(websocket).run(known))
+                except ConnectionClosed as error:
+                    if error.rcvd and for_good(error.rcvd.code):
+                        raise
+                finally:
+                    if writing:
+                        writing.cancel()
+                        await asyncio.wait([writing])
+                        if not writing.cancelled():
+                            writing.exception()
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+# ---- 3, wrong ------------------------------------------------------------------------------------------------------
+
+
+async def pour(websocket, outbox, known):
+    """Send what the outbox holds above `known`, and what comes."""
+    async for number, reading in outbox.after(known):
+        await websocket.send(f"{number} {reading}")
+
+
+async def talk(
+    url,
+    outbox,
+    *,
+    writer=pour,
+    options=ALERT,
+    lasting=for_good,
+    pause=lambda: random.uniform(0, 5),
+    acknowledges=("have", "ack"),
+    done=lambda outbox: outbox.done,
+):
+    """What many answers below are made of; each differs in one thing."""
+    async for websocket in connect(url, **options):
+        writing = None
+        try:
+            async for text in websocket:
+                word, number = text.split()
+                if word in acknowledges:
+                    outbox.acknowledge(int(number))
+                if done(outbox):
+                    return
+                if writing is None:
+                    writing = asyncio.create_task(writer(websocket, outbox, int(number)))
+        except ConnectionClosed:
+            if lasting(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(pause())
+
+
+async def until(stop, work):
+    """Run `work` until it is done or `stop` is set."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
+    if not working.cancelled():
+        working.result()
+
+
+@wrong(ex3, "none_is_lost")
+async def gives_up(url, outbox, stop):
+    """One connection."""
+
+    async def once():
+        async with connect(url, **ALERT) as websocket:
+            known = int((await websocket.recv()).split()[1])
+            writing = asyncio.create_task(pour(websocket, outbox, known))
+            try:
+                while not outbox.done:
+                    outbox.acknowledge(int((await websocket.recv()).split()[1]))
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    with contextlib.suppress(ConnectionClosedError):
+        await until(stop, once())
+
+
+@wrong(ex3, "none_is_lost")
+async def acknowledges_what_it_sends(url, outbox, stop):
+    """Forgets a reading when send() returns."""
+
+    async def writer(websocket, outbox, known):
+        async for number, reading in outbox.after(known):
+            await websocket.send(f"{number} {reading}")
+            outbox.acknowledge(number)
+
+    await until(stop, talk(url, outbox, writer=writer, done=lambda outbox: outbox.done))
+
+
+@wrong(ex3, "none_is_lost")
+async def acknowledges_before_it_sends(url, outbox, stop):
+    """Forgets a reading before it is sent."""
+
+    async def writer(websocket, outbox, known):
+        async for number, reading in outbox.after(known):
+            outbox.acknowledge(number)
+            await websocket.send(f"{number} {reading}")
+
+    await until(stop, talk(url, outbox, writer=writer))
+
+
+@wrong(ex3, "none_is_lost")
+async def ends_when_closed(url, outbox, stop):
+    """Returns when no more readings come, acknowledged or not."""
+    await until(stop, talk(url, outbox, done=lambda outbox: outbox.closed))
+
+
+@wrong(ex3, "none_is_lost")
+async def remembers_what_it_sent(url, outbox, stop):
+    """Keeps its own place over connections: what the server forgot at its restart is never sent again."""
+    place = 0
+
+    async def writer(websocket, outbox, known):
+        nonlocal place
+        async for number, reading in outbox.after(place):
+            await websocket.send(f"{number} {reading}")
+            place = number
+
+    await until(stop, talk(url, outbox, writer=writer, done=lambda outbox: outbox.closed and place == 4))
+
+
+@wrong(ex3, "none_is_twice")
+async def numbers_its_own(url, outbox, stop):
+    """Numbers in its own way, above what the server has, and sends from the start."""
+
+    async def writer(websocket, outbox, known):
+        own = known
+        async for _, reading in outbox.after(0):
+            own += 1
+            await websocket.send(f"{own} {reading}")
+
+    await until(stop, talk(url, outbox, writer=writer, acknowledges=()))
+
+
+@wrong(ex3, "stops")
+async def looks_now_and_then(url, outbox, stop):
+    """A flag between connections, as in the lesson."""
+    working = asyncio.create_task(talk(url, outbox, options=ALERT))
+    try:
+        while not working.done() and not stop.is_set():
+            await asyncio.wait([working], timeout=30)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
+
+
+@wrong(ex3, "stops")
+async def flag_between_connections(url, outbox, stop):
+    """Looks at the flag when a connection has ended."""
+    async for websocket in connect(url, **ALERT):
+        writing = None
+        try:
+            async for text in websocket:
+                number = int(text.split()[1])
+                outbox.acknowledge(number)
+                if outbox.done or stop.is_set():
+                    return
+                writing = writing or asyncio.create_task(pour(websocket, outbox, number))
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        if stop.is_set():
+            return
+        await asyncio.sleep(random.uniform(0, 5))
+
+
+@wrong(ex3, "stops")
+async def never_looks(url, outbox, stop):
+    """Forgets `stop`."""
+    await talk(url, outbox)
+
+
+@wrong(ex3, "raises_what_is_known")
+async def lets_the_cancellation_out(url, outbox, stop):
+    """Cancels its work when told to stop, and lets CancelledError out."""
+    working, stopping = asyncio.create_task(talk(url, outbox)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
+    await working
+
+
+@wrong(ex3, "keeps_what_is_not_acknowledged")
+async def tidies_up(url, outbox, stop):
+    """Empties the outbox when it is told to stop."""
+    await until(stop, talk(url, outbox))
+    for number in range(100):
+        outbox.acknowledge(number)
+
+
+@wrong(ex3, "stays_away")
+async def always_comes_back(url, outbox, stop):
+    """No code is for good."""
+    await until(stop, talk(url, outbox, lasting=lambda code: False))
+
+
+@wrong(ex3, "stays_away")
+async def hides_the_code(url, outbox, stop):
+    """Does not ask its task what it raised."""
+    working, stopping = asyncio.create_task(talk(url, outbox)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+@wrong(ex3, "is_back_soon")
+async def sleeps_long(url, outbox, stop):
+    """A minute after each loss."""
+    await until(stop, talk(url, outbox, pause=lambda: 60))
+
+
+@wrong(ex3, "eases_off")
+async def every_second(url, outbox, stop):
+    """Tries every second."""
+
+    def seconds():
+        while True:
+            yield 1.0
+
+    await until(stop, talk(url, outbox, options=ALERT | {"reconnect_delays": seconds}))
+
+
+@wrong(ex3, "client_ends")
+async def no_pings_at_all(url, outbox, stop):
+    """Never finds out that the wire is silent."""
+    await until(stop, talk(url, outbox, options={}))
+
+
+@wrong(ex3, "leaves_no_task")
+async def leaves_the_waiter(url, outbox, stop):
+    """The task that waits for `stop` waits on."""
+    working, stopping = asyncio.create_task(talk(url, outbox)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    if not working.cancelled():
+        working.result()
+
+
+@wrong(ex3, "heeds_cancellation")
+async def takes_every_cancellation_for_stop(url, outbox, stop):
+    """Whoever cancels it hears nothing."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await until(stop, talk(url, outbox))
+
+
+# ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+async def two_tasks(url, outbox, stop):
+    """As the solution does it."""
+    await until(stop, talk(url, outbox))
+
+
+@right(ex3)
+async def stop_cancels_a_scope(url, outbox, stop):
+    """anyio: the waiter cancels the scope in which everything runs."""
+    failed = []
+
+    async def work():
+        try:
+            await talk(url, outbox)
+        except ConnectionClosed as error:
+            failed.append(error)
+        group.cancel_scope.cancel()
+
+    async def wait():
+        await stop.wait()
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        group.start_soon(wait)
+    if failed:
+        raise failed[0]
+
+
+@right(ex3)
+async def done_callback(url, outbox, stop):
+    """The waiter's done callback cancels the work."""
+    working = asyncio.create_task(talk(url, outbox))
+    waiting = asyncio.create_task(stop.wait())
+    waiting.add_done_callback(lambda _: working.cancel())
+    try:
+        await asyncio.wait([working])
+    finally:
+        working.cancel()
+        waiting.cancel()
+        await asyncio.wait([working, waiting])
+    if not working.cancelled():
+        working.result()
+
+
+@right(ex3)
+async def with_the_librarys_pings(url, outbox, stop):
+    """websockets' own connect, with its defaults for pings and delays."""
+    await until(stop, _plain(url, outbox))
+
+
+async def _plain(url, outbox):
+    async for websocket in websockets.connect(url, proxy=None):
+        writing = None
+        try:
+            while not outbox.done:
+                number = int((await websocket.recv()).split()[1])
+                outbox.acknowledge(number)
+                writing = writing or asyncio.create_task(pour(websocket, outbox, number))
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+
+@right(ex3)
+async def an_object(url, outbox, stop):
+    """An object whose method does the work."""
+
+    class Meter:
+        def __init__(self, outbox):
+            self.outbox = outbox
+
+        async def run(self, url):
+            await talk(url, self.outbox)
+
+    await until(stop, functools.partial(Meter(outbox).run, url)())
