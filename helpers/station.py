@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 
 from helpers.client import traces
 from helpers.faults import proxy
@@ -38,8 +38,6 @@ class Station:
         """When somebody asked for a connection, in the loop's seconds; also those that got none."""
         self.away = False
         """Whether the server is away: then its host resets whoever comes."""
-        self.refuses: int | None = None
-        """The HTTP status with which it answers whoever comes, instead of 101."""
         self.connections: set[ServerConnection] = set()
 
     async def close(self, code: int) -> None:
@@ -64,11 +62,10 @@ class Station:
         """Write onto the server's lifeline."""
         self.trace.record(Event("server", "note", text))
 
-    def _door(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _door(self, connection: ServerConnection, request: Request) -> None:
         self.came.append(asyncio.get_running_loop().time())
         if self.away:
             _reset(connection)
-        return None if self.refuses is None else connection.respond(self.refuses, "")
 
 
 @asynccontextmanager
