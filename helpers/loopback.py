@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, TypeVar
 
 from helpers.memory import VirtualLoop
@@ -79,6 +80,24 @@ def _pair() -> tuple[socket.socket, socket.socket]:
 def in_virtual_time(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float = 30.0) -> T:
     """Run a coroutine function on a LoopbackLoop in a thread of its own and return what it returns.
 
-    Raises what it raises, and Stuck when it takes longer than `seconds` of real time, or can never end.
+    Raises what it raises, and Stuck when it takes longer than `seconds` of real time, or can never end. A notebook
+    shows of that exception's traceback what lies inside the coroutine.
     """
-    return run_in_thread(make, seconds=seconds, loop_factory=LoopbackLoop)
+    __tracebackhide__ = True
+    try:
+        return run_in_thread(make, seconds=seconds, loop_factory=LoopbackLoop)
+    except Exception as error:
+        raise error.with_traceback(_inside(error.__traceback__)) from error.__cause__
+
+
+def _inside(traceback: TracebackType | None) -> TracebackType | None:
+    """Return the part of a traceback that lies below the one `await` of run_in_thread; all, if it has none."""
+    rest = traceback
+    while rest is not None:
+        if (
+            rest.tb_frame.f_code.co_name == "main"
+            and rest.tb_frame.f_code.co_filename == run_in_thread.__code__.co_filename
+        ):
+            return rest.tb_next
+        rest = rest.tb_next
+    return traceback
