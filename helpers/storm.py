@@ -53,7 +53,7 @@ class Door:
         """How many came in the fullest second since the server is back."""
         return max(Counter(int(at) for at in self.came if at >= self.away).values(), default=0)
 
-    def rows(self, until: int = 120, step: int = 2) -> list[dict[str, float]]:
+    def rows(self, until: int = 60, step: int = 1) -> list[dict[str, float]]:
         """Return rows for a chart: after so many seconds with the server back, how many came, and how many were in."""
         rows = []
         for second in range(0, until, step):
