@@ -266,14 +266,17 @@ class ReturningExercise(ClientExercise):
         sentences = [rule.sentence for rule in self._rules]
         found = [(case, report.broken[0]) for case, report in reports if report.broken]
         if not found:
-            return Verdict(self.name, "pass", f"all {len(self._rules)} rules hold in {total:,} sessions")
+            # How often a client waits differs between releases of Python: only the other sessions are counted.
+            total -= sum(name.startswith("client/cancel") for _, report in reports for name, _ in report.how)
+            headline = f"all {len(self._rules)} rules hold in {total} sessions, and wherever the client is cancelled"
+            return Verdict(self.name, "pass", headline)
         case, broken = min(found, key=lambda each: sentences.index(each[1].rule))
         client, server = self._pair(answer, case)
         session = replay_client(client, broken.schedule, server, probe=_facts, seconds=max(_left(until), PATIENCE))
         count = sum(len(report.schedules_breaking(broken.rule)) for _, report in reports)
         self._case = case.words
         place = sentences.index(broken.rule)
-        return self._broken(answer, session, broken.got, place, f"{count} of {total:,} sessions")
+        return self._broken(answer, session, broken.got, place, f"{count} of {total} sessions")
 
     def _when(self, session: Session) -> str:
         return f"{self._case} · {super()._when(session)}"
