@@ -241,12 +241,14 @@ def _read(process: "subprocess.Popen[bytes]", timeout: float) -> tuple[bytes, by
             if ended and not ready:
                 break  # a child of it still holds the pipe
             if time.monotonic() > deadline:
-                raise ProbeError(f"the probe did not end within {timeout:g} s")
-    try:
+                break
+    with suppress(subprocess.TimeoutExpired):
         process.wait(max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        raise ProbeError(f"the probe did not end within {timeout:g} s") from None
-    return bytes(printed[streams[0]]), bytes(printed[streams[1]])
+    out, err = (bytes(printed[stream]) for stream in streams)
+    if process.returncode is None:
+        said = "".join(f"\n{text[-1_000:].decode('utf-8', 'replace').strip()}" for text in (out, err) if text)
+        raise ProbeError(f"the probe did not end within {timeout:g} s{said and '; it printed:' + said}")
+    return out, err
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -97,18 +97,30 @@ async def reload(app: str, log: str) -> None:
     name = app.partition("(")[0].split()[-1]
     with open("page.py", "w", encoding="utf-8") as page:  # noqa: ASYNC230, PTH123 - nothing else runs here
         page.write(f"from typing import Any\n{log}\n{app}\npage = watched({name})\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    held = socket.socket()  # until the end: else the port may be somebody else's before granian has it
+    if sys.platform == "linux":
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as granian does: both may have it
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
+    if sys.platform != "linux":
+        held.close()
     options = ("-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "page:page")
     server = await asyncio.create_subprocess_exec(sys.executable, *options, stdout=asyncio.subprocess.PIPE)
     assert server.stdout is not None
+    stdout = server.stdout
+
+    async def said(mark: str) -> str:
+        while (line := await stdout.readline()) and mark not in line.decode():
+            pass
+        assert line, "granian has ended"
+        return line.decode()
+
+    await said("Started worker-1")
     for ending in ("close", "reset"):
         client = None
-        while client is None and server.returncode is None:  # until it listens
-            await asyncio.sleep(0.01)
+        while client is None:
             with contextlib.suppress(ConnectionRefusedError):
                 client = await connect(f"ws://127.0.0.1:{port}", proxy=None)
-        assert client is not None
         await client.send("hello")
         await client.recv()
         if ending == "close":
@@ -119,9 +131,6 @@ async def reload(app: str, log: str) -> None:
             client.transport.abort()
             with contextlib.suppress(websockets.ConnectionClosed):
                 await client.wait_closed()
-        line = b""
-        while not line.startswith(b'["'):
-            line = await server.stdout.readline()
-            assert line, "granian has ended"
-        *goodbyes, end = json.loads(line)
+        *goodbyes, end = json.loads(await said('["'))
         print(f"{ending}: {' · '.join(goodbyes) or 'no disconnect'}\n       {end}")  # noqa: T201 - a probe prints
+    held.close()
