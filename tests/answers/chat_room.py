@@ -934,6 +934,7 @@ async def by_hand_as_well(websocket, inboxes):
 @right(ex3)
 async def with_anyio_streams(websocket, inboxes):
     """Memory streams of anyio; who is full is relieved of the oldest."""
+    await websocket.accept()
     send, receive = anyio.create_memory_object_stream[str](3)
     inbox = (send, receive)
 
@@ -943,7 +944,6 @@ async def with_anyio_streams(websocket, inboxes):
                 await websocket.send_text(text)
         scope.cancel()
 
-    await websocket.accept()
     with send, receive:
         inboxes.append(inbox)
         try:

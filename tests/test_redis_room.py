@@ -1,0 +1,66 @@
+"""The room over Redis: heard in other processes, and heard again after an outage. Skipped without a redis-server."""
+
+import asyncio
+import os
+import shutil
+
+import pytest
+
+from helpers import connect, serve
+from helpers.elsewhere import serve_elsewhere
+from helpers.redis_room import chat, state_of_listener
+from helpers.redis_server import MISSING, redis_server
+
+FOUND = shutil.which("redis-server") is not None
+with_redis = pytest.mark.skipif(not FOUND and os.environ.get("REDIS") != "required", reason=MISSING)
+
+
+@with_redis
+@pytest.mark.parametrize("backend", ["Hearing", "Lasting"])
+def test_two_processes_share_a_room(backend):
+    async def work() -> None:
+        async with (
+            redis_server() as redis,
+            serve(chat(redis.url, backend)) as here,
+            serve_elsewhere("helpers.redis_room:chat", redis.url, backend) as there,
+            connect(here) as a,
+            connect(there) as b,
+        ):
+            await redis.until_listeners(2, "room")
+            await b.send("hello")
+            assert await a.recv() == await b.recv() == "hello"
+
+    asyncio.run(work())
+
+
+@with_redis
+@pytest.mark.parametrize(
+    ("backend", "listeners", "state"),
+    [("Hearing", 0, "ended with ConnectionError, and nobody asked"), ("Lasting", 1, "listens")],
+)
+def test_after_an_outage_only_who_listens_again_hears(backend, listeners, state):
+    async def work() -> None:
+        async with redis_server() as redis:
+            app = chat(redis.url, backend)
+            async with serve(app) as url, connect(url) as a:
+                await redis.until_listeners(1, "room")
+                await redis.stop()
+                await redis.start()
+                await redis.until_listeners(listeners, "room")
+                assert state_of_listener(app) == state
+                if listeners:
+                    await a.send("again")
+                    assert await a.recv() == "again"
+
+    asyncio.run(work())
+
+
+def test_in_memory_it_is_a_room_as_well():
+    async def work() -> None:
+        app = chat("memory://", "Lasting")
+        async with serve(app) as url, connect(url) as a:
+            await a.send("hello")
+            assert await a.recv() == "hello"
+            assert state_of_listener(app) == "listens"
+
+    asyncio.run(work())
