@@ -92,6 +92,10 @@ def execute(path: Path, *, timeout: int = 120) -> None:
     path.write_text(_text(notebook), encoding="utf-8")
 
 
+_WHERE = re.compile(r"~?(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)")
+"""The folder in which packages or Python's own modules are installed."""
+
+
 def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return outputs without what differs from run to run or from machine to machine.
 
@@ -101,9 +105,7 @@ def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     for output in outputs:
         output.get("metadata", {}).clear()
         if "traceback" in output:
-            output.traceback = [
-                re.sub(r"(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)", "", line) for line in output.traceback
-            ]
+            output.traceback = [re.sub(_WHERE, "", line) for line in output.traceback]
         last = tidy[-1] if tidy else None
         if last is not None and output.output_type == last.output_type == "stream" and output.name == last.name:
             last.text += output.text

@@ -75,3 +75,10 @@ def test_what_is_stored_shows_starters_that_fail_and_answers_that_pass(path):
     shown = [(("solution" in c.metadata.tags), c.outputs[-1].data["text/plain"][0]) for c in cells]
     assert {mark for answered, mark in shown if answered} == {"✓"}
     assert {mark for answered, mark in shown if not answered} <= {"✗", "○"}
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_what_is_stored_names_no_folder_of_a_machine(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"[~/][\w./-]*/(?:site-packages|python3\.\d+)/", text)
+    assert not re.findall(r"/(?:home|Users|root|tmp)/[\w.-]+", text)
