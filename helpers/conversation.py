@@ -37,6 +37,7 @@ class Conversation:
         self._place = 0
         self._leaves_at = next((n for n, step in enumerate(self.steps) if type(step) is Leave), len(self.steps))
         self._left = False
+        self._alone = all(isinstance(step, Leave) or step.by == "a" for step in self.steps)
         self._loop = loop
         self._waiting = ""
         self._patience = Alarm(self._bored)
@@ -45,7 +46,7 @@ class Conversation:
 
     def start(self) -> None:
         """Let those clients connect who say something before `Leave()`."""
-        self._connect(letters(self.steps[: self._leaves_at]))
+        self._connect(["a"] if self._alone else letters(self.steps[: self._leaves_at]))
 
     def _connect(self, who: list[str]) -> None:
         for letter in who:
@@ -99,7 +100,7 @@ class Conversation:
                 each.leave()
         elif a.gone != "own" and self._leaves_at < len(self.steps):
             self._place = max(self._place, self._leaves_at)
-        if len(self.connections) == 1 and letters(self.steps[self._place :]) == ["a"]:
+        if self._alone or (len(self.connections) == 1 and letters(self.steps[self._place :]) == ["a"]):
             self._finish()
 
     def _one(self, step: Step) -> bool:

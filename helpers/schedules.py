@@ -15,7 +15,7 @@ from helpers.conversation import Conversation
 from helpers.counted import Counted
 from helpers.memory import Alarm, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
-from helpers.recorder import ASGIApp, Message, Recorder, Session
+from helpers.recorder import ASGIApp, Message, Recorder, Session, current
 from helpers.sessions import CLOSED, SILENT, Script
 from helpers.threads import Stuck
 from helpers.trace import Event, Trace
@@ -89,7 +89,6 @@ class Play:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
-        self.context = contextvars.copy_context()
         self.schedule = schedule
         self.model = MODELS[schedule.model]
         self.path = path
@@ -152,8 +151,11 @@ class Play:
             opening, line = Event(f"client {letter}", "GET", self.path, "server"), (f"client {letter}",)
             trace.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         self.running += 1
-        app, own = self._app(letter, self._scope(port), connection), self.context.copy()
-        self.tasks[letter] = self.loop.create_task(app, context=own)  # else it would be a task of whoever runs now
+        app = self._app(letter, self._scope(port), connection)
+        if current() is None:
+            self.tasks[letter] = self.loop.create_task(app)
+        else:  # this client connects while an app runs, whose task it is not
+            self.tasks[letter] = self.loop.create_task(app, context=contextvars.Context())
         return connection
 
     @property
