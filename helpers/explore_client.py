@@ -248,6 +248,7 @@ class ClientPlay:
 
     async def play(self) -> Session:
         """Run the client to its end and return its session, with nothing left of it on the loop."""
+        before = asyncio.all_tasks()
         state = random.getstate()
         random.seed(0)  # backoff has jitter: the same in each run
         try:
@@ -266,6 +267,7 @@ class ClientPlay:
                 self.session.facts |= {"fired": fired, "connections": url.opened}
         finally:
             random.setstate(state)
+            await _end(asyncio.all_tasks() - before)
         self.trace.ordered = True
         self.session.look_at_errors()
         return self.session
@@ -400,6 +402,16 @@ class ClientPlay:
 
     def _thrown(self) -> None:
         self.session.facts["interrupted"] = "while it worked"
+
+
+async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
+    """Let tasks come to their end: a generator that was garbage closes its connection in one, which takes a while."""
+    if tasks:
+        _, tasks = await asyncio.wait(tasks, timeout=LINGER)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LINGER)
 
 
 async def _call(client: Client, url: str) -> Any:
