@@ -23,6 +23,20 @@ Delays = Callable[[], Generator[float]]
 SECONDS = 60.0  # of real time that a storm may take
 
 
+def doubling() -> Generator[float]:
+    """Yield 1, 2, 4 ... 60, 60 seconds."""
+    delay = 1.0
+    while True:
+        yield delay
+        delay = min(2 * delay, 60.0)
+
+
+def full_jitter() -> Generator[float]:
+    """Yield random seconds below those of doubling()."""
+    for longest in doubling():
+        yield random.uniform(0, longest)
+
+
 class Door:
     """Where clients knock: `came` and `entered` hold the seconds at which they did, `vain` counts wasted handshakes."""
 

@@ -29,8 +29,6 @@ from helpers.threads import run_in_thread
 from helpers.trace import Trace
 
 LESSON = "08-the-client-that-comes-back"
-FOR_GOOD = (1002, 1003, 1007, 1008, 1009, 1010)
-"""Codes after which coming back is in vain; so are those of applications, from 4000 (RFC 6455 section 7.4)."""
 REFUSALS = 12
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
 EASY = 90.0  # virtual seconds that REFUSALS attempts should take at least
@@ -43,6 +41,14 @@ TURNS = 200_000  # how often the loop may turn in one session before it counts a
 REFUSED = f"upstream/reset@frame#0x{REFUSALS}"
 DARK = "upstream/reset@frame#0x9999"
 UNDISTURBED = "client/undisturbed@end"
+
+
+FOR_GOOD = {1002, 1003, 1007, 1008, 1009, 1010, *range(4000, 5000)}
+
+
+def for_good(code: int | None) -> bool:
+    """Return whether it is in vain to come back after this close code (RFC 6455 section 7.4)."""
+    return code in FOR_GOOD
 
 
 # ---- scripted servers ------------------------------------------------------------------------------------------------

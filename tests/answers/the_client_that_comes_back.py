@@ -14,30 +14,26 @@ from websockets import ConnectionClosed, ConnectionClosedError, ConnectionClosed
 from websockets.client import backoff, process_exception
 
 from helpers import connect
-from helpers.exercises.the_client_that_comes_back import FOR_GOOD, ex1, ex2, ex3
-from tests.answers import right, wrong
+from helpers.exercises.the_client_that_comes_back import ex1, ex2, ex3, for_good
+from helpers.storm import doubling, full_jitter
+from tests.answers import attempt, right, wrong
 
 ALERT: dict[str, Any] = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 1}
 
 
-def for_good(code):
-    """Return whether a code means that coming back is in vain."""
-    return code in FOR_GOOD or code >= 4000
+def jitter_to(longest):
+    """Return a function that yields random pauses, longer and longer."""
+
+    def pauses():
+        for pause in full_jitter():
+            yield min(pause, longest)
+
+    return pauses
 
 
-def full_jitter(first=1.0, longest=60.0):
-    """Yield random pauses, longer and longer."""
-    while True:
-        yield random.uniform(0, first)
-        first = min(2 * first, longest)
-
-
-def in_step():
-    """Yield pauses that double, without chance."""
-    pause = 1.0
-    while True:
-        yield pause
-        pause = min(2 * pause, 60.0)
+attempt(ex1, 'send("after 0")', 'send(f"after {len(inbox)}")')
+attempt(ex2, "await websocket.recv()", "print(await websocket.recv())")
+attempt(ex3, "raise NotImplementedError", "await stop.wait()")
 
 
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
@@ -122,7 +118,7 @@ async def ok_is_done(url, inbox):
 @wrong(ex1, "none_is_lost")
 async def gives_up_after_three(url, inbox):
     """Tries three times, then raises."""
-    for attempt in range(3):
+    for turn in range(3):
         try:
             async with connect(url, **ALERT) as websocket:
                 await websocket.send(f"after {len(inbox)}")
@@ -132,9 +128,9 @@ async def gives_up_after_three(url, inbox):
                     return
                 raise ConnectionError("it is not over yet")
         except (ConnectionClosed, OSError, websockets.InvalidMessage):
-            if attempt == 2:
+            if turn == 2:
                 raise
-            await asyncio.sleep(2**attempt * random.random())
+            await asyncio.sleep(2**turn * random.random())
 
 
 @wrong(ex1, "none_is_lost")
@@ -188,7 +184,7 @@ async def never_gives_up(url, inbox):
 @wrong(ex1, "stays_away")
 async def applications_codes_pass(url, inbox):
     """Knows the RFC's codes only."""
-    await receive(url, inbox, lasting=lambda code: code in FOR_GOOD)
+    await receive(url, inbox, lasting=lambda code: for_good(code) and code < 4000)
 
 
 @wrong(ex1, "stays_away")
@@ -262,13 +258,13 @@ async def begins_anew_each_time(url, inbox):
 @wrong(ex1, "comes_at_its_own_time")
 async def without_jitter(url, inbox):
     """Exponential backoff, as it is in most examples."""
-    await receive(url, inbox, pauses=in_step)
+    await receive(url, inbox, pauses=doubling)
 
 
 @wrong(ex1, "comes_at_its_own_time")
 async def jitter_when_refused_only(url, inbox):
     """websockets' own jitter is for attempts that fail; its own pause has none."""
-    pause = in_step()
+    pause = doubling()
     async for websocket in connect(url, **ALERT):
         try:
             await websocket.send(f"after {len(inbox)}")
@@ -318,7 +314,7 @@ async def in_one_loop(url, inbox):
 @right(ex1)
 async def by_hand(url, inbox):
     """Without the library's loop."""
-    pause = full_jitter(3.0)
+    pause = jitter_to(40)()
     while True:
         known = len(inbox)
         try:
@@ -336,7 +332,7 @@ async def by_hand(url, inbox):
             if process_exception(error) is not None:
                 raise
         if len(inbox) > known:
-            pause = full_jitter(3.0)
+            pause = jitter_to(40)()
         await asyncio.sleep(next(pause))
 
 
@@ -345,7 +341,7 @@ class Receiver:
 
     def __init__(self, inbox):
         self.inbox = inbox
-        self.pause = full_jitter(5.0)
+        self.pause = jitter_to(40)()
 
     async def on_open(self, websocket):
         """Say where we are."""
@@ -354,7 +350,7 @@ class Receiver:
     def on_message(self, news):
         """Keep it."""
         self.inbox.append(news)
-        self.pause = full_jitter(5.0)
+        self.pause = jitter_to(40)()
 
     async def run(self, url):
         """Go round until the server says 1000."""
