@@ -40,22 +40,58 @@ Call = Raises | None
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the client sees: `handshake` where the app has not accepted, an HTTP status; `open` else, a close code.
+
+    1006 is the end of the TCP connection without a close frame, 1005 a close frame without a code, None is nothing.
+    """
+
+    handshake: int | None
+    open: int | None
+
+
+@dataclass(frozen=True)
+class Early:
+    """A connection that ends before the app has accepted it.
+
+    told: the codes of websocket.disconnect, in order. forever: the code that every later receive() gives, or None: it
+    waits for ever. The others say what a call does: `reject` is a close in place of accept, `close` one after it.
+    """
+
+    told: tuple[int, ...] = ()
+    forever: int | None = None
+    accept: Call = None
+    reject: Call = None
+    send: Call = None
+    close: Call = None
+
+
+@dataclass(frozen=True)
 class Model:
     """One server once a connection has ended.
 
     told: for each ending, and "own" for the app's own close, the codes of websocket.disconnect in order; an ending that
     is missing is one that the app is never told of. forever: the code that every later receive() gives, or None: it
-    waits for ever. The other fields say what send() does: in the field's name stand the message (`accept`, `send`,
-    `close`) and the moment: `gone`, the peer has left; `read`, and the app has received the disconnect; `closing`, it
-    has, but the loop has not run since; `closed`, after the app's own close.
-    `accept_gone` was seen on the real servers, but no probe of tests/test_models.py holds it yet.
-    cancels: whether the server cancels an app that runs on after its graceful shutdown.
+    waits for ever. no_code: what it is told of a close frame without a code. reason: the endings whose first disconnect
+    has a reason; it is what the closing side gave, or "".
+
+    What send() does: in the field's name stand the message (`send`, `close`) and the moment: `gone`, the peer has left;
+    `read`, and the app has received the disconnect; `closing`, it has, but the loop has not run since; `closed`, after
+    the app's own close.
+
+    early: the endings that the app is told of before it has accepted; "own" is its own close in place of accept. Of an
+    ending that is missing here it learns when it has accepted: then all is as above.
+
+    returns, raises: what the client sees when the app ends and has not closed. shuts_down: what it sees when the server
+    shuts down; None: nothing, for as long as the app runs. drops_reason: the client does not get the reason of the
+    app's close. cancels: whether the server, some time after its shutdown began, cancels an app that runs on.
     """
 
     name: str
     told: Mapping[str, tuple[int, ...]]
     forever: int | None = None
-    accept_gone: Call = None
+    no_code: int | None = 1005
+    reason: tuple[str, ...] = ()
     send_gone: Call = None
     send_read: Call = None
     close_gone: Call = None
@@ -63,8 +99,12 @@ class Model:
     close_closing: Call = None
     send_closed: Call = None
     close_closed: Call = None
+    early: Mapping[str, Early] = field(default_factory=dict)
+    returns: Seen = Seen(500, 1006)
+    raises: Seen = Seen(500, 1006)
+    shuts_down: Seen | None = None
+    drops_reason: bool = False
     cancels: bool = False
-    reason: Mapping[str, str] = field(default_factory=lambda: {"close": "", "own": ""})
 
 
 _LEFT = Raises(ClientDisconnected)
@@ -72,7 +112,13 @@ _LATE = Raises(RuntimeError, "Unexpected ASGI message '{type}', after sending 'w
 _DONE = Raises(
     RuntimeError, "Unexpected ASGI message '{type}', after sending 'websocket.close' or response already completed."
 )
+_HALF = Raises(RuntimeError, "Expected ASGI message 'websocket.send' or 'websocket.close', but got '{type}'.")
+_BODY = Raises(RuntimeError, "Expected ASGI message 'websocket.http.response.body' but got '{type}'.")
+_BUG = Raises(AttributeError, "'WebSocketProtocol' object has no attribute 'transfer_data_task'")
 _STATE = Raises(UnexpectedMessageError, "Unexpected message type, {type} given the state ASGIWebsocketState.CLOSED")
+_REFUSED = replace(_STATE, words=_STATE.words.replace("CLOSED", "HTTPCLOSED"))
+_STREAM = Raises(AttributeError, "'WSStream' object has no attribute 'connection'")
+_EARLY = Early((1006,), accept=_LEFT, reject=_LEFT, send=_LEFT, close=_LEFT)
 
 _UVICORN = Model(
     "uvicorn",
@@ -83,7 +129,7 @@ _UVICORN = Model(
         "shutdown": (1012, 1005),
         "own": (SAME, 1005),
     },
-    accept_gone=_LEFT,
+    reason=("close", "own"),
     send_gone=_LEFT,
     send_read=_LEFT,
     close_gone=_LEFT,
@@ -91,6 +137,15 @@ _UVICORN = Model(
     close_closing=None,
     send_closed=_LATE,
     close_closed=_LATE,
+    early={
+        "fin": _EARLY,
+        "reset": _EARLY,
+        "shutdown": _EARLY,
+        "own": Early((1006, 1005), send=_LATE, close=_LATE),
+    },
+    returns=Seen(500, 1006),
+    raises=Seen(500, 1006),
+    shuts_down=Seen(500, 1012),
     cancels=True,
 )
 
@@ -102,6 +157,7 @@ MODELS: dict[str, Model] = {
             "uvicorn-websockets",
             told={"close": (SAME,), "fin": (1006,), "reset": (1006,), "shutdown": (1012,), "own": ()},
             forever=1005,
+            reason=("close", "fin", "reset"),
             send_gone=_LEFT,
             send_read=_DONE,
             close_gone=_LEFT,
@@ -109,22 +165,38 @@ MODELS: dict[str, Model] = {
             close_closing=_DONE,
             send_closed=_DONE,
             close_closed=_DONE,
+            early={
+                "fin": Early(forever=1006, send=_LEFT, close=_BUG),
+                "reset": Early(forever=1006, send=_LEFT, close=_BUG),
+                "shutdown": Early(forever=1006, accept=_HALF, reject=_BUG, send=_LEFT, close=_BUG),
+                "own": Early(forever=1006, send=_BODY, close=_BODY),
+            },
+            returns=Seen(500, 1006),
+            raises=Seen(500, 1006),
+            shuts_down=Seen(500, 1012),
             cancels=True,
-            reason={"close": "", "fin": "", "reset": ""},
         ),
         replace(_UVICORN, name="uvicorn-wsproto", close_closing=_LEFT),
         Model(
             "granian",
             told={"close": (SAME,), "fin": (), "reset": (), "own": ()},
             forever=1005,
-            reason={},
+            early={"own": Early((1005,))},
+            returns=Seen(403, 1005),
+            raises=Seen(403, 1005),
         ),
         Model(
             "hypercorn",
             told={"close": (1006,), "fin": (1006,), "reset": (1006,), "own": (1000,)},
             send_closed=_STATE,
+            early={
+                "fin": Early((1006,)),
+                "reset": Early((1006,)),
+                "own": Early((1000,), send=_REFUSED, close=_STREAM),
+            },
+            returns=Seen(500, 1011),
+            raises=Seen(500, 1011),
             cancels=True,
-            reason={},
         ),
     )
 }

@@ -1,196 +1,89 @@
 """The models tell the truth: the same probes on each real server and on its model log the same, line by line."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+import difflib
+import functools
 
 import pytest
 
-from helpers import SERVERS, connect, serve
-from helpers.conversation import Conversation
+from helpers import SERVERS, replay
 from helpers.memory import MemoryConnection, VirtualLoop
 from helpers.models import ENDINGS, MODELS
-from helpers.recorder import Message, Receive, Send
-from helpers.sessions import ENDINGS as LEAVE
+from tests.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture
 
-Call = Callable[[], Awaitable[None]]
-Probe = Callable[["Logged"], Awaitable[None]]
-PAUSE = 0.1  # seconds in which a server on this machine notices what its peer has done
-WAITS = 0.4  # seconds after which a receive() is said to wait for ever
-
-
-class Logged:
-    """What a probe calls instead of receive and send; each call is a line of the log."""
-
-    def __init__(self, receive: Receive, send: Send, left: asyncio.Event) -> None:
-        self._receive = receive
-        self._send = send
-        self.left = left
-        self.lines: list[str] = []
-
-    async def receive(self) -> Message:
-        try:
-            async with asyncio.timeout(WAITS):
-                message = await self._receive()
-        except TimeoutError:
-            self.lines.append("receive waits")
-            return {"type": ""}
-        except Exception as error:
-            self.lines.append(f"receive raises {_words(error)}")
-            return {"type": ""}
-        said = {key: int(v) if isinstance(v, int) else v for key, v in message.items() if key != "type"}
-        self.lines.append(f"{message['type']} {said}")
-        return message
-
-    async def send(self, kind: str) -> None:
-        message: dict[str, object] = {"type": f"websocket.{kind}"}
-        message |= {"text": "x"} if kind == "send" else {"code": 1000} if kind == "close" else {}
-        try:
-            await self._send(message)
-            self.lines.append(f"{kind} returns")
-        except Exception as error:
-            self.lines.append(f"{kind} raises {_words(error)}")
-
-    async def pause(self) -> None:
-        """Wait until the client has left, and until the server has seen it."""
-        await self.left.wait()
-        await asyncio.sleep(PAUSE)
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__} ({'OSError' if isinstance(error, OSError) else 'not OSError'}): {error}"
-
-
-async def reads_on(app: Logged) -> None:
-    """Receive until and after the disconnect."""
-    await app.send("accept")
-    for _ in range(4):
-        await app.receive()
-
-
-async def sends_late(app: Logged) -> None:
-    """Send after the disconnect was received."""
-    await app.send("accept")
-    await app.receive()
-    await app.pause()
-    await app.send("send")
-    await app.send("send")
-
-
-async def closes_late(app: Logged) -> None:
-    """Close after the disconnect was received."""
-    await app.send("accept")
-    await app.receive()
-    await app.pause()
-    await app.send("close")
-
-
-async def closes_at_once(app: Logged) -> None:
-    """Close in the same breath in which the disconnect was received."""
-    await app.send("accept")
-    await app.receive()
-    await app.send("close")
-
-
-async def only_sends(app: Logged) -> None:
-    """Send without ever receiving, when the peer has left."""
-    await app.send("accept")
-    await app.pause()
-    await app.send("send")
-    await app.send("send")
-
-
-async def closes_itself(app: Logged) -> None:
-    """Close, and then send, close and receive."""
-    await app.send("accept")
-    await app.send("close")
-    await app.send("send")
-    await app.send("close")
-    await app.receive()
-    await app.receive()
-
-
-PROBES: dict[Probe, tuple[str, ...]] = {
-    reads_on: ("close", "fin", "reset", "shutdown"),
-    sends_late: ("close", "fin", "reset"),
-    closes_late: ("close", "fin", "reset"),
-    closes_at_once: ("close", "fin", "reset"),
-    only_sends: ("close", "fin", "reset"),
-    closes_itself: ("own",),
+CODES: dict[str, tuple[int | None, str]] = {
+    "close 1000": (1000, ""),
+    "close with a reason": (3001, "bye"),
+    "close without a code": (None, ""),
 }
-CASES = [
-    (server, probe, ending)
-    for server in SERVERS
-    for probe, endings in PROBES.items()
-    for ending in endings
-    if (server, ending) != ("granian", "shutdown")  # it says nothing, and its process ends: there is no log to compare
-]
+assert set(CODES) < set(LEAVE)
 
 
-async def on_the_server(server: str, probe: Probe, ending: str) -> list[str]:
-    """Run a probe on a real server and return its log."""
-    left = asyncio.Event()
-    logs: list[Logged] = []
-    done = asyncio.Event()
-
-    async def app(scope, receive, send):
-        assert scope["type"] == "websocket"
-        await receive()
-        logs.append(Logged(receive, send, left))
-        try:
-            await probe(logs[-1])
-        finally:
-            done.set()
-
-    async with serve(app, server=server, graceful_timeout=4 * WAITS + 1) as url:
-        client: Any = await connect(url, close_timeout=WAITS)
-        if ending in LEAVE:
-            await LEAVE[ending][1](client)
-        left.set()
-        if ending == "own":
-            await client.wait_closed()
-        if ending != "shutdown":
-            await done.wait()
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(client.wait_closed(), 2)
-    return logs[0].lines
+@functools.cache
+def on_the_server(server: str) -> dict[tuple[str, str], list[str]]:
+    """Run all probes on a real server, and return the log of each."""
+    found = asyncio.run(logs(server, shutdown=False))
+    if server == "granian":  # when `serve` stops it, helpers.servers cancels the apps itself
+        return found
+    return found | asyncio.run(logs(server, shutdown=True))
 
 
 async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
     """Run a probe on a model in memory and return its log."""
-    left = asyncio.Event()
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    connection = MemoryConnection(MODELS[model], ending)
-    if ending == "own":
-        left.set()  # the app closes, not the client
-    else:
-        conversation = Conversation([], lambda _: connection, left.set, loop)
-        loop.alarms = conversation.alarms
-        conversation.start()
+    connection = MemoryConnection(MODELS[model], ending.removeprefix("early ").partition(" ")[0])
+    app = Logged(connection.receive, connection.send)
+
+    def client() -> None:
+        if connection.accepted and ending != "own":
+            loop.call_later(0.001, connection.leave, *CODES.get(ending, ()))
+        if connection.gone or ending == "own":
+            app.leave()
+
+    connection.on_change = client
     await connection.receive()
-    app = Logged(connection.receive, connection.send, left)
+    if ending.startswith("early"):
+        connection.leave()
+    client()
     task = asyncio.ensure_future(probe(app))
     idle = loop.create_future()
 
-    def finish() -> None:
-        if not idle.done():
-            idle.set_result(None)
+    def nothing_can_happen() -> None:
+        idle.cancel()
 
-    loop.on_idle = finish
-    task.add_done_callback(lambda _: finish())
-    await idle
+    loop.on_idle = nothing_can_happen
+    await asyncio.wait([task, idle], return_when=asyncio.FIRST_COMPLETED)
     task.cancel()
     return app.lines
 
 
-@pytest.mark.parametrize(("server", "probe", "ending"), CASES, ids=lambda value: getattr(value, "__name__", value))
-def test_a_model_does_what_its_server_does(server, probe, ending):
-    real = asyncio.run(on_the_server(server, probe, ending))
+def assert_same(modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
+    """Fail with the lines that differ, the model's marked with - and the server's with +."""
+    mine, its = ([line for ending in each for line in (f"{ending}:", *each[ending])] for each in (modelled, real))
+    if mine != its:
+        pytest.fail("the model (-) and its server (+) differ:\n" + "\n".join(difflib.ndiff(mine, its)), pytrace=False)
+
+
+def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        modelled = runner.run(on_the_model(server, probe, ending))
-    assert modelled == real
+        return runner.run(on_the_model(model, probe, ending))
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_a_model_does_what_its_server_does(server, probe):
+    real = {ending: log for (name, ending), log in on_the_server(server).items() if name == probe.__name__}
+    assert_same({ending: in_memory(server, probe, ending) for ending in real}, real)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("accept", [False, True], ids=["before accept", "after accept"])
+@pytest.mark.parametrize("how", ENDS, ids=lambda how: how.__name__)
+def test_a_replay_draws_what_the_client_sees(server, accept, how):
+    app = ends(how, accept=accept)
+    modelled = drawn(replay(app, f"{server}/close@end", []).trace)
+    assert_same({"picture": modelled}, {"picture": asyncio.run(picture(server, app))})
 
 
 def test_every_server_has_a_model_and_every_model_a_server():
