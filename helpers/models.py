@@ -7,6 +7,7 @@ receive event" and "Disconnected Client - send exception" (new in 2.4, "not guar
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 ENDINGS = ("close", "fin", "reset", "shutdown")
 """How a connection ends: the client closes with 1001, its process dies, the network resets, the server shuts down."""
@@ -84,7 +85,8 @@ class Model:
 
     returns, raises: what the client sees when the app ends and has not closed. shuts_down: what it sees when the server
     shuts down; None: nothing, for as long as the app runs. drops_reason: the client does not get the reason of the
-    app's close. cancels: whether the server, some time after its shutdown began, cancels an app that runs on.
+    app's close. cancels: whether the server, some time after its shutdown began, cancels an app that runs on: never
+    (""), always, or only if it has a lifespan: else the process ends before the app's task runs again.
     """
 
     name: str
@@ -104,7 +106,7 @@ class Model:
     raises: Seen = Seen(500, 1006)
     shuts_down: Seen | None = None
     drops_reason: bool = False
-    cancels: bool = False
+    cancels: Literal["", "lifespan", "always"] = ""
 
 
 _LEFT = Raises(ClientDisconnected)
@@ -146,7 +148,7 @@ _UVICORN = Model(
     returns=Seen(500, 1006),
     raises=Seen(500, 1006),
     shuts_down=Seen(500, 1012),
-    cancels=True,
+    cancels="lifespan",
 )
 
 MODELS: dict[str, Model] = {
@@ -174,7 +176,7 @@ MODELS: dict[str, Model] = {
             returns=Seen(500, 1006),
             raises=Seen(500, 1006),
             shuts_down=Seen(500, 1012),
-            cancels=True,
+            cancels="lifespan",
         ),
         replace(_UVICORN, name="uvicorn-wsproto", close_closing=_LEFT),
         Model(
@@ -184,6 +186,7 @@ MODELS: dict[str, Model] = {
             early={"own": Early((1005,))},
             returns=Seen(403, 1005),
             raises=Seen(403, 1005),
+            shuts_down=Seen(None, 1006),  # its process ends; until then receive() may give 1005, which is chance
         ),
         Model(
             "hypercorn",
@@ -196,7 +199,7 @@ MODELS: dict[str, Model] = {
             },
             returns=Seen(500, 1011),
             raises=Seen(500, 1011),
-            cancels=True,
+            cancels="always",  # with Python 3.12 and newer not before the clients have left: asyncio waits for them
         ),
     )
 }

@@ -20,6 +20,7 @@ from helpers.trace import Trace
 
 PAUSE = 0.2  # seconds in which a server on this machine notices what its peer has done
 WAITS = 0.5  # seconds after which a receive() is said to wait for ever
+HUNG = 40  # seconds after which the probes of a server are given up
 HANDSHAKE = (
     "GET /{0} HTTP/1.1\r\nHost: {1}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -265,7 +266,7 @@ async def logs(server: str, *, shutdown: bool) -> dict[tuple[str, str], list[str
         assert scope["type"] == "websocket"
         await cases[scope["path"]].app(receive, send)
 
-    async with asyncio.TaskGroup() as clients:
+    async with asyncio.timeout(HUNG), asyncio.TaskGroup() as clients:
         async with serve(app, server=server, graceful_timeout=6 * WAITS + 1) as url:
             for path, case in cases.items():
                 clients.create_task(case.client(url + path))

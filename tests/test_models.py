@@ -2,15 +2,17 @@
 
 import asyncio
 import difflib
-import functools
+import sys
 
 import pytest
 
 from helpers import SERVERS, replay
 from helpers.memory import MemoryConnection, VirtualLoop
 from helpers.models import ENDINGS, MODELS
+from tests.commands import shutdown
 from tests.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture
 
+Logs = dict[tuple[str, str], list[str]]
 CODES: dict[str, tuple[int | None, str]] = {
     "close 1000": (1000, ""),
     "close with a reason": (3001, "bye"),
@@ -19,13 +21,14 @@ CODES: dict[str, tuple[int | None, str]] = {
 assert set(CODES) < set(LEAVE)
 
 
-@functools.cache
-def on_the_server(server: str) -> dict[tuple[str, str], list[str]]:
-    """Run all probes on a real server, and return the log of each."""
+@pytest.fixture(scope="module", params=SERVERS)
+def on_the_server(request) -> tuple[str, Logs]:
+    """Run all probes on a real server, once; return its name and the logs."""
+    server = request.param
     found = asyncio.run(logs(server, shutdown=False))
     if server == "granian":  # when `serve` stops it, helpers.servers cancels the apps itself
-        return found
-    return found | asyncio.run(logs(server, shutdown=True))
+        return server, found
+    return server, found | asyncio.run(logs(server, shutdown=True))
 
 
 async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
@@ -70,10 +73,10 @@ def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
         return runner.run(on_the_model(model, probe, ending))
 
 
-@pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
-def test_a_model_does_what_its_server_does(server, probe):
-    real = {ending: log for (name, ending), log in on_the_server(server).items() if name == probe.__name__}
+def test_a_model_does_what_its_server_does(on_the_server, probe):
+    server, found = on_the_server
+    real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
     assert_same({ending: in_memory(server, probe, ending) for ending in real}, real)
 
 
@@ -84,6 +87,40 @@ def test_a_replay_draws_what_the_client_sees(server, accept, how):
     app = ends(how, accept=accept)
     modelled = drawn(replay(app, f"{server}/close@end", []).trace)
     assert_same({"picture": modelled}, {"picture": asyncio.run(picture(server, app))})
+
+
+@pytest.fixture(scope="module")
+def of_the_commands() -> dict[tuple[str, bool], dict[str, list[str]]]:
+    """Stop each server's own command, with an app that has a lifespan and one that has none; all at once."""
+
+    async def stop_all() -> list[dict[str, list[str]]]:
+        return await asyncio.gather(*(shutdown(server, lifespan=lifespan) for server, lifespan in cases))
+
+    cases = [(server, lifespan) for server in SERVERS for lifespan in (True, False)]
+    return dict(zip(cases, asyncio.run(stop_all()), strict=True))
+
+
+def at_shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
+    """Return what the model says of a server's command that is told to stop, in the lines of tests/commands.py."""
+    model = MODELS[server]
+    told = [*model.told.get("shutdown", ()), *[model.forever] * 3] if "shutdown" in model.told else []
+    end = ["is cancelled"] if model.cancels == "always" or (model.cancels == "lifespan" and lifespan) else []
+    seen = model.raises if model.shuts_down is None else model.shuts_down
+    listens = [f"websocket.disconnect {code}" for code in told[:3] if code is not None]
+    last = f"client sees {seen.open}"
+    return {"/listens": [*listens, *end, last], "/runs": [*end, last], "server": ["ends"]}
+
+
+@pytest.mark.parametrize("lifespan", [True, False], ids=["lifespan", "no lifespan"])
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_model_shuts_down_as_the_servers_own_command_does(of_the_commands, server, lifespan):
+    real, modelled = of_the_commands[server, lifespan], at_shutdown(server, lifespan=lifespan)
+    if server == "hypercorn" and sys.version_info >= (3, 12):  # asyncio's Server.wait_closed() waits for the clients:
+        modelled["/listens"] = ["websocket.disconnect 1006", "is cancelled", "client sees None"]
+        modelled["/runs"] = ["is cancelled", "client sees None"]
+    if server == "granian" and len(real["/listens"]) == 2:  # its process ends, and the app runs once more or does not
+        assert real["/listens"].pop(0) == "websocket.disconnect 1005"
+    assert_same(modelled, real)
 
 
 def test_every_server_has_a_model_and_every_model_a_server():
