@@ -296,7 +296,7 @@ class _Channel:
             session.received += 1
             needs = [f"{session.letter}.up.{session.received}"]
         elif kind == "websocket.disconnect":
-            session.codes.append(int(message.get("code", 1005)))
+            session.codes.append(int(message.get("code") or 1005))
             needs = ["stop", f"{session.letter}.end"]
             if len(session.codes) % 100 == 0:
                 await asyncio.sleep(0)  # a server may hand this out for ever without a pause: let others run
@@ -333,7 +333,7 @@ class _Silent(_Channel):
         if message["type"] == "websocket.receive":
             self.session.received += 1
         elif message["type"] == "websocket.disconnect":
-            self.session.codes.append(int(message.get("code", 1005)))
+            self.session.codes.append(int(message.get("code") or 1005))
         return message
 
     async def send(self, message: Message) -> None:
