@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from helpers.explore import explore, replay
-from helpers.models import ENDINGS, MODELS
+from helpers.models import ENDINGS, EXPLORED, MODELS
 from helpers.recorder import ASGIApp, describe
 from helpers.rules import GENERAL
 from helpers.schedules import Schedule
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     steps = r"""what the client does: text:WORDS, expect (any message), expect:WORDS; the last may be close:1001, as it
         closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
     add("--client", type=_client, default=HELLO, metavar="STEPS", help=steps)
-    servers, endings = ", ".join(MODELS), ", ".join((*ENDINGS, "cancel"))
-    add("--server", action="append", choices=MODELS, metavar="NAME", help=f"may be repeated; all of {servers}")
+    servers, endings = ", ".join(EXPLORED), ", ".join((*ENDINGS, "cancel"))
+    add("--server", action="append", choices=MODELS, metavar="NAME", help=f"may be repeated, or daphne; {servers}")
     add("--ending", action="append", choices=(*ENDINGS, "cancel"), metavar="NAME", help=f"likewise; {endings}")
     add("--limit", type=_limit, metavar="N", help="explore at most N schedules, spread evenly (default: 2000)")
     either = parser.add_mutually_exclusive_group()
@@ -87,7 +87,7 @@ def _stuck(problem: Stuck) -> str:
 
 def _explore(app: ASGIApp, options: argparse.Namespace) -> tuple[str, bool]:
     """Return what to print, and whether every rule held."""
-    models = tuple(dict.fromkeys(options.server or MODELS))
+    models = tuple(dict.fromkeys(options.server or EXPLORED))
     endings = tuple(dict.fromkeys(options.ending or (*ENDINGS, "cancel")))
     with _progress(sys.stderr) as progress:
         report = explore(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from helpers.memory import Moment, VirtualLoop
-from helpers.models import ENDINGS, MODELS
+from helpers.models import ENDINGS, EXPLORED, MODELS
 from helpers.recorder import ASGIApp, Session, watch_tasks
 from helpers.rules import GENERAL, Rule
 from helpers.schedules import Play, Schedule
@@ -113,7 +113,7 @@ def explore(
     make: Callable[[], ASGIApp] | None = None,
     rules: Sequence[Rule] = GENERAL,
     probe: Probe = lambda *_: None,
-    models: Sequence[str] = tuple(MODELS),
+    models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = (*ENDINGS, "cancel"),
     limit: int = 2_000,
     seconds: float = 60.0,

@@ -309,10 +309,10 @@ class MemoryConnection:
                 self._tell(self.gone if word == "accept" else "own", accepted=word == "accept")
         return call(kind) if call is not None else None
 
-    def ended(self, *, raised: bool) -> None:
-        """Let the client see that the app has ended, if it has not closed."""
+    def ended(self, how: str) -> None:
+        """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed."""
         if not self.gone or self._served:
-            self._show(self.model.raises if raised else self.model.returns, "ended")
+            self._show(self.model.ends[how], "ended")
 
     # ---- what the client does ----------------------------------------------------------------------------------
 

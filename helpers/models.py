@@ -12,6 +12,9 @@ from typing import Literal
 ENDINGS = ("close", "fin", "reset", "shutdown")
 """How a connection ends: the client closes with 1001, its process dies, the network resets, the server shuts down."""
 
+ENDED = ("returned", "raised", "cancelled")
+"""How an app ends."""
+
 SAME = 0
 """In `Model.told`: the code that the closing side gave."""
 
@@ -22,6 +25,10 @@ class ClientDisconnected(OSError):
 
 class UnexpectedMessageError(Exception):
     """Stands for hypercorn's exception of this name."""
+
+
+class Disconnected(Exception):
+    """Stands for the exception of this name of autobahn, on which daphne is built."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,10 @@ class Model:
     early: the endings that the app is told of before it has accepted; "own" is its own close in place of accept. Of an
     ending that is missing here it learns when it has accepted: then all is as above.
 
-    returns, raises: what the client sees when the app ends and has not closed. shuts_down: what it sees when the server
-    shuts down; None: nothing, for as long as the app runs. drops_reason: the client does not get the reason of the
-    app's close. cancels: whether the server, some time after its shutdown began, cancels an app that runs on: never
-    (""), always, or only if it has a lifespan: else the process ends before the app's task runs again.
+    ends: what the client sees when the app has returned, raised or been cancelled and has not closed. shuts_down: what
+    it sees when the server shuts down; None: nothing, for as long as the app runs. drops_reason: the client is not told
+    the reason of the app's close. cancels: whether the server, some time after its shutdown began, cancels an app that
+    runs on: never (""), always, or only if it has a lifespan: else the process ends before the app's task runs again.
     """
 
     name: str
@@ -102,8 +109,7 @@ class Model:
     send_closed: Call = None
     close_closed: Call = None
     early: Mapping[str, Early] = field(default_factory=dict)
-    returns: Seen = Seen(500, 1006)
-    raises: Seen = Seen(500, 1006)
+    ends: Mapping[str, Seen] = field(default_factory=dict)
     shuts_down: Seen | None = None
     drops_reason: bool = False
     cancels: Literal["", "lifespan", "always"] = ""
@@ -120,6 +126,7 @@ _BUG = Raises(AttributeError, "'WebSocketProtocol' object has no attribute 'tran
 _STATE = Raises(UnexpectedMessageError, "Unexpected message type, {type} given the state ASGIWebsocketState.CLOSED")
 _REFUSED = replace(_STATE, words=_STATE.words.replace("CLOSED", "HTTPCLOSED"))
 _STREAM = Raises(AttributeError, "'WSStream' object has no attribute 'connection'")
+_SHUT = Raises(Disconnected, "Attempt to send on a closed protocol")
 _EARLY = Early((1006,), accept=_LEFT, reject=_LEFT, send=_LEFT, close=_LEFT)
 
 _UVICORN = Model(
@@ -145,8 +152,7 @@ _UVICORN = Model(
         "shutdown": _EARLY,
         "own": Early((1006, 1005), send=_LATE, close=_LATE),
     },
-    returns=Seen(500, 1006),
-    raises=Seen(500, 1006),
+    ends=dict.fromkeys(ENDED, Seen(500, 1006)),
     shuts_down=Seen(500, 1012),
     cancels="lifespan",
 )
@@ -173,8 +179,7 @@ MODELS: dict[str, Model] = {
                 "shutdown": Early(forever=1006, accept=_HALF, reject=_BUG, send=_LEFT, close=_BUG),
                 "own": Early(forever=1006, send=_BODY, close=_BODY),
             },
-            returns=Seen(500, 1006),
-            raises=Seen(500, 1006),
+            ends=dict.fromkeys(ENDED, Seen(500, 1006)),
             shuts_down=Seen(500, 1012),
             cancels="lifespan",
         ),
@@ -184,8 +189,7 @@ MODELS: dict[str, Model] = {
             told={"close": (SAME,), "fin": (), "reset": (), "own": ()},
             forever=1005,
             early={"own": Early((1005,))},
-            returns=Seen(403, 1005),
-            raises=Seen(403, 1005),
+            ends=dict.fromkeys(ENDED, Seen(403, 1005)),
             shuts_down=Seen(None, 1006),  # its process ends; until then receive() may give 1005, which is chance
         ),
         Model(
@@ -197,9 +201,22 @@ MODELS: dict[str, Model] = {
                 "reset": Early((1006,)),
                 "own": Early((1000,), send=_REFUSED, close=_STREAM),
             },
-            returns=Seen(500, 1011),
-            raises=Seen(500, 1011),
+            ends=dict.fromkeys(ENDED, Seen(500, 1011)),
             cancels="always",  # with Python 3.12 and newer not before the clients have left: asyncio waits for them
+        ),
+        Model(
+            "daphne",
+            told={"close": (SAME,), "fin": (1006,), "reset": (1006,), "own": (SAME,)},
+            no_code=None,
+            send_closed=_SHUT,
+            early={"fin": Early((1006,)), "reset": Early((1006,)), "own": Early((1006,))},
+            ends={"returned": Seen(None, None), "raised": Seen(500, 1011), "cancelled": Seen(None, None)},
+            shuts_down=Seen(1006, 1006),
+            drops_reason=True,
+            cancels="always",
         ),
     )
 }
+
+EXPLORED = tuple(name for name in MODELS if name != "daphne")
+"""The models that an exploration goes through unless it is told others: of the servers that are installed here."""

@@ -175,17 +175,19 @@ class Play:
         if letter == "a" and self.schedule.cancel_at:
             at = self.schedule.cancel_at
             call = self.counted = Counted(call, at, on_cancel=self._cancelled, on_thrown=self._thrown)
-        raised = True
+        how = "raised"
         try:
             await call
-            raised = False
+            how = "returned"
         except (SystemExit, KeyboardInterrupt):
             raise
+        except asyncio.CancelledError:
+            how = "cancelled"
         except BaseException:  # the recorder has it; nobody else will ask this task for it
             return
         finally:
             self.running -= 1
-            connection.ended(raised=raised)
+            connection.ended(how)
             self.conversation.ended(letter)
             if self.conversation.over and not self.running:
                 self._wake()

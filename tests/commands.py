@@ -17,6 +17,7 @@ import websockets
 PATHS = ("/listens", "/runs")
 GRACE = 1  # seconds that a server gives its apps before it cancels them; commands take whole ones
 PATIENCE = 8 * GRACE  # seconds that a client waits for the end; then it leaves, and the server gets as many to end
+DAPHNES_ROUND = 2.5  # seconds in which daphne has forgotten a handshake's request: until then, its stop fails
 ROOT = Path(__file__).parent.parent
 
 
@@ -27,6 +28,7 @@ def command(server: str, fd: int, port: int) -> list[str]:
         "uvicorn": f"--fd {fd} --ws {ws or 'websockets-sansio'} --timeout-graceful-shutdown {GRACE}",
         "granian": f"--interface asgi --port {port}",
         "hypercorn": f"--bind fd://{fd} --graceful-timeout {GRACE}",
+        "daphne": f"--fd {fd}",
     }[name]
     return [sys.executable, "-W", "ignore", "-m", name, *options.split(), "tests.running:app"]
 
@@ -50,13 +52,15 @@ async def running(server: str, *, lifespan: bool) -> AsyncIterator[tuple[asyncio
             pass_fds=() if server == "granian" else (sock.fileno(),),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # granian starts a process of its own for its worker
+            start_new_session=server == "granian",  # it starts a process of its own for its worker
         )
         try:
             yield process, port
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                if server == "granian":
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             await process.wait()
 
 
@@ -73,6 +77,8 @@ async def shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
             line = (await process.stdout.readline()).decode()
             assert line, f"{server} ended before it was told to"
             lines += [line] if line.endswith(" begins\n") else []
+        if server == "daphne":
+            await asyncio.sleep(DAPHNES_ROUND)
         process.send_signal(signal.SIGTERM)
         _, stay = await asyncio.wait(clients.values(), timeout=PATIENCE)
         for client in stay:

@@ -329,10 +329,17 @@ def drawn(trace: Trace) -> list[str]:
 
 
 async def picture(server: str, app: Any, *, patience: float | None = None) -> list[str]:
-    """Return the picture of a session on a real server in which the client waits for the end."""
+    """Return the picture of a session on a real server, until the client is sent away or has waited that long."""
+
+    async def client() -> None:
+        with contextlib.suppress(websockets.InvalidHandshake, websockets.InvalidMessage):
+            async with connect(url, open_timeout=None) as connection:
+                await connection.wait_closed()
+
     trace = Trace()
     async with serve(app, server=server, trace=trace) as url:
-        with contextlib.suppress(websockets.InvalidHandshake, websockets.InvalidMessage, TimeoutError):
-            async with asyncio.timeout(patience), connect(url, open_timeout=None) as client:
-                await client.wait_closed()
-    return drawn(trace)
+        waiting = asyncio.ensure_future(client())
+        _, stays = await asyncio.wait([waiting], timeout=patience)
+        so_far = drawn(trace)
+        waiting.cancel()
+    return so_far if stays else drawn(trace)

@@ -265,6 +265,12 @@ def test_a_thread_of_the_app_is_waited_for():
     assert report.ok, str(report)
 
 
+def test_daphne_is_explored_when_it_is_asked_for():
+    report = explore(app(echo), models=["daphne"])
+    assert report.ok, str(report)
+    assert {name.partition("/")[0] for name, _ in report.how} == {"daphne"}
+
+
 @pytest.mark.parametrize("name", ["granian/reset@receive#2", "uvicorn/cancel@await#3", "hypercorn/fin@end"])
 def test_a_schedule_has_a_name_that_gives_it_back(name):
     assert str(Schedule.parse(name)) == name

@@ -2,14 +2,20 @@
 
 import asyncio
 import difflib
+import os
 import sys
+import warnings
+from importlib.metadata import version
+from typing import Any
 
 import pytest
 
 from helpers import SERVERS, replay
+from helpers.isolated import NoEnvironmentError, isolated
 from helpers.memory import MemoryConnection, VirtualLoop
-from helpers.models import ENDINGS, MODELS
-from tests.commands import shutdown
+from helpers.models import ENDINGS, EXPLORED, MODELS
+from tests.commands import ROOT, shutdown
+from tests.daphne import RELEASE
 from tests.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture
 
 Logs = dict[tuple[str, str], list[str]]
@@ -105,7 +111,7 @@ def at_shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
     model = MODELS[server]
     told = [*model.told.get("shutdown", ()), *[model.forever] * 3] if "shutdown" in model.told else []
     end = ["is cancelled"] if model.cancels == "always" or (model.cancels == "lifespan" and lifespan) else []
-    seen = model.raises if model.shuts_down is None else model.shuts_down
+    seen = model.shuts_down or model.ends["cancelled"]
     listens = [f"websocket.disconnect {code}" for code in told[:3] if code is not None]
     last = f"client sees {seen.open}"
     return {"/listens": [*listens, *end, last], "/runs": [*end, last], "server": ["ends"]}
@@ -123,8 +129,40 @@ def test_a_model_shuts_down_as_the_servers_own_command_does(of_the_commands, ser
     assert_same(modelled, real)
 
 
-def test_every_server_has_a_model_and_every_model_a_server():
-    assert tuple(MODELS) == SERVERS
+@pytest.fixture(scope="module")
+def on_daphne() -> dict[str, Any] | NoEnvironmentError:
+    """Do all of the above on daphne, in an environment of its own, or return why there is none."""
+    program = (
+        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tests.daphne', None, '__main__')"
+    )
+    try:
+        run = isolated(program, under=[RELEASE, *(f"{name}=={version(name)}" for name in ("websockets", "wsproto"))])
+    except NoEnvironmentError as error:
+        return error
+    found: dict[str, Any] = run.values[-1]
+    return found
+
+
+@pytest.mark.filterwarnings("default:daphne was not probed")
+def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
+    """Where no environment can be made, this says so in the summary; on CI it fails."""
+    if isinstance(on_daphne, NoEnvironmentError):
+        if os.environ.get("CI"):
+            raise on_daphne
+        warnings.warn(f"daphne was not probed: no environment: {on_daphne}", stacklevel=1)
+        pytest.skip(str(on_daphne))
+    probes = {probe.__name__: probe for probe in PROBES}
+    how = {end.__name__: end for end in ENDS}
+    real = {f"{name}, {ending}": log for name, ending, log in on_daphne["logs"]}
+    modelled = {f"{name}, {ending}": in_memory("daphne", probes[name], ending) for name, ending, _ in on_daphne["logs"]}
+    for name, accept, shown in on_daphne["pictures"]:
+        real[f"{name}, {accept}"] = shown
+        modelled[f"{name}, {accept}"] = drawn(replay(ends(how[name], accept=accept), "daphne/close@end", []).trace)
+    assert_same(modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
+
+
+def test_every_server_has_a_model_and_is_explored():
+    assert EXPLORED == SERVERS
 
 
 def test_every_ending_is_probed():
