@@ -281,7 +281,8 @@ class Play:
             session.look_at_errors()
         first = self.sessions[0]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
-        first.facts["fired"] = bool(cancelled or conversation.connections["a"].gone)
+        first.facts["gone"] = conversation.connections["a"].gone
+        first.facts["fired"] = bool(cancelled or first.facts["gone"])
 
 
 def _nothing() -> None:

@@ -265,6 +265,12 @@ def test_a_thread_of_the_app_is_waited_for():
     assert report.ok, str(report)
 
 
+def test_a_client_that_is_not_accepted_cannot_close():
+    session = replay(app(echo), "uvicorn/close@send#1")
+    assert [event.action for event in session.trace if event.actor == "client"] == ["GET", "TCP FIN"]
+    assert session.facts["gone"] == "fin"
+
+
 def test_daphne_is_explored_when_it_is_asked_for():
     report = explore(app(echo), models=["daphne"])
     assert report.ok, str(report)

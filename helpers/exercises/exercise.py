@@ -233,6 +233,8 @@ def _when(session: Session) -> str:
     call, _, number = moment.partition("#")
     if call == "await":
         return f"{server} · your handler is cancelled at its await number {number} ({session.schedule})"
+    if ending == "close" and session.facts.get("gone") == "fin":
+        ending = "fin"  # before it is accepted, a client cannot close
     words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]
     if number:
         return f"{server} · {words} before {call}() number {number} ({session.schedule})"
