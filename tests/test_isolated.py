@@ -66,7 +66,14 @@ def recorded(monkeypatch, tmp_path):
 
 
 def left(mark: str) -> list[int]:
-    """Return the processes whose command line has `mark` in it."""
+    """Return the processes whose command line has `mark` in it; who has been killed gets time to die."""
+    deadline = time.monotonic() + 10
+    while (found := _running(mark)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
+def _running(mark: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

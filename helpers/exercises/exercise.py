@@ -250,9 +250,10 @@ def _where(session: Session) -> str:
     own = [frame for frame in frames if not _is_library(frame.filename)]
     if own:
         return f"line {own[-1].lineno} of your {own[-1].name}: {own[-1].line}" if own[-1].line else own[-1].name
-    if len(frames) < 2:
+    others = [frame for frame in frames if Path(frame.filename).parent.name != "helpers"]
+    if len(others) < 2:
         return ""
-    caller, called = frames[-2], frames[-1]
+    caller, called = others[-2], others[-1]
     return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
 
 
