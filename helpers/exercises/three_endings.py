@@ -24,6 +24,9 @@ LESSON = "01-three-endings"
 # ---- 1: the report ---------------------------------------------------------------------------------------------------
 
 NO_CODE = frozenset({1005, 1006, 1015})  # never in a close frame (RFC 6455 section 7.4.1): nobody said them
+_WHO = {1012: ", which is the server's own code: the peer is still there"} | dict.fromkeys(
+    NO_CODE, ", which no close frame carries"
+)
 Said = tuple[str, int | None]
 
 
@@ -99,8 +102,7 @@ def truths(session: Session) -> dict[Said, str]:
     over = [(what, code) for what, code in session.facts.get("evidence", []) if what in {"close", "told"}]
     for what, code in over:
         if what == "told":
-            unsaid = ", which no close frame carries" if code in NO_CODE else ""
-            true[_said(code)] = f"receive() said {code}{unsaid}"
+            true[_said(code)] = f"receive() said {code}" + _WHO.get(code, "")
         else:
             true["app", code] = f"the handler itself closed with {code}"
             break  # what receive() says from now on is an echo of that
@@ -245,7 +247,8 @@ ex2 = Exercise(
     hints=(
         "Who is told of the end on every server? The one who receives. So somebody has to, all the time.",
         "Two things at once: one task sends prices, the other receives until the disconnect, whatever else comes.",
-        "`async for _ in websocket.iter_text(): pass` waits for the end. With an anyio task group, start the push with "
-        "`group.start_soon(...)`, wait for the end in the block, and then call `group.cancel_scope.cancel()`.",
+        "With an anyio task group, start the push with `group.start_soon(...)`; in the block, call "
+        '`websocket.receive()` until the type is "websocket.disconnect"; then call `group.cancel_scope.cancel()`. '
+        "And what if `send_text` is told of the end first?",
     ),
 )
