@@ -497,6 +497,14 @@ async def halves_without_goodbye(url, messages, interval):
 
 
 @wrong(ex2, "knows_in_time")
+async def leaves_no_room(url, messages, interval):
+    """Spends nearly all the time on the three, and none on the wait for the next message, whose send() tells."""
+    options = {"ping_interval": interval, "ping_timeout": 0.95 * interval, "close_timeout": 0.04 * interval}
+    async with connect(url, **options) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
 async def no_timeout(url, messages, interval):
     """ping_timeout=None: pings go out, and nobody minds whether an answer comes."""
     async with connect(url, ping_interval=interval / 2, ping_timeout=None, close_timeout=10) as websocket:
@@ -512,12 +520,12 @@ async def too_short(url, messages, interval):
 
 @wrong(ex2, "delivers")
 async def gives_up_when_idle(url, messages, interval):
-    """Takes a long time without a message to send for the end."""
+    """Takes four seconds without a message to send for the end."""
     sent = 0
     async with connect(url, ping_interval=5, ping_timeout=5, close_timeout=5) as websocket:
         with contextlib.suppress(ConnectionClosed, TimeoutError):
             while True:
-                async with asyncio.timeout(interval):
+                async with asyncio.timeout(interval / 5):
                     try:
                         message = await anext(messages)
                     except StopAsyncIteration:
