@@ -4,7 +4,7 @@ A rule's docstring is its sentence in plain words; a verdict shows it. Rules kno
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from websockets.exceptions import WebSocketException
 
@@ -145,7 +145,9 @@ def raises_what_is_known(session: Session) -> str | None:
     return None
 
 
-CLIENT = (client_ends, raises_what_is_known, heeds_cancellation, leaves_no_task, hides_no_error)
+_SHARED = (heeds_cancellation, leaves_no_task, hides_no_error)
+_OF_CLIENTS = (replace(each, sentence=each.sentence.replace("handler", "client")) for each in _SHARED)
+CLIENT = (client_ends, raises_what_is_known, *_OF_CLIENTS)
 """What holds for every client, whatever it is for."""
 GENERAL = (
     answers_everything,
