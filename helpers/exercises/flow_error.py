@@ -132,8 +132,8 @@ ex2 = Exercise(
         "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
         "First take the page out of `pages`, then tell the others: whoever has left gets no message.",
         "A page may leave while you tell it the number: its `send` then raises `OSError`. That is no reason to stop "
-        "telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. Whoever is "
-        "in that copy may have left since: look whether the page is still in `pages` before you send.",
+        "telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
+        "Whoever is in that copy may have left since: look whether the page is still in `pages` before you send.",
     ),
 )
 
