@@ -90,3 +90,14 @@ def test_the_loop_closes_its_sockets():
     loop.settle()
     loop.close()
     assert (loop._out.fileno(), loop._in.fileno()) == (-1, -1)
+
+
+def test_a_traceback_begins_inside_the_coroutine():
+    async def breaks():
+        raise KeyError("here")
+
+    with pytest.raises(KeyError) as caught:
+        in_virtual_time(breaks)
+    names = [entry.name for entry in caught.traceback]
+    assert names[-1] == "breaks"
+    assert "run_in_thread" not in names

@@ -747,8 +747,20 @@ async def writes_and_then_reads(url, messages):
 
 
 @right(ex2)
+async def gives_way(url, messages):
+    """Lets others run after each message."""
+
+    async def writer(websocket, messages, known):
+        for number, message in enumerate(messages[known:], known + 1):
+            await websocket.send(f"{number} {message}")
+            await asyncio.sleep(0)
+
+    await send(url, messages, writer=writer)
+
+
+@right(ex2)
 async def in_windows(url, messages):
-    """At most fifty under way at a time."""
+    """At most five thousand under way at a time."""
 
     async def talk(websocket):
         known = sent = int((await websocket.recv()).split()[1])
