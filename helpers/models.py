@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from helpers.table import Table
+
 ENDINGS = ("close", "fin", "reset", "shutdown")
 """How a connection ends: the client closes with 1001, its process dies, the network resets, the server shuts down."""
 
@@ -76,43 +78,53 @@ class Early:
 
 @dataclass(frozen=True)
 class Model:
-    """One server once a connection has ended.
-
-    told: for each ending, and "own" for the app's own close, the codes of websocket.disconnect in order; an ending that
-    is missing is one that the app is never told of. forever: the code that every later receive() gives, or None: it
-    waits for ever. no_code: what it is told of a close frame without a code. reason: the endings whose first disconnect
-    has a reason; it is what the closing side gave, or "".
-
-    What send() does: in the field's name stand the message (`send`, `close`) and the moment: `gone`, the peer has left;
-    `read`, and the app has received the disconnect; `closing`, it has, but the loop has not run since; `closed`, after
-    the app's own close.
-
-    early: the endings that the app is told of before it has accepted; "own" is its own close in place of accept. Of an
-    ending that is missing here it learns when it has accepted: then all is as above.
-
-    ends: what the client sees when the app has returned, raised or been cancelled and has not closed. shuts_down: what
-    it sees when the server shuts down; None: nothing, for as long as the app runs. drops_reason: the client is not told
-    the reason of the app's close. cancels: whether the server, some time after its shutdown began, cancels an app that
-    runs on: never (""), always, or only if it has a lifespan: else the process ends before the app's task runs again.
-    """
+    """One server once a connection has ended. `python -m helpers models` prints all of them side by side, in words."""
 
     name: str
+
+    # ---- what receive() gives --------------------------------------------------------------------------------------
+
     told: Mapping[str, tuple[int, ...]]
+    """For each ending, and "own" for the app's own close, the codes of websocket.disconnect in order; an ending that is
+    missing is one that the app is never told of."""
     forever: int | None = None
+    """The code that every later receive() gives, or None: it waits for ever."""
     no_code: int | None = 1005
+    """What the app is told of a close frame without a code."""
     reason: tuple[str, ...] = ()
+    """The endings whose first disconnect has a reason: what the closing side gave, or ""."""
+
+    # ---- what send() does: the message, then the moment --------------------------------------------------------------
+
     send_gone: Call = None
-    send_read: Call = None
     close_gone: Call = None
+    """The peer has left."""
+    send_read: Call = None
     close_read: Call = None
+    """And the app has received the disconnect."""
     close_closing: Call = None
+    """It has, but the loop has not run since."""
     send_closed: Call = None
     close_closed: Call = None
+    """The app itself has closed."""
+
+    # ---- before the app has accepted ---------------------------------------------------------------------------------
+
     early: Mapping[str, Early] = field(default_factory=dict)
+    """The endings that the app is told of before it accepts; "own" is its own close in place of accept. Of an ending
+    that is missing here it learns when it has accepted: then all is as above."""
+
+    # ---- what the client sees ----------------------------------------------------------------------------------------
+
     ends: Mapping[str, Seen] = field(default_factory=dict)
+    """For each way in which the app can end (`ENDED`), what the client sees if it has not closed."""
     shuts_down: Seen | None = None
+    """What the client sees when the server shuts down; None: nothing, for as long as the app runs."""
     drops_reason: bool = False
+    """Whether the reason of the app's close does not reach the client."""
     cancels: Literal["", "lifespan", "always"] = ""
+    """Whether the server, some time after its shutdown began, cancels an app that runs on: never, always, or only if it
+    has a lifespan; else the process ends before the app's task runs again."""
 
 
 _LEFT = Raises(ClientDisconnected)
@@ -220,3 +232,62 @@ MODELS: dict[str, Model] = {
 
 EXPLORED = tuple(name for name in MODELS if name != "daphne")
 """The models that an exploration goes through unless it is told others: of the servers that are installed here."""
+
+
+# ---- the table in words ----------------------------------------------------------------------------------------------
+
+
+def in_words() -> Table:
+    """Return the table with a column for each server and a row for each question."""
+    columns = [_answers(model) for model in MODELS.values()]
+    rows = [(question, *(column[question] for column in columns)) for question in columns[0]]
+    return Table(("", *MODELS), tuple(rows))
+
+
+def _answers(model: Model) -> dict[str, str]:
+    said = {
+        "the client closes": "close",
+        "the client dies (FIN)": "fin",
+        "the network resets": "reset",
+        "the server shuts down": "shutdown",
+        "the app has closed": "own",
+    }
+    gone, refused = model.early.get("fin", Early()), model.early["own"]
+    early = _told(gone.told, gone.forever) if "fin" in model.early else "waits for accept"
+    cancels = {"": "never", "lifespan": "with a lifespan", "always": "always"}
+    return {
+        "the client closes without a code: receive()": _told(model.told["close"], model.forever, model.no_code),
+        **{f"{words}: receive()": _told(model.told.get(how), model.forever) for words, how in said.items()},
+        "the peer has left: send()": _done(model.send_gone),
+        "the peer has left: close()": _done(model.close_gone),
+        "the disconnect was received: send()": _done(model.send_read),
+        "the disconnect was received: close()": _done(model.close_read),
+        "in the same breath: close()": _done(model.close_closing),
+        "the app has closed: send()": _done(model.send_closed),
+        "the app has closed: close()": _done(model.close_closed),
+        "left before accept: receive()": early,
+        "left before accept: accept": _done(gone.accept),
+        "left before accept: close()": _done(gone.reject),
+        "left before accept: accept, send()": _done(gone.send),
+        "left before accept: accept, close()": _done(gone.close),
+        "the app has refused: receive()": _told(refused.told, refused.forever),
+        "the app has refused: send()": _done(refused.send),
+        "the app has refused: close()": _done(refused.close),
+        **{f"the app ends ({how}): the client sees": _seen(model.ends[how]) for how in ENDED},
+        "the server shuts down: the client sees": _seen(model.shuts_down or Seen(None, None)),
+        "the server shuts down: the app is cancelled": cancels[model.cancels],
+    }
+
+
+def _told(codes: tuple[int, ...] | None, forever: int | None, same: object = "its code") -> str:
+    words = [str(same if code == SAME else code) for code in codes or ()]
+    return ", ".join([*words, "waits" if codes is None or forever is None else f"{forever} for ever"])
+
+
+def _done(call: Call) -> str:
+    return call.error.__name__ if call is not None else "returns"
+
+
+def _seen(seen: Seen) -> str:
+    codes = dict.fromkeys((seen.handshake, seen.open))
+    return ", ".join("nothing" if code is None else f"HTTP {code}" if code < 600 else str(code) for code in codes)

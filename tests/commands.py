@@ -61,7 +61,7 @@ async def running(server: str, *, lifespan: bool) -> AsyncIterator[tuple[asyncio
                 if server == "granian":
                     os.killpg(process.pid, signal.SIGKILL)
                 process.kill()
-            await process.wait()
+            await process.communicate()
 
 
 async def shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:

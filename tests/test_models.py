@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import os
+import re
 import sys
 import warnings
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from helpers import SERVERS, replay
+from helpers.__main__ import main
 from helpers.isolated import NoEnvironmentError, isolated
 from helpers.memory import MemoryConnection, VirtualLoop
 from helpers.models import ENDINGS, EXPLORED, MODELS
@@ -163,6 +165,19 @@ def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
 
 def test_every_server_has_a_model_and_is_explored():
     assert EXPLORED == SERVERS
+
+
+def test_the_table_can_be_read(capsys):
+    assert main(["models"]) == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("the client closes: "))
+    assert re.split("  +", told)[1:] == [
+        "its code, 1005, waits",
+        "its code, 1005 for ever",
+        "its code, 1005, waits",
+        "its code, 1005 for ever",
+        "1006, waits",
+        "its code, waits",
+    ]
 
 
 def test_every_ending_is_probed():
