@@ -112,7 +112,7 @@ class ClientSchedule:
             return f"your client is cancelled at its await number {self.cancel_at} ({self})"
         if not self.fault:
             return "nothing is broken"
-        what = f"frame {self.frame}" if self.frame else "the opening handshake"
+        what = f"frame {self.frame}" if self.frame else "half of the opening handshake"
         whose = "your client's" if self.stream == "upstream" else "the server's"
         when = f"in the middle of {whose} {what}" if self.inside else f"before {whose} {what} has passed"
         times = f", on each of the first {self.times} connections" if self.times > 1 else ""
