@@ -335,7 +335,8 @@ ex2 = Exercise(
         "while the thermometers are silent.",
         "`@websocket_stream` does both. It wants a function that yields, with a return annotation "
         "`AsyncGenerator[Reading, None]`.",
-        "Its body is `async for reading in readings(): yield reading`.",
+        "Its body is `async for reading in readings(): yield reading`. Or keep `@websocket`, and give "
+        "`send_websocket_stream` both: `send_handler=WebSocket.send_json, listen_for_disconnect=True`.",
     ),
 )
 
