@@ -151,22 +151,29 @@ class Audit:
 
 
 class Desk:
-    """Takes a report, and never answers some; holds a line that must be given back."""
+    """Takes a report, never answers some, refuses others; holds a line that must be given back."""
 
     def __init__(self) -> None:
         self.calls: dict[Session | None, list[Call]] = {}
         self.closings: dict[Session | None, list[Call]] = {}
 
     async def report(self, count: int) -> None:
-        """Tell the desk how many messages came: it answers after 2 seconds, and to more than one message never."""
+        """Tell the desk how many messages came: up to one, it answers after 2 seconds; two, never; more, it refuses.
+
+        A refusal is a ConnectionError.
+        """
         call = Call(count, _now())
         self.calls.setdefault(current(), []).append(call)
         note(f"report({count}) begins")
         try:
-            await _takes(None if count > 1 else 2)
-            call.how = "answered"
+            await _takes(None if count == 2 else 2)
+            call.how = "refused" if count > 2 else "answered"
+            if count > 2:
+                raise ConnectionError("the desk takes no more than two")
         except asyncio.CancelledError:
             call.how = "cancelled"
+            session = current()
+            call.deserted = session is not None and session.finished.is_set()
             raise
         finally:
             call.ended = _now()
@@ -189,6 +196,7 @@ class Call:
         self.count = count
         self.began = self.ended = began
         self.how = "still on its way"
+        self.deserted = False  # cancelled when its handler had ended
 
     @property
     def lasted(self) -> float:

@@ -88,7 +88,8 @@ ex1 = Exercise(
         "A handler can be cancelled in `accept()`, and in its cleanup as well. What must stand inside the `try`? "
         "And whom does a cancellation hit while the row is written?",
         "Let a task of its own write the row. Between `finally:` and `asyncio.create_task(...)` there is no await, "
-        "so nothing comes between; and whoever cancels you does not cancel that task.",
+        "so nothing comes between; and whoever cancels you does not cancel that task, unless you `await task`. "
+        "Wait with `asyncio.wait([task])`.",
         "Wait for the task in a loop, `while not task.done()`: each `await asyncio.wait([task])` may be cancelled. "
         "Remember the CancelledError, and raise it when the row is there.",
     ),
@@ -129,7 +130,8 @@ def gets_its_time(session: Session) -> str | None:
     """The report has 5 seconds to be answered, also when the handler is cancelled."""
     for call in session.facts["calls"]:
         if call.how == "cancelled" and call.lasted < SECONDS - BLINK:
-            return f"the report was cancelled after {call.lasted:g} seconds"
+            alone = " (your handler had ended; nobody waited for it)" if call.deserted else ""
+            return f"the report was cancelled after {call.lasted:g} seconds{alone}"
     return None
 
 
@@ -165,7 +167,7 @@ ex2 = Exercise(
     parameters=("websocket", "desk", "seconds"),
     mount=_desk,
     facts=_calls,
-    scripts=(TALK, (Send(AGAIN), Expect(AGAIN))),
+    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), (*TALK, Send("bye!"), Expect("bye!"))),
     rules=(
         rules.answers_everything,
         reports_once,
@@ -183,7 +185,7 @@ ex2 = Exercise(
         "A deadline around an await in the handler ends with the handler: `task.cancel()` reaches it there. "
         "Put the whole goodbye, the report and the close, where a cancellation of the handler does not reach.",
         "A child of an AnyIO task group can stand in a shield of its own: `anyio.move_on_after(seconds, shield=True)` "
-        "for the report, `anyio.CancelScope(shield=True)` for the close.",
+        "for the report, `anyio.CancelScope(shield=True)` for the close. A refused report raises in the first of them.",
         "`finally:`, then `async with anyio.create_task_group() as group:` and nothing in it but "
         "`group.start_soon(goodbye)`. The group waits for its child, also when you are cancelled.",
     ),
@@ -241,10 +243,13 @@ def cancels_nothing_early(session: Session) -> str | None:
 def finishes(session: Session) -> str | None:
     """What ends before the deadline is finished, whatever becomes of the others."""
     office: Office = session.facts["office"]
-    lost = [
-        work.name for work in office.works if work.how in ("lost", "cancelled") and WORKS.get(work.name, 0) is not None
-    ]
-    return f"the work {lost[0]!r} was not finished" if lost else None
+    for work in office.works:
+        if work.how == "lost" and WORKS.get(work.name, 0) is not None:
+            since = "the app's startup had started" if work.name == "letter" else "a session had started"
+            return f"drain() returned while {work.name!r} was still at it, a task that {since}"
+        if work.how == "cancelled" and WORKS.get(work.name, 0) is not None:
+            return f"the work {work.name!r} was not finished"
+    return None
 
 
 @rule

@@ -639,13 +639,61 @@ async def hides_the_cancellation(desk, count, seconds):
         try:
             async with asyncio.timeout(seconds):
                 await desk.report(count)
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             pass
         finally:
             await desk.close()
 
     with contextlib.suppress(asyncio.CancelledError):
         await persist(asyncio.create_task(leave()))
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def a_refusal_skips_the_close(desk, count, seconds):
+    """One child, two scopes; the report's exception leaves between them."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "ends_quietly")
+@leaving
+async def lets_the_refusal_out(desk, count, seconds):
+    """Closes the line in any case, and fails."""
+
+    async def leave():
+        try:
+            with anyio.move_on_after(seconds, shield=True):
+                await desk.report(count)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "hides_no_error")
+@leaving
+async def nobody_looks_at_the_refusal(desk, count, seconds):
+    """asyncio.wait raises nothing, so the refusal is an exception of a task that nobody asks."""
+
+    async def leave():
+        task = asyncio.create_task(desk.report(count))
+        _, late = await asyncio.wait([task], timeout=seconds)
+        for each in late:
+            each.cancel()
+            await asyncio.wait([each])
+        await desk.close()
+
+    await persist(asyncio.create_task(leave()))
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -657,7 +705,7 @@ async def one_child(desk, count, seconds):
     """One child, two scopes."""
 
     async def leave():
-        with anyio.move_on_after(seconds, shield=True):
+        with contextlib.suppress(ConnectionError), anyio.move_on_after(seconds, shield=True):
             await desk.report(count)
         with anyio.CancelScope(shield=True):
             await desk.close()
@@ -675,7 +723,7 @@ async def a_task_and_a_timeout(desk, count, seconds):
         try:
             async with asyncio.timeout(seconds):
                 await desk.report(count)
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             pass
         finally:
             await desk.close()
@@ -694,6 +742,7 @@ async def wait_with_a_timeout(desk, count, seconds):
         for each in late:
             each.cancel()
             await asyncio.wait([each])
+        await asyncio.gather(task, return_exceptions=True)
         await desk.close()
 
     await persist(asyncio.create_task(leave()))
@@ -709,6 +758,8 @@ async def an_outer_shield(desk, count, seconds):
             try:
                 with anyio.move_on_after(seconds):
                     await desk.report(count)
+            except ConnectionError:
+                pass
             finally:
                 await desk.close()
 
@@ -727,7 +778,7 @@ async def with_call_later(websocket, desk, seconds):
         timer = asyncio.get_running_loop().call_later(seconds, report.cancel)
 
         async def close():
-            await asyncio.wait([report])
+            await asyncio.gather(report, return_exceptions=True)
             timer.cancel()
             await desk.close()
 
