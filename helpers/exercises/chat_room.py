@@ -91,13 +91,18 @@ def _subscriptions(app: Any, session: Session) -> None:
 
 @rule
 def says_farewell(session: Session) -> str | None:
-    """When a member is gone, the others hear "one has left", once, and they hear it of members only."""
+    """When somebody who has subscribed is gone, the others hear "one has left", once; of nobody else they hear it."""
     farewells: int = session.facts.get("farewells", 0)
     members: int = session.facts.get("subscribed", 0)
     if members > 1:
         return f"one connection subscribed {members} times"
     if session.facts.get("interrupted") == "while it cleaned up":
         return None  # who is cancelled while it says farewell may stop there
+    if farewells and not members:
+        return (
+            f"{FAREWELL!r} was published, but this connection never subscribed: it is no member, or its listener was "
+            "cancelled before it began"
+        )
     if farewells != members:
         return f"{FAREWELL!r} was published {farewells} times for {members} member" + "s" * (members != 1)
     return None
@@ -164,14 +169,78 @@ async def _with_members(answer: Any, websocket: WebSocket) -> None:
     await answer(websocket, websocket.app.state.members)
 
 
+class Hall:
+    """An ASGI app around a room. What is sent to the first client takes `TRIP` seconds, as with full buffers.
+
+    Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before it
+    left, though the handler that had read it was done, and had not been cancelled.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.first: object = None
+        self.owed: dict[int, list[tuple[int, str]]] = {}  # to a member: who read it, and the text
+        self.done: set[int] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        self.first = self.first or scope
+        me = id(scope)
+
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                self._leaves(me)
+            else:
+                self._owe(me, message.get("text") or "")
+            return message
+
+        async def tell(message: Message) -> None:
+            if me in self.owed:
+                self.owed[me] = [each for each in self.owed[me] if each[1] != message.get("text")]
+            try:
+                await send(message)
+            finally:
+                if scope is self.first and message["type"] == "websocket.send":
+                    await asyncio.sleep(TRIP)
+            if message["type"] == "websocket.accept":
+                self.owed[me] = []
+
+        await self.app(scope, hear, tell)
+        session = current()
+        if session is not None and not session.cancelled_by:
+            self.done.add(me)
+
+    def _owe(self, reader: int, text: str) -> None:
+        for member, owed in self.owed.items():
+            if member != reader:
+                owed.append((reader, text))
+
+    def _leaves(self, member: int) -> None:
+        missed = [text for reader, text in self.owed.pop(member, []) if reader in self.done]
+        session = current()
+        if missed and session is not None and isinstance(asyncio.get_running_loop(), VirtualLoop):
+            session.facts["missed"] = missed[0]
+
+
 def _members(answer: Any) -> ASGIApp:
     app = Starlette(routes=[WebSocketRoute("/", partial(_with_members, answer))])
     app.state.members = []
-    return app
+    return Hall(app)
 
 
 def _who_is_left(app: Any, session: Session) -> None:
-    session.facts["members"] = len(app.state.members)
+    session.facts["members"] = len(app.app.state.members)
+
+
+@rule
+def hears_everything(session: Session) -> str | None:
+    """Who stays hears all that was said, also the last words of somebody who is gone."""
+    missed = session.facts.get("missed")
+    return f"{missed!r} was read, and never sent to client {session.letter}" if missed else None
 
 
 @rule
@@ -217,6 +286,7 @@ ex2 = Exercise(
         leaves_the_room,
         rules.hears_goodbye_once,
         rules.leaves_no_task,
+        hears_everything,
         rules.hides_no_error,
     ),
     hints=(
@@ -224,6 +294,8 @@ ex2 = Exercise(
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
+        "Does it say *Need to call \"accept\" first*? Somebody's send to you has failed, so you may not read again. Ask "
+        "whether you are still a member before you read, or let that RuntimeError end your loop.",
     ),
 )
 

@@ -406,6 +406,41 @@ async def removes_while_it_loops(websocket, members):
 
 
 @wrong(ex2, "answers_everything")
+async def somebody_leaves_while_it_loops(websocket, members):
+    """No copy: a member's own handler removes it during a send, and the next one is passed over."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for member in members:
+                    with suppress(*GONE):
+                        await member.send_text(text)
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "hears_everything")
+async def last_words_are_lost(websocket, members):
+    """Who cannot send to itself returns, and the others never hear what it said."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        async for text in websocket.iter_text():
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    if member is websocket:
+                        return
+                    forget(members, member)
+    except GONE:
+        pass
+    finally:
+        forget(members, websocket)
+
+
+@wrong(ex2, "answers_everything")
 async def removes_twice(websocket, members):
     """The dead are removed by two, and the second one fails."""
     await websocket.accept()
