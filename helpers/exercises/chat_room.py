@@ -172,8 +172,8 @@ async def _with_members(answer: Any, websocket: WebSocket) -> None:
 class Hall:
     """An ASGI app around a room. What is sent to the first client takes `TRIP` seconds, as with full buffers.
 
-    Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before it
-    left, though the handler that had read it was done, and had not been cancelled.
+    Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before
+    it left, though the handler that had read it was done, and had not been cancelled.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -294,8 +294,8 @@ ex2 = Exercise(
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
-        "Does it say *Need to call \"accept\" first*? Somebody's send to you has failed, so you may not read again. Ask "
-        "whether you are still a member before you read, or let that RuntimeError end your loop.",
+        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, so you may not read again. '
+        "Ask whether you are still a member before you read, or let that RuntimeError end your loop.",
     ),
 )
 
