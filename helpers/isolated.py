@@ -192,6 +192,7 @@ def _uv(folder: Path, *arguments: str) -> None:
 def _variables() -> dict[str, str]:
     """Return what a child inherits: where it is, where packages come from, and nothing about Python."""
     asked = {"UV_HTTP_CONNECT_TIMEOUT": "5", "UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1"}
+    asked["UV_SYSTEM_CERTS"] = "1"  # as pip does: a company's network may have a certificate of its own
     own = {
         name: value
         for name, value in os.environ.items()
