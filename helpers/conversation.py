@@ -7,6 +7,7 @@ script without it, the others say all their lines.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from helpers.memory import Alarm, MemoryConnection, VirtualLoop
 from helpers.sessions import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
@@ -15,17 +16,42 @@ LATENCY = 0.001  # virtual seconds after which a client that has nothing more to
 PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A script, read once: what each session of an exploration asks of it."""
+
+    steps: list[Step]
+    leaves_at: int
+    """The place of `Leave()`, or the end."""
+    alone: bool
+    """Whether client a is the only one."""
+    first: list[str]
+    """Who connects at the beginning: those who say something before `Leave()`."""
+
+    @classmethod
+    def of(cls, script: Script) -> "Lines":
+        """Read a script; raise TypeError with a sentence for what is none."""
+        steps = steps_of(script)
+        leaves_at = next((n for n, step in enumerate(steps) if isinstance(step, Leave)), len(steps))
+        return cls(steps, leaves_at, letters(steps) == ["a"], letters(steps[:leaves_at]))
+
+
+def nothing() -> None:
+    """Stand for a callback that is needed no more."""
+
+
 class Conversation:
     """Plays a script. `opener` makes the connection of a client; `on_over` is called when all clients have left."""
 
     def __init__(
         self,
-        script: Script,
+        lines: Lines,
         opener: Callable[[str], MemoryConnection],
         on_over: Callable[[], None],
         loop: VirtualLoop,
     ) -> None:
-        self.steps: list[Step] = steps_of(script)
+        self.lines = lines
+        self.steps = lines.steps
         self.open = opener
         self.on_over = on_over
         self.connections: dict[str, MemoryConnection] = {}
@@ -35,9 +61,7 @@ class Conversation:
         self.cut_short = False
         """Whether the app ended client a's session before it had said all its lines."""
         self._place = 0
-        self._leaves_at = next((n for n, step in enumerate(self.steps) if type(step) is Leave), len(self.steps))
         self._left = False
-        self._alone = all(isinstance(step, Leave) or step.by == "a" for step in self.steps)
         self._loop = loop
         self._waiting = ""
         self._patience = Alarm(self._bored)
@@ -46,7 +70,7 @@ class Conversation:
 
     def start(self) -> None:
         """Let those clients connect who say something before `Leave()`."""
-        self._connect(["a"] if self._alone else letters(self.steps[: self._leaves_at]))
+        self._connect(self.lines.first)
 
     def _connect(self, who: list[str]) -> None:
         for letter in who:
@@ -64,14 +88,16 @@ class Conversation:
         """Let the clients go on with the script as far as they can."""
         if self.over:
             return
-        if not self._left and self.connections["a"].over:
+        a = self.connections["a"]
+        if not self._left and a.over:
             self._a_has_left()
+            if self.lines.alone:
+                return
         while self._place < len(self.steps):
             if not self._one(self.steps[self._place]):
                 return
             self._place += 1
         self._patience.when = math.inf
-        a = self.connections["a"]
         if not self._left:
             if a.moment is None and a.accepted:
                 self._goodbye.when = self._loop.now + LATENCY
@@ -98,15 +124,15 @@ class Conversation:
             for each in self.connections.values():
                 each.ending = "shutdown"
                 each.leave()
-        elif a.gone != "own" and self._leaves_at < len(self.steps):
-            self._place = max(self._place, self._leaves_at)
-        if self._alone or (len(self.connections) == 1 and letters(self.steps[self._place :]) == ["a"]):
+        elif a.gone != "own" and self.lines.leaves_at < len(self.steps):
+            self._place = max(self._place, self.lines.leaves_at)
+        if self.lines.alone or (len(self.connections) == 1 and letters(self.steps[self._place :]) == ["a"]):
             self._finish()
 
     def _one(self, step: Step) -> bool:
         """Do one step; return whether it is done."""
-        a = self.connections["a"]
         if isinstance(step, Leave):
+            a = self.connections["a"]
             if not self._left and a.moment is None and a.accepted:
                 self._goodbye.when = self._loop.now + LATENCY
             return self._left
@@ -117,25 +143,35 @@ class Conversation:
             if step.by != "a" and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
-        if not all(each.accepted or each.over for each in self.connections.values()):
+        if not (connection.accepted if self.lines.alone else self._all_are_in()):
             return False
         if not isinstance(step, Expect):
             connection.say(step.text)
             return True
         return self._heard(step, connection)
 
+    def _all_are_in(self) -> bool:
+        return all(each.accepted or each.over for each in self.connections.values())
+
     def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
         while connection.outbox:
             self._patience.when = math.inf
             problem = as_expected(step, connection.outbox.popleft())
-            if problem and self._place < self._leaves_at:
+            if problem and self._place < self.lines.leaves_at:
                 self._give_up(step.by, problem)
-            if not problem or self._place < self._leaves_at:
+            if not problem or self._place < self.lines.leaves_at:
                 return True
         self._waiting = step.by
         self._patience.when = self._loop.now + PATIENCE
         return False
+
+    def forget(self) -> None:
+        """Let go of whoever is called: circles of references, which a collector would have to find."""
+        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = nothing
+        del self.open
+        for connection in self.connections.values():
+            connection.on_change = connection.on_spin = nothing
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 

@@ -46,3 +46,5 @@ class Counted:
                     resume = steps.throw, error
         except StopIteration as end:
             return end.value
+        finally:
+            del resume  # it may hold the exception whose traceback holds this frame

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from helpers.conversation import Lines
 from helpers.memory import Moment, VirtualLoop
 from helpers.models import ENDINGS, EXPLORED, MODELS
 from helpers.recorder import ASGIApp, Session, watch_tasks
@@ -135,7 +136,7 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
-    found = _Exploration(make, script, rules, probe, path, lifespan)
+    found = _Exploration(make, Lines.of(script), rules, probe, path, lifespan)
 
     async def work() -> None:
         with watch_tasks(asyncio.get_running_loop()):
@@ -161,7 +162,7 @@ def replay(
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
-            session = await Play(app, script, wanted, trace, path, lifespan=lifespan).play()
+            session = await Play(app, Lines.of(script), wanted, trace, path, lifespan=lifespan).play()
             for each in (session, *session.others):
                 probe(app, each)
             return session
@@ -183,7 +184,7 @@ class _Exploration:
     """Explores, and judges each session at once: to keep them all would cost more than to play them."""
 
     make: Callable[[], ASGIApp]
-    script: Script
+    lines: Lines
     rules: Sequence[Rule]
     probe: Probe
     path: str
@@ -225,20 +226,21 @@ class _Exploration:
         return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
-        play = Play(self.make(), self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
-        await play.play()
+        play = Play(self.make(), self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        (await play.play()).forget()
         return play
 
     async def session(self, schedule: Schedule) -> Session:
         """Play a schedule and judge what came of it."""
         app, name = self.make(), str(schedule)
-        play = Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        play = Play(app, self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
         session = await play.play()
         for each in (session, *session.others):
             self.probe(app, each)
             for place, rule in enumerate(self.rules):
                 if (got := rule.test(each)) is not None:
                     self.broken.setdefault(place, []).append(Broken(rule.sentence, name, got, each.letter))
+            each.forget()
         self.how.append((name, session.ended))
         self.unfired += not session.facts["fired"]
         return session

@@ -55,6 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.threads = threading.active_count()
         self._known = set(threading.enumerate())
         self._grace = GRACE
+        self._thread = threading.get_ident()
         self._jobs = self._waited = 0
         super().__init__(self._make_selector())
 
@@ -65,6 +66,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self.now
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
+        if threading.get_ident() == self._thread:
+            return self.call_soon(callback, *args, context=context)
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
         """Run a function in a thread, and know when it is done."""
@@ -263,7 +270,7 @@ class MemoryConnection:
             if leaves:
                 await asyncio.sleep(0)
             if late is not None:
-                raise late
+                raise late(kind)
             return
         if kind == "websocket.accept":
             self.accepted = True
@@ -292,9 +299,10 @@ class MemoryConnection:
         self._show(Seen(403, code), "closing", seen)
         self._end("own")
 
-    def _late(self, kind: str) -> Exception | None:
-        """Return the exception for a message that comes too late, None if it is ignored."""
+    def _late(self, kind: str) -> Callable[[str], Exception] | None:
+        """Return what makes the exception for a message that comes too late, None if it is ignored."""
         word = kind.removeprefix("websocket.")
+        call: Callable[[str], Exception] | None
         if self._early is not None:
             call = getattr(self._early, "reject" if word == "close" and not self._answered else word, None)
         elif self._closed:
@@ -307,7 +315,7 @@ class MemoryConnection:
             self._answered = True
             if self._early is None:
                 self._tell(self.gone if word == "accept" else "own", accepted=word == "accept")
-        return call(kind) if call is not None else None
+        return call
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed."""

@@ -7,7 +7,6 @@ by `watch_tasks`, and `note("...")`, called anywhere in an app, lands on the lif
 
 import asyncio
 import contextlib
-import functools
 import re
 import sys
 import traceback
@@ -127,6 +126,12 @@ class Session:
                 self.left.append(self.name_of(task))
                 self.record(Event(line, "note", "still running"))
         self.finished.set()
+
+    def forget(self) -> None:
+        """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
+        self.main = self.error = None
+        self.refusals.clear()
+        self.tasks.clear()
 
     def look_at_errors(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
@@ -374,8 +379,8 @@ def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     before: Any = loop.get_task_factory()
 
     def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
-        make = functools.partial(asyncio.Task, loop=loop) if before is None else functools.partial(before, loop)
-        task: asyncio.Task[Any] = make(coro, **options)
+        task: asyncio.Task[Any]
+        task = asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
         context: Context | None = options.get("context")
         session = _current.get() if context is None else context.get(_current)
         if session is not None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from helpers.conversation import Conversation
+from helpers.conversation import Conversation, Lines, nothing
 from helpers.counted import Counted
 from helpers.memory import Alarm, MemoryConnection, Moment, VirtualLoop
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, Message, Recorder, Session, current
-from helpers.sessions import CLOSED, SILENT, Script
+from helpers.sessions import CLOSED, SILENT
 from helpers.threads import Stuck
 from helpers.trace import Event, Trace
 
@@ -54,6 +54,10 @@ class Schedule:
 
     def __str__(self) -> str:
         """Return the stable name."""
+        return self._name
+
+    @functools.cached_property
+    def _name(self) -> str:
         if self.cancel_at:
             return f"{self.model}/cancel@await#{self.cancel_at}"
         return f"{self.model}/{self.ending}@{self.moment or 'end'}"
@@ -84,7 +88,7 @@ class Play:
     """Plays a schedule; once, by `play`. Then `before` and `awaits` say what the app did until client a had left."""
 
     def __init__(
-        self, app: ASGIApp, script: Script, schedule: Schedule, trace: Trace, path: str, *, lifespan: bool = False
+        self, app: ASGIApp, lines: Lines, schedule: Schedule, trace: Trace, path: str, *, lifespan: bool = False
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
@@ -94,7 +98,7 @@ class Play:
         self.path = path
         self.recorder = Recorder(app, trace)
         self.sessions = self.recorder.sessions
-        self.conversation = Conversation(script, self._open, self._over, loop)
+        self.conversation = Conversation(lines, self._open, self._over, loop)
         self.conversation.on_left = self._left
         self.lifespan = _Lifespan(self.recorder) if lifespan else None
         self.counted: Counted | None = None
@@ -131,9 +135,8 @@ class Play:
     def _forget(self) -> None:
         """Break the circles of references: a collector that has to find them costs more than the session."""
         self.loop.alarms = ()
-        self.loop.on_idle = self.deadline.ring = self.conversation.on_left = self.conversation.on_over = _nothing
-        for connection in self.conversation.connections.values():
-            connection.on_change = connection.on_spin = _nothing
+        self.loop.on_idle = self.deadline.ring = nothing
+        self.conversation.forget()
 
     # ---- the connections ---------------------------------------------------------------------------------------
 
@@ -283,10 +286,6 @@ class Play:
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = conversation.connections["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])
-
-
-def _nothing() -> None:
-    """Stand for a callback that is needed no more."""
 
 
 class _Lifespan:

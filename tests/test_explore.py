@@ -1,6 +1,7 @@
 """The explorer finds, in five-line apps, what breaks at one moment on one server, and names the schedule."""
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -312,3 +313,14 @@ def test_time_does_not_pass_while_a_job_runs_in_a_thread():
             await websocket.send_text(text)
 
     assert explore(app(works), models=["uvicorn"], endings=["close"], limit=1).ok
+
+
+def test_a_session_leaves_next_to_nothing_in_circles_of_references():
+    explore(app(echo))
+    gc.collect()
+    gc.disable()
+    try:
+        sessions = explore(app(echo)).explored
+        assert gc.collect() < 10 * sessions  # it was 70 a session, for a sixth of the time
+    finally:
+        gc.enable()
