@@ -14,8 +14,9 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from helpers.events import Event
 from helpers.frames import FrameReader, Wire
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 
 class connect(websockets.connect):  # noqa: N801 - named as what it stands for

@@ -7,104 +7,20 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from collections.abc import Callable, Sequence
 
 from helpers.conversation import Lines
 from helpers.memory import Moment, VirtualLoop
 from helpers.models import ENDINGS, EXPLORED, MODELS
 from helpers.recorder import ASGIApp, Session, watch_tasks
+from helpers.report import Findings, Report, spread
 from helpers.rules import GENERAL, Rule
 from helpers.schedules import Play, Schedule
 from helpers.sessions import HELLO, Script
-from helpers.table import Table
 from helpers.threads import run_in_thread
 from helpers.trace import Trace
 
-SPREAD = "spread evenly"
-STOPPED = "and then stopped, because it spins"
 Probe = Callable[[ASGIApp, Session], None]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A schedule under which a rule did not hold, and what happened instead."""
-
-    rule: str
-    schedule: str
-    got: str
-    client: str = "a"
-    """Whose session broke it."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an exploration found: how many schedules there are and were explored, and which broke what, in order."""
-
-    schedules: int
-    explored: int
-    broken: tuple[Broken, ...]
-    how: tuple[tuple[str, str], ...] = field(repr=False)
-    """For each explored schedule its name and how the app ended."""
-    unfired: int = 0
-    """How many schedules never came to their moment, because the app did not do again what it did undisturbed."""
-    cut: str = SPREAD
-    """How those were chosen that were explored, if not all were."""
-    rows: str = "server"
-    """What the first part of a schedule's name is."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every rule held everywhere."""
-        return not self.broken
-
-    @property
-    def table(self) -> Table:
-        """For each server and ending, how many schedules broke a rule."""
-        bad = {broken.schedule for broken in self.broken}
-        total: Counter[tuple[str, str]] = Counter()
-        wrong: Counter[tuple[str, str]] = Counter()
-        for name, _ in self.how:
-            key = (name.partition("/")[0], name.partition("/")[2].partition("@")[0])
-            total[key] += 1
-            wrong[key] += name in bad
-        models, endings = dict.fromkeys(k[0] for k in total), dict.fromkeys(k[1] for k in total)
-        rows = [(model, *(_field(total[model, e], wrong[model, e]) for e in endings)) for model in models]
-        return Table((self.rows, *endings), tuple(rows))
-
-    def schedules_breaking(self, rule: str) -> set[str]:
-        """Return the names of the schedules that broke the rule with this sentence, in the session of any client."""
-        return {broken.schedule for broken in self.broken if broken.rule == rule}
-
-    def __str__(self) -> str:
-        """Return the table and the first schedule that broke each rule."""
-        return f"{self.table}\n\n{self.findings}"
-
-    @property
-    def findings(self) -> str:
-        """How many schedules were explored, and for each broken rule what happened, where first and how often."""
-        cut = f" of {self.schedules:,}, {self.cut}" if self.explored < self.schedules else ""
-        bad = len({broken.schedule for broken in self.broken})
-        lines = [f"explored {self.explored:,}{cut}; {bad} break a rule"]
-        if self.unfired:
-            lines.append(f"{self.unfired:,} never came to their moment: this app does not do the same thing twice")
-        for rule in dict.fromkeys(broken.rule for broken in self.broken):
-            first = next(broken for broken in self.broken if broken.rule == rule)
-            count = len(self.schedules_breaking(rule))
-            lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
-        return "\n".join(lines)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        table = self.table._repr_mimebundle_()["text/html"]
-        return {"text/html": f"{table}<pre>{escape(self.findings)}</pre>", "text/plain": str(self)}
-
-
-def _field(total: int, wrong: int) -> str:
-    if not total:
-        return ""
-    return f"✗ {wrong} of {total}" if wrong else f"✓ {total}"
 
 
 def explore(
@@ -136,14 +52,15 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
-    found = _Exploration(make, Lines.of(script), rules, probe, path, lifespan)
+    findings = Findings(rules)
+    found = _Exploration(make, Lines.of(script), findings, probe, path, lifespan)
 
     async def work() -> None:
         with watch_tasks(asyncio.get_running_loop()):
             await found.explore(models, endings, limit, progress)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
-    return found.report()
+    return findings.report()
 
 
 def replay(
@@ -174,37 +91,25 @@ def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
     return lambda: app
 
 
-def _spread(plan: Sequence[Schedule], limit: int) -> Iterator[Schedule]:
-    count = min(limit, len(plan))
-    return (plan[i * len(plan) // count] for i in range(count))
-
-
-@dataclass
 class _Exploration:
-    """Explores, and judges each session at once: to keep them all would cost more than to play them."""
+    """Plays every schedule of an app, or as many as are wanted."""
 
-    make: Callable[[], ASGIApp]
-    lines: Lines
-    rules: Sequence[Rule]
-    probe: Probe
-    path: str
-    lifespan: bool
-    total: int = 0
-    unfired: int = 0
-    stopped: bool = False
-    how: list[tuple[str, str]] = field(default_factory=list)
-    broken: dict[int, list[Broken]] = field(default_factory=dict)
+    def __init__(
+        self, make: Callable[[], ASGIApp], lines: Lines, findings: Findings, probe: Probe, path: str, lifespan: bool
+    ) -> None:
+        self.make, self.lines, self.findings = make, lines, findings
+        self.probe, self.path, self.lifespan = probe, path, lifespan
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
     ) -> None:
         plan = await self.plan(models, endings)
-        self.total = len(plan)
-        for schedule in _spread(plan, limit):
+        self.findings.schedules = len(plan)
+        for schedule in spread(plan, limit):
             session = await self.session(schedule)
-            progress(len(self.how), min(limit, self.total))
+            progress(self.findings.explored, min(limit, len(plan)))
             if session.facts["turned"]:
-                self.stopped = True  # each session of an app that spins takes long
+                self.findings.stopped = True  # each session of an app that spins takes long
                 return
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
@@ -232,20 +137,13 @@ class _Exploration:
 
     async def session(self, schedule: Schedule) -> Session:
         """Play a schedule and judge what came of it."""
-        app, name = self.make(), str(schedule)
+        app = self.make()
         play = Play(app, self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
         session = await play.play()
-        for each in (session, *session.others):
+        sessions = (session, *session.others)
+        for each in sessions:
             self.probe(app, each)
-            for place, rule in enumerate(self.rules):
-                if (got := rule.test(each)) is not None:
-                    self.broken.setdefault(place, []).append(Broken(rule.sentence, name, got, each.letter))
+        self.findings.add(str(schedule), sessions)
+        for each in sessions:
             each.forget()
-        self.how.append((name, session.ended))
-        self.unfired += not session.facts["fired"]
         return session
-
-    def report(self) -> Report:
-        broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
-        cut = STOPPED if self.stopped else SPREAD
-        return Report(self.total, len(self.how), broken, tuple(self.how), self.unfired, cut)

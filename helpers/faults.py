@@ -19,9 +19,10 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from helpers.client import traces
+from helpers.events import Event
 from helpers.scanner import Scanner, place_of
 from helpers.toxics import TOWARDS, BlackHole, Cut, Frame, Moment, Side, Stream, Toxic, When
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 from helpers.wiretap import Wiretap
 
 HOST = "127.0.0.1"
@@ -98,14 +99,18 @@ class _Pump:
 
     async def _pass(self, data: bytes, arrived: float) -> None:
         """Forward the data, stopping at each moment in it."""
-        self._fire_due()
-        while data and not self.ended:
-            places = [place_of(toxic.at, self._scanner.frames) for toxic in self._waiting]
-            size = min([len(data), *(place - self._passed for place in places if place is not None)])
-            await self._forward(data[:size], arrived)
-            data = data[size:]
-            self._passed += size
+        try:
             self._fire_due()
+            while data and not self.ended:
+                places = [place_of(toxic.at, self._scanner.frames) for toxic in self._waiting]
+                size = min([len(data), *(place - self._passed for place in places if place is not None)])
+                await self._forward(data[:size], arrived)
+                data = data[size:]
+                self._passed += size
+                self._fire_due()
+        except _Over:
+            self._tapped(data, lost=True)
+            raise
         self._tapped(data, lost=True)
 
     async def _forward(self, data: bytes, arrived: float) -> None:
@@ -189,8 +194,7 @@ class _Connection:
         entry for one connection would count as a second client.)
         """
         letter = self._url.trace.peer(self._address)
-        del self._url.trace._peers[self._address]
-        self._url.trace._peers[self._sides["server"].getsockname()[1]] = letter
+        self._url.trace.move_peer(self._address, self._sides["server"].getsockname()[1])
         return letter
 
     async def run(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from helpers.client import Connection
-from helpers.trace import Event
+from helpers.events import Event
 
 HOST = "127.0.0.1"
 PATIENCE = 10.0  # seconds

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from helpers.events import Event
 from helpers.recorder import Recorder, Session, current, describe
-from helpers.trace import Event
 
 _LOGGERS = {
     "uvicorn.error": "uvicorn",

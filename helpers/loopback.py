@@ -8,10 +8,7 @@ arrived as well, and a last look finds it. Nothing is in flight when time passes
 What this leaves out: the kernel's own timers. A peer that never acknowledges is given up by no kernel here.
 """
 
-import math
-import selectors
 import socket
-import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
@@ -30,42 +27,19 @@ class LoopbackLoop(VirtualLoop):
         self._out, self._in = _pair()
         super().__init__()
         self.most_turns = TURNS
+        self.looks_every = 1
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Return when everything that was sent before this call has arrived."""
         self._out.send(b".")
         self._in.recv(1)
+        return True
 
     def close(self) -> None:
         """Close the loop and the two sockets of its own."""
         super().close()
         self._out.close()
         self._in.close()
-
-    def _make_selector(self) -> selectors.BaseSelector:
-        return _Selector(self)
-
-
-class _Selector(selectors.DefaultSelector):
-    def __init__(self, loop: LoopbackLoop) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
-        """Look for events without waiting; when there are none and none are on their way, let the clock jump."""
-        self.loop.turns += 1
-        self.loop.turn += 1
-        if self.loop.turns > self.loop.most_turns:
-            self.loop.on_idle()
-        busy = timeout != 0 and threading.active_count() > self.loop.threads
-        events = super().select(0.02 if busy else 0)
-        if events or timeout == 0:
-            return events
-        self.loop.settle()
-        events = super().select(0)
-        if not events:
-            self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
-        return events
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from helpers.events import Event
 from helpers.models import SAME, Early, Model, Seen
 from helpers.recorder import Message
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 TURNS = 20_000  # how often the loop may turn in one session
 POLL = 0.02  # seconds for which the loop looks whether a thread has something for it
@@ -52,16 +53,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
+        self.looks_every = 64
+        """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
         self.threads = threading.active_count()
         self._known = set(threading.enumerate())
         self._grace = GRACE
         self._thread = threading.get_ident()
         self._jobs = self._waited = 0
-        super().__init__(self._make_selector())
+        super().__init__(_Selector(self))
 
-    def _make_selector(self) -> selectors.BaseSelector:
-        """Return what looks for events; a loop for real sockets looks more closely."""
-        return _Selector(self)
+    def settle(self) -> bool:
+        """Let what is on its way arrive; return whether something may have. In memory nothing is ever on its way."""
+        return False
 
     def time(self) -> float:
         """Return the virtual time in seconds."""
@@ -128,17 +131,21 @@ class _Selector(selectors.DefaultSelector):
         self.loop = loop
 
     def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
-        """Look for events without waiting; when there are none, let the clock jump instead."""
-        self.loop.turns += 1
-        self.loop.turn += 1
-        if self.loop.turns > self.loop.most_turns:
-            self.loop.on_idle()
-        if timeout == 0 and self.loop.turns % 64:
-            return []
-        busy = timeout != 0 and self.loop.threads_work
-        events: list[tuple[selectors.SelectorKey, int]] = super().select(POLL if busy else 0)
-        if not events and timeout != 0 and not self.loop.waits_for_a_thread():
-            self.loop.let_time_pass(math.inf if timeout is None else self.loop.now + timeout)
+        """Look for events without waiting; when there are none, and none on their way, let the clock jump instead."""
+        loop = self.loop
+        loop.turns += 1
+        loop.turn += 1
+        if loop.turns > loop.most_turns:
+            loop.on_idle()
+        if timeout == 0:
+            return [] if loop.turns % loop.looks_every else super().select(0)
+        events = super().select(POLL if loop.threads_work else 0)
+        if events or loop.waits_for_a_thread():
+            return events
+        if loop.settle():
+            events = super().select(0)
+        if not events:
+            loop.let_time_pass(math.inf if timeout is None else loop.now + timeout)
         return events
 
 

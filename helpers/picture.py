@@ -11,10 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from helpers.trace import Event, Trace
+from helpers.events import Event
 
 CHARACTER = 7.2  # advance of a 12 px monospaced character, in px
 LINE = 16.0
@@ -24,6 +22,14 @@ FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Libe
 INK, MUTED, RULE, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 BLUE, GREEN, VIOLET, RED, RED_PAPER = "#0969da", "#1a7f37", "#8250df", "#cf222e", "#fff0ee"
 COLOURS = {"client": BLUE, "network": MUTED, "server": INK, "app": GREEN, "task": VIOLET}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is drawn: rows from top to bottom, and the title above each lifeline, from left to right."""
+
+    rows: Sequence[Event]
+    titles: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,20 +72,20 @@ def columns(text: str) -> int:
     return sum(wide)
 
 
-def html(trace: "Trace") -> str:
-    """Return the picture as one `<img>`, with the same run as folded text below it."""
-    image = base64.b64encode(svg(trace).encode()).decode("ascii")
-    broken = next((f" It breaks here: {e}." for e in trace.events if e.broken), "")
-    alt = f"Sequence diagram with {len(trace.lifelines)} lifelines and {len(trace)} events.{broken}"
+def html(run: Run, text: str) -> str:
+    """Return the picture as one `<img>`, with `text`, the same run in words, folded below it."""
+    image = base64.b64encode(svg(run).encode()).decode("ascii")
+    broken = next((f" It breaks here: {e}." for e in run.rows if e.broken), "")
+    alt = f"Sequence diagram with {len(run.titles)} lifelines and {len(run.rows)} rows.{broken}"
     return (
         f'<img alt="{escape(alt)}" style="max-width:100%" src="data:image/svg+xml;base64,{image}">'
-        f"<details><summary>as text</summary><pre>{escape(str(trace))}</pre></details>"
+        f"<details><summary>as text</summary><pre>{escape(text)}</pre></details>"
     )
 
 
-def svg(trace: "Trace") -> str:
+def svg(run: Run) -> str:
     """Return the picture as an SVG document."""
-    drawn = layout(trace)
+    drawn = layout(run)
     w, h = f"{drawn.width:.0f}", f"{drawn.height:.0f}"
     return "\n".join(
         [
@@ -94,15 +100,13 @@ def svg(trace: "Trace") -> str:
     )
 
 
-def layout(trace: "Trace") -> Layout:
+def layout(run: Run) -> Layout:
     """Compute the picture: a header for each lifeline, then a row for each event, from top to bottom."""
-    from helpers.trace import fold
-
-    events, lifelines = fold(trace.events), trace.lifelines
-    out = Layout(x=_columns(events, lifelines, trace))
+    events = run.rows
+    out = Layout(x=_columns(run))
     y = PAD
-    for name in lifelines:
-        _header(out, trace.title(name), out.x[name], y, _colour(name))
+    for name, title in run.titles.items():
+        _header(out, title, out.x[name], y, _colour(name))
     top = y + LINE + 10
     bars = _Bars(out, top, events)
     y = top + 6
@@ -121,13 +125,13 @@ def _colour(lifeline: str) -> str:
     return COLOURS["task"] if " · " in lifeline else COLOURS.get(lifeline.split(" ")[0], INK)
 
 
-def _columns(events: Sequence["Event"], lifelines: Sequence[str], trace: "Trace") -> dict[str, float]:
+def _columns(run: Run) -> dict[str, float]:
     """Return the x of each lifeline, as far apart as the widest label between any two of them needs."""
-    half = [max(columns(trace.title(name)) * CHARACTER / 2 + 10, 24.0) for name in lifelines]
-    gaps = [half[i] + half[i + 1] + 14 for i in range(len(lifelines) - 1)]
-    index = {name: number for number, name in enumerate(lifelines)}
+    half = [max(columns(title) * CHARACTER / 2 + 10, 24.0) for title in run.titles.values()]
+    gaps = [half[i] + half[i + 1] + 14 for i in range(len(half) - 1)]
+    index = {name: number for number, name in enumerate(run.titles)}
     spans = []
-    for event in events:
+    for event in run.rows:
         if event.to and not event.folded:
             low, high = sorted((index[event.actor], index[event.to]))
             spans.append((high - low, low, columns(event.label) * CHARACTER + 34))
@@ -138,7 +142,7 @@ def _columns(events: Sequence["Event"], lifelines: Sequence[str], trace: "Trace"
                 gaps[gap] += missing / length
     x = PAD + (half[0] if half else 0.0)
     places = {}
-    for number, name in enumerate(lifelines):
+    for number, name in enumerate(run.titles):
         places[name] = round(x, 1)
         x += gaps[number] if number < len(gaps) else 0.0
     return places
@@ -156,7 +160,7 @@ def _header(out: Layout, title: str, x: float, y: float, colour: str) -> None:
 class _Bars:
     """The rows below the header, and for each lifeline how long it lives."""
 
-    def __init__(self, out: Layout, top: float, events: Sequence["Event"]) -> None:
+    def __init__(self, out: Layout, top: float, events: Sequence[Event]) -> None:
         self.out = out
         self.top = top
         self.lines: list[str] = []
@@ -164,7 +168,7 @@ class _Bars:
         self.busy: dict[str, float] = {}
         self.front = len(out.shapes)
 
-    def row(self, event: "Event", y: float) -> float:
+    def row(self, event: Event, y: float) -> float:
         """Draw one event below y and return where the next one starts."""
         if event.folded:
             return self._fold(event, y)
@@ -173,7 +177,7 @@ class _Bars:
                 self.busy.setdefault(name, y + LINE)
         return self._arrow(event, y) if event.to else self._note(event, y)
 
-    def _arrow(self, event: "Event", y: float) -> float:
+    def _arrow(self, event: Event, y: float) -> float:
         start, end = self.out.x[event.actor], self.out.x[event.to]
         colour = RED if event.cut or event.broken else INK
         width = columns(event.label) * CHARACTER
@@ -193,7 +197,7 @@ class _Bars:
             self.ended[event.actor] = line
         return line + 9
 
-    def _note(self, event: "Event", y: float) -> float:
+    def _note(self, event: Event, y: float) -> float:
         x = self.out.x[event.actor]
         lines = textwrap.wrap(event.label, NOTE_COLUMNS, break_on_hyphens=False) or [""]
         colour = RED if event.broken else MUTED if event.action in {"note", "logs"} else _colour(event.actor)
@@ -212,7 +216,7 @@ class _Bars:
             self.ended[event.actor] = y
         return y + height + 7
 
-    def _fold(self, event: "Event", y: float) -> float:
+    def _fold(self, event: Event, y: float) -> float:
         text = str(event)
         middle = (min(self.out.x.values()) + max(self.out.x.values())) / 2
         width = columns(text) * CHARACTER

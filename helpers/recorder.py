@@ -16,7 +16,8 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from helpers.trace import Event, Trace
+from helpers.events import Event
+from helpers.trace import Trace
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

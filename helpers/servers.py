@@ -19,10 +19,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import TYPE_CHECKING, Any
 
 from helpers.client import traces
+from helpers.events import Event
 from helpers.interrupt import interruptible
 from helpers.logs import logs_of
 from helpers.recorder import ASGIApp, Recorder, Session, describe, watch_tasks
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 if TYPE_CHECKING:
     import uvicorn

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import websockets
 
 from helpers.client import Connection, connect
+from helpers.events import Event
 from helpers.faults import BrokenUrl, proxy
 from helpers.recorder import ASGIApp, Session
 from helpers.servers import SERVERS, serve
 from helpers.table import Table
 from helpers.toxics import Frame, Reset
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
 
+from helpers.events import Event
 from helpers.picture import BLUE, CHARACTER, FONT, GREEN, INK, LINE, MUTED, PAPER, RED, RULE, columns
 from helpers.recorder import Session
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 
 class State(StrEnum):

@@ -17,9 +17,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request
 
 from helpers.client import traces
+from helpers.events import Event
 from helpers.faults import proxy
 from helpers.toxics import Toxic
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 HOST = "127.0.0.1"
 Handler = Callable[[ServerConnection], Awaitable[None]]

@@ -6,8 +6,9 @@ network. For use on one event loop, where the order in which things are recorded
 
 from typing import Literal
 
+from helpers.events import Event
 from helpers.frames import FrameReader
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 Stream = Literal["upstream", "downstream"]
 CLIENT, SERVER, NETWORK = "client a", "server", "network"

@@ -24,7 +24,7 @@ class Chat(WebSocketEndpoint):
 
 def double_receive() -> str:
     """Return the SVG of one session of `Chat` on uvicorn, closed with 1001."""
-    return svg(asyncio.run(run(app(Chat))).trace) + "\n"
+    return svg(asyncio.run(run(app(Chat))).trace.run) + "\n"
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import pytest
 from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocketDisconnect
 
-from helpers.explore import Report, explore, replay
+from helpers.explore import explore, replay
 from helpers.memory import Moment
 from helpers.models import ClientDisconnected
+from helpers.report import Report
 from helpers.schedules import Schedule
 from helpers.sessions import Expect
 from tests.apps import app, echo

@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 import websockets
 
-from helpers.explore_client import (
-    DOWN,
-    FAULTS,
-    ClientSchedule,
-    explore_client,
-    replay_client,
-)
+from helpers.client_schedules import DOWN, FAULTS, ClientSchedule
+from helpers.explore_client import explore_client, replay_client
 from helpers.recorder import note
 from helpers.rules import rule
 from helpers.threads import Stuck
@@ -216,3 +211,22 @@ def test_frame_0_is_the_handshake():
 def test_every_fault_says_what_it_is():
     for fault in FAULTS:
         assert FAULTS[fault] in ClientSchedule(fault, frame=1).words
+
+
+def test_a_server_that_never_ends_does_not_keep_the_exploration_from_ending():
+    def sleeper():
+        async def handler(websocket):
+            await asyncio.Event().wait()
+
+        return handler
+
+    async def leaves(url):
+        async with websockets.connect(url, **QUIET) as websocket:
+            await websocket.send("hello")
+
+    assert explore_client(leaves, sleeper, faults=["reset"], seconds=20).explored > 1
+
+
+def test_the_picture_shows_the_message_that_a_reset_lost():
+    trace = replay_client(polite, "downstream/reset@frame#1", echo).trace
+    assert any(event.actor == "server" and event.to == "network" and "one" in event.detail for event in trace)

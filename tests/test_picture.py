@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from helpers.events import Event
 from helpers.picture import Label, layout, svg
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 SAY = [
     "hello",
@@ -52,7 +53,7 @@ def overlap(one: Label, other: Label) -> bool:
 
 @pytest.mark.parametrize("said", SAY, ids=range(len(SAY)))
 def test_no_label_overlaps_another_or_leaves_the_card(said):
-    drawn = layout(busy(said))
+    drawn = layout(busy(said).run)
     labels = [label for label in drawn.labels if label.text]
     assert len(labels) >= 20
     assert [(a.text, b.text) for a, b in itertools.combinations(labels, 2) if overlap(a, b)] == []
@@ -66,7 +67,7 @@ def test_no_label_overlaps_another_or_leaves_the_card(said):
 
 @pytest.mark.parametrize("said", SAY, ids=range(len(SAY)))
 def test_the_picture_is_well_formed_and_every_text_keeps_to_its_box(said):
-    root = ET.fromstring(svg(busy(said)))
+    root = ET.fromstring(svg(busy(said).run))
     texts = list(root.iter("{http://www.w3.org/2000/svg}text"))
     assert len(texts) >= 20
     assert all(float(text.attrib["textLength"]) > 0 for text in texts)
@@ -77,13 +78,13 @@ def test_headers_that_are_wider_than_their_messages_do_not_touch():
     trace.peer(1)
     trace.record(Event("client a", "GET", "/", "server"))
     trace.record(Event("server", "text", "", "app a"))
-    labels = layout(trace).labels
+    labels = layout(trace.run).labels
     assert [(a.text, b.text) for a, b in itertools.combinations(labels, 2) if overlap(a, b)] == []
 
 
 def test_the_alternative_text_names_what_broke():
     page = busy("no")._repr_mimebundle_()["text/html"]
-    assert 'alt="Sequence diagram with 6 lifelines and 32 events. It breaks here: app b: ✗ raises no."' in page
+    assert 'alt="Sequence diagram with 6 lifelines and 15 rows. It breaks here: app b: ✗ raises no."' in page
 
 
 def test_html_in_a_message_is_text():

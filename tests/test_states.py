@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from helpers import Trace, connect, replay, run, serve
+from helpers.events import Event
 from helpers.picture import BLUE, CHARACTER, LINE, RED
 from helpers.states import HALF, PLACES, TABLE, TALL, WIDTH, Path, State, Step, follow, states, svg
-from helpers.trace import Event
 
 
 async def reads_on(scope, receive, send):

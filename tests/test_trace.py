@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from helpers.trace import LONGEST_DETAIL, LONGEST_NOTE, Event, Trace, fold, one_line
+from helpers.events import LONGEST_DETAIL, LONGEST_NOTE, Event, fold, one_line
+from helpers.trace import Trace
 
 
 def conversation(order: list[int]) -> Trace:

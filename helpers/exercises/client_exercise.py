@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.client_schedules import FAULTS, ClientSchedule, Handler
 from helpers.exercises.exercise import Exercise, _left
 from helpers.exercises.verdict import Verdict
-from helpers.explore_client import FAULTS, ClientSchedule, Handler, explore_client, replay_client
+from helpers.explore_client import explore_client, replay_client
 from helpers.recorder import ASGIApp, Session
 from helpers.rules import CLIENT, Rule
 

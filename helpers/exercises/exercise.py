@@ -19,8 +19,9 @@ from typing import Any, Literal
 from helpers import lessons
 from helpers.exercises.answers import Kind, Named, is_starter, no_answer
 from helpers.exercises.verdict import Verdict
-from helpers.explore import Report, explore, replay
+from helpers.explore import explore, replay
 from helpers.recorder import ASGIApp, Session, describe
+from helpers.report import Report
 from helpers.rules import GENERAL, Rule
 from helpers.servers import SERVERS
 from helpers.sessions import CUT, ENDINGS, HELLO, Script, run

@@ -16,15 +16,16 @@ from websockets.asyncio.server import ServerConnection
 
 from helpers import recorder
 from helpers.client import connect
+from helpers.client_schedules import ClientSchedule, ClientSession
+from helpers.events import Event
 from helpers.exercises.client_exercise import ClientExercise
 from helpers.exercises.exercise import _left
 from helpers.exercises.verdict import Verdict
-from helpers.explore_client import ClientSchedule, ClientSession
 from helpers.loopback import LoopbackLoop
 from helpers.peer import ENDINGS, Peer, peer
 from helpers.recorder import Session, describe, watch_tasks
 from helpers.threads import Stuck, run_in_thread
-from helpers.trace import Event, Trace
+from helpers.trace import Trace
 
 LIMIT = 7_200.0  # virtual seconds that a scene may take
 TURNS = 30_000  # how often the loop may turn in one scene, in which hundreds of messages may pass

@@ -16,14 +16,15 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection
 
+from helpers.client_schedules import Client, ClientPlay, ClientSchedule, Handler
 from helpers.exercises.client_exercise import ClientExercise
 from helpers.exercises.exercise import _left
 from helpers.exercises.verdict import Verdict
-from helpers.explore import Broken, Report
-from helpers.explore_client import Client, ClientPlay, ClientSchedule, Handler, explore_client, replay_client
+from helpers.explore_client import explore_client, replay_client
 from helpers.loopback import LoopbackLoop
 from helpers.outbox import Outbox
 from helpers.recorder import Session, describe, watch_tasks
+from helpers.report import Broken, Report
 from helpers.rules import Rule, rule
 from helpers.threads import run_in_thread
 from helpers.trace import Trace

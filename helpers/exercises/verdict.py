@@ -50,7 +50,7 @@ class Verdict:
             f'<td style="text-align:left"><code>{escape(text)}</code></td></tr>'
             for name, text in self.facts
         )
-        picture = html(self.trace) if self.trace is not None else ""
+        picture = html(self.trace.run, str(self.trace)) if self.trace is not None else ""
         page = (
             f'<p><b style="color:{_COLOURS[self.outcome]}">{_MARKS[self.outcome]} {escape(self.exercise)}</b> · '
             f"{escape(self.headline)}</p>"
