@@ -18,8 +18,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from helpers.counted import Counted
-from helpers.memory import VirtualLoop
 from helpers.recorder import Message, Receive, Scope, Send, Session, current, note
+from helpers.virtual_time import VirtualLoop
 
 AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpers.memory import Alarm, MemoryConnection, VirtualLoop
+from helpers.memory import MemoryConnection
 from helpers.sessions import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
+from helpers.virtual_time import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
 PATIENCE = 5.0  # virtual seconds for which a client waits for an answer

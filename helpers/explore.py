@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from helpers.conversation import Lines
-from helpers.memory import Moment, VirtualLoop
+from helpers.memory import Moment
 from helpers.models import ENDINGS, EXPLORED, MODELS
 from helpers.recorder import ASGIApp, Session, watch_tasks
 from helpers.report import Findings, Report, spread
@@ -19,6 +19,7 @@ from helpers.schedules import Play, Schedule
 from helpers.sessions import HELLO, Script
 from helpers.threads import run_in_thread
 from helpers.trace import Trace
+from helpers.virtual_time import VirtualLoop
 
 Probe = Callable[[ASGIApp, Session], None]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
-from helpers.memory import VirtualLoop
 from helpers.threads import run_in_thread
+from helpers.virtual_time import VirtualLoop
 
 T = TypeVar("T")
 TURNS = 2_000_000  # how often the loop may turn in one session, in which thousands of messages may pass

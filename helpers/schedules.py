@@ -14,12 +14,13 @@ from urllib.parse import unquote
 from helpers.conversation import Conversation, Lines, nothing
 from helpers.counted import Counted
 from helpers.events import Event
-from helpers.memory import Alarm, MemoryConnection, Moment, VirtualLoop
+from helpers.memory import MemoryConnection, Moment
 from helpers.models import ENDINGS, MODELS
 from helpers.recorder import ASGIApp, Message, Recorder, Session, current
 from helpers.sessions import CLOSED, SILENT
 from helpers.threads import Stuck
 from helpers.trace import Trace
+from helpers.virtual_time import Alarm, VirtualLoop
 
 LINGER = 30.0  # virtual seconds that an app has to end once the peer is gone
 LIFETIME = 600.0  # virtual seconds that a session may take in all

@@ -16,8 +16,8 @@ from typing import Any
 
 import websockets
 
-from helpers.memory import VirtualLoop
 from helpers.threads import run_in_thread
+from helpers.virtual_time import VirtualLoop
 
 Delays = Callable[[], Generator[float]]
 SECONDS = 60.0  # of real time that a storm may take

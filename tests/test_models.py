@@ -14,8 +14,9 @@ import pytest
 from helpers import SERVERS, replay
 from helpers.__main__ import main
 from helpers.isolated import NoEnvironmentError, isolated
-from helpers.memory import MemoryConnection, VirtualLoop
+from helpers.memory import MemoryConnection
 from helpers.models import ENDINGS, EXPLORED, MODELS
+from helpers.virtual_time import VirtualLoop
 from tests.commands import ROOT, shutdown
 from tests.daphne import RELEASE
 from tests.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture

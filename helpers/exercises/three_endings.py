@@ -12,11 +12,11 @@ from starlette.websockets import WebSocket
 
 from helpers import rules
 from helpers.exercises.exercise import Exercise
-from helpers.memory import VirtualLoop
 from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from helpers.recorder import Send as ASGISend
 from helpers.rules import rule
 from helpers.sessions import Expect, Send
+from helpers.virtual_time import VirtualLoop
 
 LESSON = "01-three-endings"
 
