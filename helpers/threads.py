@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
-PRINTED = 1_000_000  # characters after which its print() raises Flood
+PRINTED = 500_000  # characters after which its print() raises Flood
 
 
 class Stuck(Exception):
@@ -181,8 +181,7 @@ class _Output:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
+        self.write("".join(lines))
 
     def close(self) -> None:
         """Stay open: the stream belongs to the notebook."""

@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
         self.threads = threading.active_count()
         self._known = set(threading.enumerate())
-        self._grace = GRACE
+        self.poll, self._grace = POLL, GRACE
         self._thread = threading.get_ident()
         self._jobs = self._waited = 0
         super().__init__(_Selector(self))
@@ -103,7 +103,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         left = [thread for thread in new if thread.is_alive()]
         if left:
             self._known.update(left)
-            self.threads, self._grace = self.threads + len(left), 0.0
+            self.threads += len(left)
+            self.poll, self._grace = POLL / 20, 0.0  # an app that forgets threads does so in each session
         return [_thread_name(thread) for thread in left]
 
     def let_time_pass(self, until: float) -> None:
@@ -132,7 +133,7 @@ class _Selector(selectors.DefaultSelector):
             loop.on_idle()
         if timeout == 0:
             return [] if loop.turns % loop.looks_every else super().select(0)
-        events = super().select(POLL if loop.threads_work else 0)
+        events = super().select(loop.poll if loop.threads_work else 0)
         if events or loop.waits_for_a_thread():
             return events
         if loop.settle():
