@@ -163,13 +163,13 @@ class _Output:
         self.bounded = True
         self._stream = stream
         self._written = 0
-        self._others = {thread.ident for thread in threading.enumerate()}
+        self._others = set(threading.enumerate())  # not their idents, which are given out again
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        if not self.bounded or threading.get_ident() in self._others:
+        if not self.bounded or threading.current_thread() in self._others:
             return int(self._stream.write(text))
         room = SHOWN - self._written
         self._written += len(text)

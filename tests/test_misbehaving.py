@@ -5,6 +5,7 @@ Answers that keep their thread until the check stops it take many seconds: they 
 
 # ruff: noqa: ASYNC251, E722, RUF006, SIM105, T201
 
+import _thread
 import asyncio
 import contextvars
 import functools
@@ -461,6 +462,15 @@ class TestInterpreter:
             over.set()
             talker.join()
         assert capsys.readouterr().out.count("from another thread") == lines > SHOWN // 20
+
+    def test_a_thread_that_has_ended_does_not_vouch_for_the_next_with_its_number(self, capsys):
+        """A thread that Python did not start is listed for ever, under a number that a new thread may be given."""
+        for _ in range(3):
+            known = threading.Event()
+            _thread.start_new_thread(lambda known: known.set() if threading.current_thread() else None, (known,))
+            known.wait()
+        assert_judged(writes_errors_for_ever)
+        assert len(capsys.readouterr().err) < 5 * SHOWN
 
 
 # ---- answers that break the protocol, or seem to -------------------------------------------------------------------
