@@ -8,6 +8,8 @@ arrived as well, and a last look finds it. Nothing is in flight when time passes
 What this leaves out: the kernel's own timers. A peer that never acknowledges is given up by no kernel here.
 """
 
+import asyncio
+import functools
 import socket
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -51,15 +53,20 @@ def _pair() -> tuple[socket.socket, socket.socket]:
     return out, back
 
 
-def in_virtual_time(make: Callable[[], Coroutine[Any, Any, T]], *, seconds: float = 30.0) -> T:
-    """Run a coroutine function on a LoopbackLoop in a thread of its own and return what it returns.
+def now() -> float:
+    """Return the seconds of the running loop's clock, virtual or not."""
+    return asyncio.get_running_loop().time()
+
+
+def in_virtual_time(make: Callable[..., Coroutine[Any, Any, T]], *given: Any, seconds: float = 30.0) -> T:
+    """Run a coroutine function on a LoopbackLoop in a thread of its own, with what it is given; return what it returns.
 
     Raises what it raises, and Stuck when it takes longer than `seconds` of real time, or can never end. A notebook
     shows of that exception's traceback what lies inside the coroutine.
     """
     __tracebackhide__ = True
     try:
-        return run_in_thread(make, seconds=seconds, loop_factory=LoopbackLoop)
+        return run_in_thread(functools.partial(make, *given), seconds=seconds, loop_factory=LoopbackLoop)
     except Exception as error:
         raise error.with_traceback(_inside(error.__traceback__)) from error.__cause__
 

@@ -20,18 +20,19 @@ class Outbox:
         self.dropped = 0
         self.closed = False
         self._messages: dict[int, str] = {}
-        self._last = 0
+        self.last = 0
+        """The number of the last message."""
         self._changed = asyncio.Event()
 
     async def put(self, message: str) -> None:
         """Take a message; with "wait", when there is room."""
         while self.when_full == "wait" and len(self._messages) >= self.limit:
             await self._change()
-        self._last += 1
+        self.last += 1
         if self.when_full == "drop newest" and len(self._messages) >= self.limit:
             self.dropped += 1
             return
-        self._messages[self._last] = message
+        self._messages[self.last] = message
         if len(self._messages) > self.limit:
             del self._messages[min(self._messages)]
             self.dropped += 1

@@ -10,12 +10,14 @@ sockets in one process, which is more than many systems allow.)
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any
 
 import websockets
 
+from helpers.chart import Chart
+from helpers.table import Table
 from helpers.threads import run_in_thread
 from helpers.virtual_time import VirtualLoop
 
@@ -125,3 +127,18 @@ def storm(delays: Delays, *, clients: int = 1000, away: float = 30.0, rate: floa
 
     run_in_thread(work, seconds=SECONDS, loop_factory=VirtualLoop)
     return door
+
+
+def table(doors: Mapping[str, Door]) -> Table:
+    """Return what each door saw, a row for the name of its clients' delays; seconds count from the server's return."""
+    rows = (
+        (name, str(len(door.came)), str(door.peak), str(door.vain), f"{max(door.entered) - door.away:.0f} s")
+        for name, door in doors.items()
+    )
+    return Table(("delays", "attempts", "in the worst second", "in vain", "all are back after"), tuple(rows))
+
+
+def chart(doors: Mapping[str, Door]) -> Chart:
+    """Draw what each door saw in the first minute, a line for the name of its clients' delays."""
+    rows = [row | {"delays": name} for name, door in doors.items() for row in door.rows()]
+    return Chart(rows, x="seconds", y=["came each second", "clients inside"], line="delays")

@@ -14,7 +14,8 @@ from websockets import ConnectionClosed, ConnectionClosedError, ConnectionClosed
 from websockets.client import backoff, process_exception
 
 from helpers import connect
-from helpers.exercises.the_client_that_comes_back import ex1, ex2, ex3, for_good
+from helpers.exercises.the_client_that_comes_back import ex1, ex2, ex3
+from helpers.station import for_good
 from helpers.storm import doubling, full_jitter
 from tests.answers import attempt, right, wrong
 
@@ -29,6 +30,18 @@ def jitter_to(longest):
             yield min(pause, longest)
 
     return pauses
+
+
+def minutes():
+    """Yield a minute and a little more."""
+    while True:
+        yield random.uniform(60, 70)
+
+
+def seconds():
+    """Yield a second."""
+    while True:
+        yield 1.0
 
 
 attempt(ex1, 'send("after 0")', 'send(f"after {len(inbox)}")')
@@ -203,11 +216,6 @@ async def returns_for_good(url, inbox):
 @wrong(ex1, "is_back_soon")
 async def waits_a_minute(url, inbox):
     """A pause of a minute after each loss."""
-
-    def minutes():
-        while True:
-            yield random.uniform(60, 70)
-
     await receive(url, inbox, pauses=minutes)
 
 
@@ -255,6 +263,23 @@ async def begins_anew_each_time(url, inbox):
         await asyncio.sleep(next(pause))
 
 
+@wrong(ex1, "begins_anew")
+async def never_begins_anew(url, inbox):
+    """Waits longer after each loss of its life: after a bad night, a minute for each hiccup."""
+    await receive(url, inbox, reset=False)
+
+
+@wrong(ex1, "begins_anew")
+async def counts_its_losses(url, inbox):
+    """Counts losses, good news or not, and waits accordingly."""
+
+    def longer():
+        for count in range(1, 1_000):
+            yield random.uniform(0.5, 1.5) * 2 ** min(count, 6)
+
+    await receive(url, inbox, pauses=longer, reset=False)
+
+
 @wrong(ex1, "comes_at_its_own_time")
 async def without_jitter(url, inbox):
     """Exponential backoff, as it is in most examples."""
@@ -266,6 +291,7 @@ async def jitter_when_refused_only(url, inbox):
     """websockets' own jitter is for attempts that fail; its own pause has none."""
     pause = doubling()
     async for websocket in connect(url, **ALERT):
+        known = len(inbox)
         try:
             await websocket.send(f"after {len(inbox)}")
             async for news in websocket:
@@ -275,6 +301,8 @@ async def jitter_when_refused_only(url, inbox):
                 raise
         if websocket.close_code == 1000:
             return
+        if len(inbox) > known:
+            pause = doubling()
         await asyncio.sleep(next(pause))
 
 
@@ -433,19 +461,20 @@ async def write(websocket, messages, known):
         await websocket.send(f"{number} {message}")
 
 
-async def send(
-    url, messages, *, writer=write, options=ALERT, lasting=for_good, pause=lambda: random.uniform(0, 5), end=len
-):
+async def send(url, messages, *, writer=write, options=ALERT, lasting=for_good, pauses=full_jitter):
     """What many answers below are made of; each differs in one thing."""
-    async for websocket in connect(url, **options):
+    pause = pauses()
+    async for websocket in connect(url, **options, reconnect_delays=pauses):
         writing = None
         try:
             async for text in websocket:
                 known = int(text.split()[1])
-                if known == end(messages):
+                if known == len(messages):
                     return
                 if writing is None:
                     writing = asyncio.create_task(writer(websocket, messages, known))
+                else:
+                    pause = pauses()
         except ConnectionClosed:
             if lasting(websocket.close_code):
                 raise
@@ -453,7 +482,7 @@ async def send(
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
-        await asyncio.sleep(pause())
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "none_is_lost")
@@ -479,6 +508,7 @@ async def sends_and_closes(url, messages):
 async def trusts_its_own_count(url, messages):
     """Takes a message for done when send() returns, and goes on behind it on the next connection."""
     sent = 0
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             await websocket.recv()
@@ -491,7 +521,7 @@ async def trusts_its_own_count(url, messages):
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "client_ends")
@@ -559,6 +589,7 @@ async def counts_from_zero(url, messages):
 @wrong(ex2, "returns_when_acknowledged")
 async def clean_end_is_done(url, messages):
     """Takes the quiet end of its loop, at 1001, for the end of the work."""
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             known = int((await websocket.recv()).split()[1])
@@ -572,7 +603,7 @@ async def clean_end_is_done(url, messages):
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-            await asyncio.sleep(random.uniform(0, 5))
+            await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "none_is_twice")
@@ -617,6 +648,7 @@ async def all_again(url, messages):
 async def resumes_at_the_last_ack(url, messages):
     """Goes on behind the last acknowledgement that it heard, not behind what the server has."""
     acked = 0
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             if (await websocket.recv()) == f"have {len(messages)}":
@@ -633,7 +665,7 @@ async def resumes_at_the_last_ack(url, messages):
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "resumes")
@@ -646,6 +678,7 @@ async def a_writer_for_each_ack(url, messages):
             await websocket.send(f"{number} {message}")
             await asyncio.sleep(0.07)
 
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             async for text in websocket:
@@ -660,7 +693,7 @@ async def a_writer_for_each_ack(url, messages):
             for each in writers:
                 each.cancel()
             await asyncio.gather(*writers, return_exceptions=True)
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "does_not_wait_for_each")
@@ -673,13 +706,68 @@ async def one_at_a_time(url, messages):
             await websocket.send(f"{known + 1} {messages[known]}")
             known = int((await websocket.recv()).split()[1])
 
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             return await talk(websocket)
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
+
+
+async def windows(url, messages, size):
+    """Send at most so many ahead of the last acknowledgement."""
+
+    async def talk(websocket):
+        known = sent = int((await websocket.recv()).split()[1])
+        while known < len(messages):
+            while sent < min(len(messages), known + size):
+                sent += 1
+                await websocket.send(f"{sent} {messages[sent - 1]}")
+            known = int((await websocket.recv()).split()[1])
+
+    pause = full_jitter()
+    async for websocket in connect(url, **ALERT):
+        try:
+            return await talk(websocket)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex2, "does_not_wait_for_each")
+async def ten_at_a_time(url, messages):
+    """Ten, then their acknowledgement, then the next ten."""
+    await windows(url, messages, 10)
+
+
+@wrong(ex2, "eases_off")
+async def five_seconds_at_most(url, messages):
+    """A random pause below five seconds, however often it went wrong."""
+
+    def short():
+        while True:
+            yield random.uniform(0, 5)
+
+    await send(url, messages, pauses=short)
+
+
+@wrong(ex2, "eases_off")
+async def have_is_good_news(url, messages):
+    """Begins its pauses anew whenever a connection opens."""
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        try:
+            known = int((await websocket.recv()).split()[1])
+            await write(websocket, messages, known)
+            while known < len(messages):
+                known = int((await websocket.recv()).split()[1])
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        await asyncio.sleep(next(full_jitter()))
 
 
 @wrong(ex2, "stays_away")
@@ -691,7 +779,7 @@ async def comes_back_always(url, messages):
 @wrong(ex2, "is_back_soon")
 async def waits_long(url, messages):
     """A minute after each loss."""
-    await send(url, messages, pause=lambda: 60)
+    await send(url, messages, pauses=minutes)
 
 
 @wrong(ex2, "client_ends")
@@ -708,6 +796,7 @@ async def leaves_its_writer(url, messages):
         await write(websocket, messages, known)
         await asyncio.Event().wait()
 
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             known = int((await websocket.recv()).split()[1])
@@ -718,7 +807,7 @@ async def leaves_its_writer(url, messages):
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -733,6 +822,7 @@ async def reader_and_writer(url, messages):
 @right(ex2)
 async def writes_and_then_reads(url, messages):
     """No second task: while it writes, acknowledgements wait in the library's queue."""
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             known = int((await websocket.recv()).split()[1])
@@ -743,7 +833,7 @@ async def writes_and_then_reads(url, messages):
         except ConnectionClosed:
             if for_good(websocket.close_code):
                 raise
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 @right(ex2)
@@ -761,22 +851,7 @@ async def gives_way(url, messages):
 @right(ex2)
 async def in_windows(url, messages):
     """At most five thousand under way at a time."""
-
-    async def talk(websocket):
-        known = sent = int((await websocket.recv()).split()[1])
-        while known < len(messages):
-            while sent < min(len(messages), known + 5_000):
-                sent += 1
-                await websocket.send(f"{sent} {messages[sent - 1]}")
-            known = int((await websocket.recv()).split()[1])
-
-    async for websocket in connect(url, **ALERT):
-        try:
-            return await talk(websocket)
-        except ConnectionClosed:
-            if for_good(websocket.close_code):
-                raise
-        await asyncio.sleep(random.uniform(0, 5))
+    await windows(url, messages, 5_000)
 
 
 @right(ex2)
@@ -819,6 +894,7 @@ async def by_hand_again(url, messages):
         async def run(self, known):
             await write(self.websocket, messages, known)
 
+    pause = full_jitter()
     while True:
         with contextlib.suppress(OSError, websockets.InvalidHandshake):
             async with connect(url, **ALERT) as websocket:
@@ -838,7 +914,7 @@ async def by_hand_again(url, messages):
                         await asyncio.wait([writing])
                         if not writing.cancelled():
                             writing.exception()
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 # ---- 3, wrong ------------------------------------------------------------------------------------------------------
@@ -857,12 +933,14 @@ async def talk(
     writer=pour,
     options=ALERT,
     lasting=for_good,
-    pause=lambda: random.uniform(0, 5),
+    pauses=full_jitter,
+    delays=full_jitter,
     acknowledges=("have", "ack"),
     done=lambda outbox: outbox.done,
 ):
     """What many answers below are made of; each differs in one thing."""
-    async for websocket in connect(url, **options):
+    pause = pauses()
+    async for websocket in connect(url, **options, reconnect_delays=delays):
         writing = None
         try:
             async for text in websocket:
@@ -873,6 +951,8 @@ async def talk(
                     return
                 if writing is None:
                     writing = asyncio.create_task(writer(websocket, outbox, int(number)))
+                else:
+                    pause = pauses()
         except ConnectionClosed:
             if lasting(websocket.close_code):
                 raise
@@ -880,7 +960,7 @@ async def talk(
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
-        await asyncio.sleep(pause())
+        await asyncio.sleep(next(pause))
 
 
 async def until(stop, work):
@@ -989,6 +1069,7 @@ async def looks_now_and_then(url, outbox, stop):
 @wrong(ex3, "stops")
 async def flag_between_connections(url, outbox, stop):
     """Looks at the flag when a connection has ended."""
+    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         writing = None
         try:
@@ -1007,7 +1088,7 @@ async def flag_between_connections(url, outbox, stop):
                 await asyncio.gather(writing, return_exceptions=True)
         if stop.is_set():
             return
-        await asyncio.sleep(random.uniform(0, 5))
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex3, "stops")
@@ -1058,18 +1139,19 @@ async def hides_the_code(url, outbox, stop):
 @wrong(ex3, "is_back_soon")
 async def sleeps_long(url, outbox, stop):
     """A minute after each loss."""
-    await until(stop, talk(url, outbox, pause=lambda: 60))
+    await until(stop, talk(url, outbox, pauses=minutes))
+
+
+@wrong(ex3, "eases_off")
+async def every_second_when_thrown_out(url, outbox, stop):
+    """The library's delays for attempts that fail, and a second of its own."""
+    await until(stop, talk(url, outbox, pauses=seconds))
 
 
 @wrong(ex3, "eases_off")
 async def every_second(url, outbox, stop):
     """Tries every second."""
-
-    def seconds():
-        while True:
-            yield 1.0
-
-    await until(stop, talk(url, outbox, options=ALERT | {"reconnect_delays": seconds}))
+    await until(stop, talk(url, outbox, delays=seconds))
 
 
 @wrong(ex3, "client_ends")
@@ -1153,6 +1235,7 @@ async def with_the_librarys_pings(url, outbox, stop):
 
 
 async def _plain(url, outbox):
+    pause = full_jitter()
     async for websocket in websockets.connect(url, proxy=None):
         writing = None
         try:
@@ -1168,6 +1251,7 @@ async def _plain(url, outbox):
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(next(pause))
 
 
 @right(ex3)
