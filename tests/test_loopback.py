@@ -9,7 +9,7 @@ from websockets import ConnectionClosedError
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
-from helpers.loopback import LoopbackLoop, in_virtual_time
+from helpers.loopback import LoopbackLoop, in_virtual_time, now
 from helpers.threads import Stuck
 
 
@@ -101,3 +101,13 @@ def test_a_traceback_begins_inside_the_coroutine():
     names = [entry.name for entry in caught.traceback]
     assert names[-1] == "breaks"
     assert "run_in_thread" not in names
+
+
+def test_a_session_is_called_with_what_is_given():
+    """What stands behind the function is handed on; `now` is the loop's own time."""
+
+    async def session(seconds):
+        await asyncio.sleep(seconds)
+        return now()
+
+    assert in_virtual_time(session, 3600) == 3600

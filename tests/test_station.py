@@ -7,7 +7,7 @@ from websockets import ConnectionClosed, InvalidMessage
 
 from helpers import Trace, connect
 from helpers.loopback import in_virtual_time
-from helpers.station import station
+from helpers.station import BY_THE_BOOK, deploy, for_good, station, visit
 from helpers.toxics import Frame, Reset
 
 
@@ -72,6 +72,61 @@ def test_two_connections_of_a_client_are_one_lifeline():
     assert in_virtual_time(work) == "hello"
     assert trace.lifelines == ("client", "network", "server")
     assert [event.action for event in trace].count("GET") == 2
+
+
+def test_a_visit_tells_when_the_client_came():
+    async def twice(url):
+        for _ in range(2):
+            await last_word(url)
+            await asyncio.sleep(5)
+
+    async def close(websocket):
+        await websocket.send("hello")
+        await websocket.close()
+
+    assert visit(twice, close) == [0.0, 5.0]
+
+
+@pytest.mark.parametrize(("limits", "times"), [({"most": 3}, 3), ({"seconds": 9.5}, 10)])
+def test_a_visit_has_an_end(limits, times):
+    async def comes_each_second(url):
+        while True:
+            async with connect(url):
+                await asyncio.sleep(1)
+
+    assert visit(comes_each_second, greet, **limits) == [float(number) for number in range(times)]
+
+
+def test_a_visit_raises_what_the_client_raises():
+    async def fails(url):
+        raise KeyError(url[:3])
+
+    with pytest.raises(KeyError, match="ws:"):
+        visit(fails, greet)
+
+
+def test_a_server_that_is_away_from_the_start_lets_nobody_in():
+    async def work():
+        async with station(greet, away=True) as server:
+            with pytest.raises((OSError, InvalidMessage)):
+                await last_word(server.url)
+            return server.came
+
+    assert in_virtual_time(work) == [0.0]
+
+
+@pytest.mark.parametrize(("server", "code"), [("uvicorn", 1012), (BY_THE_BOOK, 1001)])
+def test_a_deploy_is_heard_by_who_listens(server, code):
+    async def hears(websocket):
+        await websocket.wait_closed()
+        return websocket.close_code
+
+    assert asyncio.run(deploy(server, hears)) == code
+
+
+@pytest.mark.parametrize(("code", "lasting"), [(1000, False), (1006, False), (1008, True), (1012, False), (4999, True)])
+def test_some_codes_are_for_good(code, lasting):
+    assert for_good(code) == lasting
 
 
 def test_nothing_is_left(leaves_nothing):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from websockets.client import backoff
 
-from helpers.storm import storm
+from helpers.storm import chart, storm, table
 
 
 def in_step():
@@ -43,3 +43,9 @@ def test_rows_count_from_the_moment_the_server_is_back():
     assert [row["seconds"] for row in rows] == [0, 2, 4]
     assert [row["came each second"] for row in rows] == [0, 5, 0]
     assert [row["clients inside"] for row in rows] == [0, 10, 10]
+
+
+def test_table_and_chart_have_a_part_for_each_storm():
+    doors = {name: storm(in_step, clients=10, rate=100, away=12) for name in ("one", "other")}
+    assert table(doors).rows[1] == ("other", "40", "10", "0", "3 s")
+    assert {row["delays"] for row in chart(doors).rows} == {"one", "other"}
