@@ -101,11 +101,9 @@ ex2 = ReturningExercise(
         _thrown_out(Book),
         *_for_good(Book, 1008, 4001),
         _undisturbed("a hundred payments", Book, 100),
-        Case(
-            f"{MANY:,} payments",
-            partial(Book, MANY),
-            (UNDISTURBED, "upstream/reset@frame#4000.insidex2"),
-            long=True,
+        *(
+            Case(f"{MANY:,} payments", partial(Book, MANY), (schedule,), long=True)
+            for schedule in (UNDISTURBED, "upstream/reset@frame#4000.insidex2")
         ),
     ),
     rules=(
