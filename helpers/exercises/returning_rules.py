@@ -16,7 +16,7 @@ from helpers.recorder import Session, describe
 from helpers.rules import rule
 
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
-EASY = 90.0  # virtual seconds that REFUSALS attempts should take at least
+EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
 EACH = 0.003  # virtual seconds that a message may take when many are under way
 REFUSED = f"upstream/reset@frame#0x{REFUSALS}"
 UNDISTURBED = "client/undisturbed@end"
