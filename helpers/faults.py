@@ -99,19 +99,16 @@ class _Pump:
 
     async def _pass(self, data: bytes, arrived: float) -> None:
         """Forward the data, stopping at each moment in it."""
-        try:
-            self._fire_due()
-            while data and not self.ended:
-                places = [place_of(toxic.at, self._scanner.frames) for toxic in self._waiting]
-                size = min([len(data), *(place - self._passed for place in places if place is not None)])
-                await self._forward(data[:size], arrived)
-                data = data[size:]
-                self._passed += size
-                self._fire_due()
-        except _Over:
+        if self.ended:
             self._tapped(data, lost=True)
-            raise
-        self._tapped(data, lost=True)
+        self._fire_due(data)
+        while data and not self.ended:
+            places = [place_of(toxic.at, self._scanner.frames) for toxic in self._waiting]
+            size = min([len(data), *(place - self._passed for place in places if place is not None)])
+            await self._forward(data[:size], arrived)
+            data = data[size:]
+            self._passed += size
+            self._fire_due(data)
 
     async def _forward(self, data: bytes, arrived: float) -> None:
         parts: Iterable[bytes] = [data]
@@ -135,10 +132,13 @@ class _Pump:
         if self._connection.tap is not None and data:
             self._connection.tap.passed(self._name, data, lost=lost)
 
-    def _fire_due(self) -> None:
+    def _fire_due(self, coming: bytes) -> None:
+        """Fire the toxics whose moment has come; of what is `coming` nothing passes any more if one cuts the stream."""
         for toxic in list(self._waiting):
             place = place_of(toxic.at, self._scanner.frames)
             if place is not None and place <= self._passed and not self.ended:
+                if TOWARDS[self._name] in toxic.cuts:
+                    self._tapped(coming, lost=True)
                 self._fire(toxic)
 
     async def _fire_when(self, toxic: Toxic, event: asyncio.Event) -> None:

@@ -27,5 +27,6 @@ class Table:
 
 
 def _cell(text: str) -> str:
-    colour = {"✗": ";color:#cf222e", "✓": ";color:#1a7f37"}.get(text[:1], "")
+    """Return a field; what holds is green and what does not is red, in shades that show on white and on black."""
+    colour = {"✗": ";color:#dd3b43", "✓": ";color:#238a40"}.get(text[:1], "")
     return f'<td style="text-align:left;white-space:nowrap{colour}">{escape(text)}</td>'
