@@ -64,6 +64,15 @@ def _counted(session: Session, count: int) -> bool:
 RECORD = (loses_no_row, keeps_it_once, counts_right)
 """The rules for the audit record, without those that hold for every handler."""
 
+_HANDLER = (
+    rules.ends_quietly,
+    rules.ends,
+    rules.leaves_no_task,
+    rules.heeds_every_cancellation,
+    rules.hides_no_error,
+)
+"""The rules for a handler that holds on to its cleanup and lets every cancellation through."""
+
 TALK = (Send("hello"), Expect("hello"), Send("bye"), Expect("bye"))
 ex1 = Exercise(
     lesson=LESSON,
@@ -77,11 +86,7 @@ ex1 = Exercise(
     rules=(
         rules.answers_everything,
         *RECORD,
-        rules.ends_quietly,
-        rules.ends,
-        rules.leaves_no_task,
-        rules.heeds_every_cancellation,
-        rules.hides_no_error,
+        *_HANDLER,
     ),
     without=(rules.heeds_cancellation,),
     hints=(
@@ -174,11 +179,7 @@ ex2 = Exercise(
         gets_its_time,
         gives_up,
         closes_the_line,
-        rules.ends_quietly,
-        rules.ends,
-        rules.leaves_no_task,
-        rules.heeds_every_cancellation,
-        rules.hides_no_error,
+        *_HANDLER,
     ),
     without=(rules.heeds_cancellation,),
     hints=(
