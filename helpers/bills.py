@@ -2,11 +2,13 @@
 
 The service is an HTTP app on a port of its own; it answers while its `door` is open, so that a cleanup lasts as long as
 a lesson wants it to. The database is SQLite in a file that is deleted at the end.
+`left`, `under_test` and `stopped` are three ends of a session with such a handler.
 """
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,8 +16,10 @@ import aiosqlite
 import httpx
 from fastapi import FastAPI
 
-from helpers.recorder import note
+from helpers.client import connect
+from helpers.recorder import ASGIApp, Message, Receive, Recorder, Scope, Send, note
 from helpers.servers import serve
+from helpers.trace import Trace
 
 PRICE = 2  # cents for a message
 
@@ -55,6 +59,59 @@ async def billing() -> AsyncIterator[Bills]:
                 yield Bills(http, database, door)
             finally:
                 door.set()
+
+
+Make = Callable[[Bills], ASGIApp]
+"""Returns an app that writes its bills into these Bills."""
+
+
+async def left(make: Make, trace: Trace) -> list[int]:
+    """Let a client of uvicorn say hello and leave, and only then the service answer; return the cents of each bill."""
+    async with billing() as bills:
+        async with serve(make(bills), trace=trace) as url, connect(url) as client:
+            await client.send("hello")
+            await client.recv()
+            await client.close(1001)
+            bills.door.set()
+        return await bills.rows()
+
+
+async def under_test(test: Callable[[ASGIApp], None], make: Make, trace: Trace) -> list[int]:
+    """Run `test(app)` in a thread, while this loop runs a service that answers; return the cents of each bill."""
+    async with billing() as bills:
+        bills.door.set()
+        with ThreadPoolExecutor() as pool:
+            await asyncio.wrap_future(pool.submit(test, Recorder(make(bills), trace)))
+        return await bills.rows()
+
+
+async def stopped(make: Make, server: str, trace: Trace | None = None) -> tuple[str, str]:
+    """Stop a server, which gives its apps 0.1 seconds, after a client's hello; say what became of handler and bill.
+
+    The service answers as soon as the app is told `lifespan.shutdown`.
+    """
+    async with billing() as bills:
+        app = _opens_at_shutdown(make(bills), bills.door)
+        async with serve(app, server=server, graceful_timeout=0.1, trace=trace) as url:
+            client = await connect(url)
+            await client.send("hello")
+            await client.recv()
+        await client.close()
+        told = "disconnect" if url.sessions[0].codes else "–"
+        return told, "✓ written" if await bills.rows() else "✗ no bill"
+
+
+def _opens_at_shutdown(app: ASGIApp, door: asyncio.Event) -> ASGIApp:
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                door.set()
+            return message
+
+        await app(scope, heard, send)
+
+    return call
 
 
 def _service(door: asyncio.Event) -> FastAPI:

@@ -1,7 +1,7 @@
 """What the handlers and registries of lesson 05 clean up with, in memory: an audit, a desk, an office full of work.
 
 Where time is virtual, what takes seconds takes them, and some things never end; on real servers all of it is quick.
-`App` mounts a handler, and cancels it twice if its client asks for that. `outcome` tries a cleanup without any server.
+`App` mounts a handler, and cancels it twice if its client asks for that.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import anyio
 import anyio.lowlevel
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -26,52 +25,6 @@ AGAIN = "cancel me twice"
 SECONDS = 5.0
 """How long a cleanup may take."""
 BLINK = 0.01  # seconds that something takes on a real server
-
-# ---- what shields do -----------------------------------------------------------------------------------------------
-
-
-async def outcome(cleanup: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]], how: str, when: str) -> str:
-    """Cancel a handler that waits and then runs `cleanup(write)`; return what got done by the time the handler ended.
-
-    `how` is "task.cancel()" or "scope.cancel()", AnyIO's; `when` is "before" the cleanup or "in" the middle of it.
-    """
-    gone, writing, answer, scope = asyncio.Event(), asyncio.Event(), asyncio.Event(), anyio.CancelScope()
-    done: list[str] = []
-
-    async def write() -> None:
-        writing.set()
-        await answer.wait()
-        done.append("row")
-
-    async def handler() -> None:
-        with scope:
-            try:
-                await gone.wait()
-            finally:
-                await cleanup(write)
-                done.append("line after")
-
-    task = asyncio.create_task(handler())
-    await asyncio.sleep(0)
-    if when == "in":
-        gone.set()
-        await writing.wait()
-    (task if how == "task.cancel()" else scope).cancel()
-    await _turns()
-    if not task.done():
-        answer.set()
-        await asyncio.wait([task])
-    got = list(done)
-    answer.set()
-    await _turns()  # for a write that has outlived its handler
-    return "✓ " + ", ".join(got) if got else "✗ nothing"
-
-
-async def _turns() -> None:
-    """Let the loop turn until whatever can happen has happened."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
 
 # ---- what the answers run in --------------------------------------------------------------------------------------
 

@@ -3,11 +3,10 @@
 import asyncio
 import gc
 
-import anyio
 import pytest
 
 from helpers import explore
-from helpers.cleanups import AGAIN, App, Audit, Office, outcome
+from helpers.cleanups import AGAIN, App, Audit, Office
 from helpers.sessions import Expect, Send
 
 
@@ -61,31 +60,6 @@ def test_a_client_may_have_its_handler_cancelled_twice(says):
 
     explore(make=lambda: App(handler, None), script=(Send(says), Expect(says)), models=["uvicorn"])
     assert max(counts) == (2 if says == AGAIN else 1)
-
-
-async def plain(write):
-    """Shield nothing."""
-    await write()
-
-
-async def scoped(write):
-    """Stand in an AnyIO shield."""
-    with anyio.CancelScope(shield=True):
-        await write()
-
-
-@pytest.mark.parametrize(
-    ("cleanup", "how", "when", "expected"),
-    [
-        (plain, "task.cancel()", "before", "✓ row, line after"),
-        (plain, "task.cancel()", "in", "✗ nothing"),
-        (plain, "scope.cancel()", "before", "✗ nothing"),
-        (scoped, "scope.cancel()", "in", "✓ row, line after"),
-        (scoped, "task.cancel()", "in", "✗ nothing"),
-    ],
-)
-def test_outcome_tells_what_got_done(cleanup, how, when, expected):
-    assert asyncio.run(outcome(cleanup, how, when)) == expected
 
 
 class Forgetful:

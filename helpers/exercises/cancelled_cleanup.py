@@ -9,9 +9,11 @@ from helpers import rules
 from helpers.cleanups import AGAIN, BLINK, SECONDS, WORKS, App, Audit, Call, Desk, Office
 from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
+from helpers.explore import Report, explore
 from helpers.recorder import ASGIApp, Session
 from helpers.rules import rule
 from helpers.sessions import Expect, Send, beside
+from helpers.shields import Cleanup
 
 LESSON = "05-cancelled-cleanup"
 
@@ -99,6 +101,34 @@ ex1 = Exercise(
         "Remember the CancelledError, and raise it when the row is there.",
     ),
 )
+
+
+def ending_in(cleanup: Cleanup, audit: Any = None) -> ASGIApp:
+    """Return an app whose handler counts and answers, and at its end awaits `cleanup(write)`.
+
+    `write()` writes the count to the audit, by default an Audit of the app's own.
+    """
+
+    async def talk(websocket: WebSocket, audit: Any) -> None:
+        count = 0
+
+        async def write() -> None:
+            await audit.write(count)
+
+        try:
+            await websocket.accept()
+            async for text in websocket.iter_text():
+                count += 1
+                await websocket.send_text(text)
+        finally:
+            await cleanup(write)
+
+    return audited(talk, audit)
+
+
+def tried(cleanup: Cleanup) -> Report:
+    """Explore an app that ends in a cleanup, and judge the rows that it leaves."""
+    return explore(make=lambda: ending_in(cleanup), rules=RECORD, probe=look)
 
 
 # ---- 2: a cleanup with an end ----------------------------------------------------------------------------------------
