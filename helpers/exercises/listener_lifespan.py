@@ -259,6 +259,18 @@ def _routed(answer: Any) -> ASGIApp:
     return _once(answer, answer)  # type: ignore[return-value]
 
 
+_TICKER = (
+    rules.answers_everything,
+    keeps_its_cancellation,
+    rules.ends,
+    leaves_nothing_to_catch,
+    rules.ends_quietly,
+    rules.leaves_no_task,
+    rules.hides_no_error,
+    hides_nothing_from_litestar,
+)
+"""The rules for a ticker beside a reader."""
+
 TICKING = (Expect("tick 1"), Expect("tick 2"))
 SCRIPTS = (
     (*TICKING, Send("one"), Expect("ONE"), Send("two"), Send("three"), Expect("TWO"), Expect("THREE")),
@@ -283,16 +295,7 @@ ex1 = Exercise(
     mount=_echoing,
     facts=_after_a_failure,
     scripts=SCRIPTS,
-    rules=(
-        rules.answers_everything,
-        keeps_its_cancellation,
-        rules.ends,
-        leaves_nothing_to_catch,
-        rules.ends_quietly,
-        rules.leaves_no_task,
-        rules.hides_no_error,
-        hides_nothing_from_litestar,
-    ),
+    rules=_TICKER,
     hints=(
         "`await task` raises what the task raised: a cancellation that you asked for, and also an error that you want "
         "to hear of. Which construct tells the two apart?",
@@ -352,16 +355,7 @@ ex3 = Exercise(
     mount=_routed,
     facts=_after_a_failure,
     scripts=SCRIPTS,
-    rules=(
-        rules.answers_everything,
-        keeps_its_cancellation,
-        rules.ends,
-        leaves_nothing_to_catch,
-        rules.ends_quietly,
-        rules.leaves_no_task,
-        rules.hides_no_error,
-        hides_nothing_from_litestar,
-    ),
+    rules=_TICKER,
     hints=(
         "Who reads here? `listen_for_disconnect` reads too, and throws away what it reads.",
         "Without it, your own loop is the first to know that the client has left: `iter_data` ends then. What becomes "
