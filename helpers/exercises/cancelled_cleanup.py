@@ -9,8 +9,9 @@ from helpers import rules
 from helpers.cleanups import AGAIN, BLINK, SECONDS, WORKS, App, Audit, Call, Desk, Office
 from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
-from helpers.explore import Report, explore
+from helpers.explore import explore
 from helpers.recorder import ASGIApp, Session
+from helpers.report import Report
 from helpers.rules import rule
 from helpers.sessions import Expect, Send, beside
 from helpers.shields import Cleanup
