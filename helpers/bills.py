@@ -77,11 +77,14 @@ async def left(make: Make, trace: Trace) -> list[int]:
 
 
 async def under_test(test: Callable[[ASGIApp], None], make: Make, trace: Trace) -> list[int]:
-    """Run `test(app)` in a thread, while this loop runs a service that answers; return the cents of each bill."""
+    """Run `test(app)` in a thread, and let the service answer when it is over; return the cents of each bill.
+
+    Not earlier: the test has a loop of its own, and a database that answers to a loop that is closed answers no more.
+    """
     async with billing() as bills:
-        bills.door.set()
         with ThreadPoolExecutor() as pool:
             await asyncio.wrap_future(pool.submit(test, Recorder(make(bills), trace)))
+        bills.door.set()
         return await bills.rows()
 
 
