@@ -258,7 +258,7 @@ class ClientPlay:
         session.facts["took"] = None if self.hit_at is None else loop.time() - self.hit_at
         if not task.done():
             session.cancelled_by = "server"
-            session.record(Event(session.app, "never returns", "it is cancelled now"), final=True)
+            session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
         loop.on_idle, loop.turns = lambda: None, 0
         for _ in range(SETTLE):
             await asyncio.sleep(0)

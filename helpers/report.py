@@ -85,7 +85,9 @@ class Report:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         table = self.table._repr_mimebundle_()["text/html"]
-        return {"text/html": f"{table}<pre>{escape(self.findings)}</pre>", "text/plain": str(self)}
+        whole = "word-break:normal"  # JupyterLab breaks lines inside words
+        found = f'<pre style="{whole}">{escape(self.findings)}</pre>'
+        return {"text/html": table + found, "text/plain": str(self)}
 
 
 def _field(total: int, wrong: int) -> str:

@@ -236,7 +236,7 @@ class Play:
         for session in self.sessions:
             if not session.finished.is_set():
                 session.cancelled_by = "server"
-                session.record(Event(session.app, "never returns", "it is cancelled now"), final=True)
+                session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
         if self.lifespan is not None:
             await self._cancel(self.tasks.values())
             await self._until(self.lifespan.stop())

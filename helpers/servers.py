@@ -330,7 +330,7 @@ async def _clean_up(recorder: Recorder) -> None:
 
 
 def _note_that_it_never_returns(session: Session) -> None:
-    session.record(Event(session.app, "never returns", "the server has stopped; now it is cancelled"), final=True)
+    session.record(Event(session.app, "never returns", "(the server has stopped; it is cancelled now)"), final=True)
 
 
 def _forget_frames(error: BaseException | None) -> None:

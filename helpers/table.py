@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
+GOOD, BAD, QUIET = "#238a40", "#dd3b43", "#757d86"  # for text on the page itself: they show on white and on black
+
 
 @dataclass(frozen=True)
 class Table:
@@ -27,6 +29,5 @@ class Table:
 
 
 def _cell(text: str) -> str:
-    """Return a field; what holds is green and what does not is red, in shades that show on white and on black."""
-    colour = {"✗": ";color:#dd3b43", "✓": ";color:#238a40"}.get(text[:1], "")
+    colour = {"✗": f";color:{BAD}", "✓": f";color:{GOOD}"}.get(text[:1], "")
     return f'<td style="text-align:left;white-space:nowrap{colour}">{escape(text)}</td>'

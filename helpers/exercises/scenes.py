@@ -240,7 +240,7 @@ class _Play:
         session = self.session
         if not self.task.done():
             session.cancelled_by = "server"
-            self._note("never returns", "it is cancelled now")
+            self._note("never returns", "(it is cancelled now)")
         for _ in range(3):
             left = [task for task in (*session.tasks, self.task) if not task.done()]
             for task in left:

@@ -5,11 +5,12 @@ from html import escape
 from typing import Literal
 
 from helpers.picture import html
+from helpers.table import BAD, GOOD, QUIET
 from helpers.trace import Trace
 
 Outcome = Literal["pass", "fail", "not attempted", "no answer"]
 _MARKS = {"pass": "✓", "fail": "✗", "not attempted": "○", "no answer": "✗"}
-_COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "not attempted": "#59636e", "no answer": "#cf222e"}
+_COLOURS = {"pass": GOOD, "fail": BAD, "not attempted": QUIET, "no answer": BAD}
 
 
 @dataclass(frozen=True)
