@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 
 HOST = "127.0.0.1"
 LISTENS_WITHIN = 30.0  # seconds; a process that imports a framework takes about one
-ENDS_WITHIN = 5.0  # seconds until it is killed
+ENDS_WITHIN = 5.0  # seconds until a process is killed
 
 
 @asynccontextmanager
@@ -38,13 +38,13 @@ async def serve_elsewhere(app: str, *arguments: str) -> AsyncIterator[str]:
         yield f"ws://{HOST}:{int(line)}"
     finally:
         process.stdin.close()
-        await _end(process)
+        await wait_for_end(process)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def wait_for_end(process: asyncio.subprocess.Process, within: float = ENDS_WITHIN) -> None:
     """Wait until a process ends that has been told to, and kill it if it takes too long, or nobody wants to wait."""
     try:
-        async with asyncio.timeout(ENDS_WITHIN):
+        async with asyncio.timeout(within):
             await process.wait()
     except BaseException as error:
         with contextlib.suppress(ProcessLookupError):

@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from helpers.elsewhere import HOST, wait_for_end
+
 ANSWERS_WITHIN = 20.0  # seconds; it takes 0.01 on an idle machine
 ASKED_AGAIN_AFTER = 0.5  # seconds in which somebody else on its port may keep silent
-STOPS_WITHIN = 5.0  # seconds until it is killed
 PORTS = 5  # how many are tried, if others take them first
 MISSING = (
     "There is no redis-server on this machine, so the room lives in memory:// now, and two processes cannot share it. "
@@ -74,15 +74,7 @@ class Redis:
             return
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        try:
-            async with asyncio.timeout(STOPS_WITHIN):
-                await process.wait()
-        except BaseException as error:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            if not isinstance(error, TimeoutError):
-                raise
+        await wait_for_end(process)
 
     async def listeners(self, channel: str) -> int:
         """Return how many connections have subscribed to a channel, as Redis itself counts them (PUBSUB NUMSUB)."""
