@@ -1,11 +1,13 @@
-"""The chat room of lesson 07 over Redis, for as many processes as you like: Broadcaster's backend, mended twice.
+"""The chat room of lesson 07, as an app: in memory, or over Redis for as many processes as you like.
 
 It stands in a module of its own because a second process imports it, and should be quick to start.
+Broadcaster's backend is mended twice: see Hearing and Lasting.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 from broadcaster import Broadcast
@@ -14,10 +16,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets import ConnectionClosed
+from websockets.asyncio.client import ClientConnection
 
 
 class Hearing(RedisBackend):
-    """Broadcaster's, which listens once there is something to listen to."""
+    """Broadcaster's, which listens once there is something to listen to.
+
+    Broadcaster 0.3.1 wakes its listener first. When subscribing has to wait, as with redis-py 8.1 on Python 3.11, the
+    listener finds no channel and sleeps again for good: the whole room is deaf.
+    """
 
     async def subscribe(self, channel: str) -> None:
         """Subscribe first, then wake the listener."""
@@ -26,7 +34,7 @@ class Hearing(RedisBackend):
 
 
 class Lasting(Hearing):
-    """And goes on listening when Redis is back: redis-py then subscribes again by itself."""
+    """Goes on listening when Redis is back: redis-py subscribes again by itself."""
 
     async def _pubsub_listener(self) -> None:
         while True:
@@ -36,39 +44,57 @@ class Lasting(Hearing):
                 await asyncio.sleep(0.05)
 
 
-BACKENDS: dict[str, type[RedisBackend]] = {backend.__name__: backend for backend in (RedisBackend, Hearing, Lasting)}
+def mounted(endpoint: Callable[[WebSocket], Any], broadcast: Broadcast, members: list[Any] | None = None) -> Starlette:
+    """Return an app that serves an endpoint at `/`, with the broadcast open while it runs, as its `state.broadcast`.
 
-
-def chat(url: str, backend: str) -> Starlette:
-    """Return the room as an app: over Redis with a backend of `BACKENDS`, or in memory if the URL is memory://."""
-    broadcast = Broadcast(url) if url == "memory://" else Broadcast(backend=BACKENDS[backend](url))
+    When the app starts, `members` is emptied.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if members is not None:
+            members.clear()
         async with broadcast:
             yield
 
-    async def room(websocket: WebSocket) -> None:
-        await websocket.accept()
-        async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
-
-            async def deliver() -> None:
-                with suppress(WebSocketDisconnect, RuntimeError):
-                    async for event in events:  # type: ignore[union-attr]
-                        await websocket.send_text(event.message)  # type: ignore[union-attr]  # never None
-                group.cancel_scope.cancel()
-
-            group.start_soon(deliver)
-            async for text in websocket.iter_text():
-                await broadcast.publish("room", text)
-            group.cancel_scope.cancel()
-
-    app = Starlette(routes=[WebSocketRoute("/", room)], lifespan=lifespan)
+    app = Starlette(routes=[WebSocketRoute("/", endpoint)], lifespan=lifespan)
     app.state.broadcast = broadcast
     return app
 
 
-def state_of_listener(app: Starlette) -> str:
+def chat(url: str, backend: type[RedisBackend] = Hearing) -> Starlette:
+    """Return the room as an app: over Redis, or in memory if the URL is memory://."""
+    broadcast = Broadcast(url) if url == "memory://" else Broadcast(backend=backend(url))
+
+    async def deliver(websocket: WebSocket, events: Any, scope: anyio.CancelScope) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            async for event in events:
+                await websocket.send_text(event.message)
+        scope.cancel()
+
+    async def room(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
+            group.start_soon(deliver, websocket, events, group.cancel_scope)
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+            group.cancel_scope.cancel()
+
+    return mounted(room, broadcast)
+
+
+async def heard(client: ClientConnection, seconds: float = 10.0) -> str:
+    """Return what a member hears next: "hears 'hi'", "hears nothing" for so many seconds, or "is thrown out"."""
+    try:
+        async with asyncio.timeout(seconds):
+            return f"hears {await client.recv()!r}"
+    except TimeoutError:
+        return "hears nothing"
+    except ConnectionClosed:
+        return "is thrown out"
+
+
+def fate(app: Starlette) -> str:
     """Return how Broadcaster's own listener to Redis fares: it "listens", or it "ended with …"."""
     listener = getattr(app.state.broadcast._backend, "_listener", None)
     if listener is None or not listener.done() or listener.cancelled():

@@ -5,10 +5,12 @@ import os
 import shutil
 
 import pytest
+from broadcaster import Broadcast
+from starlette.websockets import WebSocket
 
 from helpers import connect, serve
 from helpers.elsewhere import serve_elsewhere
-from helpers.redis_room import chat, state_of_listener
+from helpers.redis_room import Hearing, Lasting, chat, fate, heard, mounted
 from helpers.redis_server import MISSING, redis_server
 
 FOUND = shutil.which("redis-server") is not None
@@ -16,13 +18,13 @@ with_redis = pytest.mark.skipif(not FOUND and os.environ.get("REDIS") != "requir
 
 
 @with_redis
-@pytest.mark.parametrize("backend", ["Hearing", "Lasting"])
+@pytest.mark.parametrize("backend", [Hearing, Lasting])
 def test_two_processes_share_a_room(backend):
     async def work() -> None:
         async with (
             redis_server() as redis,
             serve(chat(redis.url, backend)) as here,
-            serve_elsewhere("helpers.redis_room:chat", redis.url, backend) as there,
+            serve_elsewhere("helpers.redis_room:chat", redis.url) as there,
             connect(here) as a,
             connect(there) as b,
         ):
@@ -36,7 +38,7 @@ def test_two_processes_share_a_room(backend):
 @with_redis
 @pytest.mark.parametrize(
     ("backend", "listeners", "state"),
-    [("Hearing", 0, "ended with ConnectionError, and nobody asked"), ("Lasting", 1, "listens")],
+    [(Hearing, 0, "ended with ConnectionError, and nobody asked"), (Lasting, 1, "listens")],
 )
 def test_after_an_outage_only_who_listens_again_hears(backend, listeners, state):
     async def work() -> None:
@@ -47,7 +49,7 @@ def test_after_an_outage_only_who_listens_again_hears(backend, listeners, state)
                 await redis.stop()
                 await redis.start()
                 await redis.until_listeners(listeners, "room")
-                assert state_of_listener(app) == state
+                assert fate(app) == state
                 if listeners:
                     await a.send("again")
                     assert await a.recv() == "again"
@@ -57,10 +59,39 @@ def test_after_an_outage_only_who_listens_again_hears(backend, listeners, state)
 
 def test_in_memory_it_is_a_room_as_well():
     async def work() -> None:
-        app = chat("memory://", "Lasting")
+        app = chat("memory://", Lasting)
         async with serve(app) as url, connect(url) as a:
             await a.send("hello")
             assert await a.recv() == "hello"
-            assert state_of_listener(app) == "listens"
+            assert fate(app) == "listens"
+
+    asyncio.run(work())
+
+
+def test_an_app_empties_its_members_when_it_starts():
+    members = ["somebody of the last run"]
+
+    async def silent(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    async def work() -> None:
+        async with serve(mounted(silent, Broadcast("memory://"), members)):
+            assert members == []
+
+    asyncio.run(work())
+
+
+def test_what_a_member_hears():
+    async def says_hi(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("hi")
+        await websocket.receive_text()
+
+    async def work() -> None:
+        async with serve(mounted(says_hi, Broadcast("memory://"))) as url, connect(url) as a:
+            assert await heard(a) == "hears 'hi'"
+            assert await heard(a, 0.01) == "hears nothing"
+            await a.send("go on")
+            assert await heard(a) == "is thrown out"
 
     asyncio.run(work())

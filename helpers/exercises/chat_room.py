@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from broadcaster import Broadcast
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
 
 from helpers import rules
 from helpers.exercises.exercise import Exercise
 from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from helpers.recorder import Send as ASGISend
+from helpers.redis_room import mounted
 from helpers.rules import rule
 from helpers.sessions import Expect, Leave, Send
 from helpers.virtual_time import VirtualLoop
@@ -68,21 +67,9 @@ def _count(name: str) -> None:
         session.facts[name] = session.facts.get(name, 0) + 1
 
 
-async def _with_radio(answer: Any, websocket: WebSocket) -> None:
-    await answer(websocket, websocket.app.state.broadcast)
-
-
 def _room(answer: Any) -> ASGIApp:
-    broadcast = Radio()
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with broadcast:
-            yield
-
-    app = Starlette(routes=[WebSocketRoute("/", partial(_with_radio, answer))], lifespan=lifespan)
-    app.state.broadcast = broadcast
-    return app
+    radio = Radio()
+    return mounted(lambda websocket: answer(websocket, radio), radio)
 
 
 def _subscriptions(app: Any, session: Session) -> None:
@@ -165,29 +152,45 @@ ex1 = Exercise(
 # ---- 2: a member's death ---------------------------------------------------------------------------------------------
 
 
-async def _with_members(answer: Any, websocket: WebSocket) -> None:
-    await answer(websocket, websocket.app.state.members)
+class Around:
+    """An ASGI app around a room whose handlers share a list. `serve` runs the room for one connection."""
+
+    def __init__(self, answer: Any) -> None:
+        self.shared: list[Any] = []
+        self.app = Starlette(routes=[WebSocketRoute("/", lambda websocket: answer(websocket, self.shared))])
+        self.first: Scope | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Serve a WebSocket connection, and remember which was the first; leave all else to the app."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        self.first = self.first or scope
+        await self.serve(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        raise NotImplementedError
 
 
-class Hall:
-    """An ASGI app around a room. What is sent to the first client takes `TRIP` seconds, as with full buffers.
+def _what_is_left(app: Any, session: Session) -> None:
+    session.facts["left"] = len(app.shared)
+
+
+class Hall(Around):
+    """What is sent to the first client takes `TRIP` seconds, as with full buffers.
 
     Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before
     it left, though the handler that had read it was done, and had not been cancelled.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.first: object = None
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
         self.owed: dict[int, list[tuple[int, str]]] = {}  # to a member: who read it, and the text
         self.done: set[int] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         """Run the room for one connection."""
-        if scope["type"] != "websocket":
-            await self.app(scope, receive, send)
-            return
-        self.first = self.first or scope
         me = id(scope)
 
         async def hear() -> Message:
@@ -226,16 +229,6 @@ class Hall:
             session.facts["missed"] = missed[0]
 
 
-def _members(answer: Any) -> ASGIApp:
-    app = Starlette(routes=[WebSocketRoute("/", partial(_with_members, answer))])
-    app.state.members = []
-    return Hall(app)
-
-
-def _who_is_left(app: Any, session: Session) -> None:
-    session.facts["members"] = len(app.app.state.members)
-
-
 @rule
 def hears_everything(session: Session) -> str | None:
     """Who stays hears all that was said, also the last words of somebody who is gone."""
@@ -246,7 +239,7 @@ def hears_everything(session: Session) -> str | None:
 @rule
 def leaves_the_room(session: Session) -> str | None:
     """When all handlers have ended, `members` is empty."""
-    left = session.facts.get("members", 0)
+    left = session.facts.get("left", 0)
     return f"members left: {left}" if left else None
 
 
@@ -256,8 +249,8 @@ ex2 = Exercise(
     title="Survive",
     kind="handler",
     parameters=("websocket", "members"),
-    mount=_members,
-    facts=_who_is_left,
+    mount=Hall,
+    facts=_what_is_left,
     scripts=(
         TALK,
         (
@@ -306,36 +299,27 @@ SLOW_FROM = "now a is slow"
 AWAKE_AFTER = "6"
 
 
-class Tunnel:
-    """An ASGI app around a room. From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
+class Tunnel(Around):
+    """From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
 
     So would a client's full buffers let them wait. A client that is gone lets nobody wait.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
         self.slow = False
-        self.first: object = None
         self.passed = asyncio.Event()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         """Run the room for one connection."""
-        if scope["type"] != "websocket":
-            await self.app(scope, receive, send)
-            return
-        self.first = self.first or scope
-        gone = asyncio.Event()
-
         heard_at: list[float] = []
 
         async def hear() -> Message:
             _took(heard_at)
             message = await receive()
             heard_at.append(asyncio.get_running_loop().time())
-            if message["type"] == "websocket.disconnect":
-                gone.set()
-                if scope is self.first:
-                    self.passed.set()
+            if message["type"] == "websocket.disconnect" and scope is self.first:
+                self.passed.set()
             return message
 
         async def tell(message: Message) -> None:
@@ -357,24 +341,10 @@ def _took(heard_at: list[float]) -> None:
         session.facts["waited"] = max(session.facts.get("waited", 0.0), loop.time() - heard_at[-1])
 
 
-async def _with_inboxes(answer: Any, websocket: WebSocket) -> None:
-    await answer(websocket, websocket.app.state.inboxes)
-
-
-def _tunnel(answer: Any) -> ASGIApp:
-    app = Starlette(routes=[WebSocketRoute("/", partial(_with_inboxes, answer))])
-    app.state.inboxes = []
-    return Tunnel(app)
-
-
-def _inboxes_left(app: Any, session: Session) -> None:
-    session.facts["inboxes"] = len(app.app.state.inboxes)
-
-
 @rule
 def takes_its_inbox_along(session: Session) -> str | None:
     """When all handlers have ended, `inboxes` is empty."""
-    left = session.facts.get("inboxes", 0)
+    left = session.facts.get("left", 0)
     return f"inboxes left: {left}" if left else None
 
 
@@ -395,8 +365,8 @@ ex3 = Exercise(
     title="Limits",
     kind="handler",
     parameters=("websocket", "inboxes"),
-    mount=_tunnel,
-    facts=_inboxes_left,
+    mount=Tunnel,
+    facts=_what_is_left,
     scripts=(
         (
             Send(SLOW_FROM),
