@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
-from helpers.bills import billing, left, stopped, under_test
+from helpers.props.bills import billing, left, stopped, under_test
 from helpers.trace import Trace
 
 

@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from helpers import explore
-from helpers.cleanups import AGAIN, App, Audit, Office
+from helpers.props.cleanups import AGAIN, App, Audit, Office
 from helpers.sessions import Expect, Send
 
 

@@ -11,7 +11,7 @@ import pytest
 import websockets
 
 from helpers import connect
-from helpers.elsewhere import serve_elsewhere
+from helpers.props.elsewhere import serve_elsewhere
 
 
 def whoami(answer: str):
@@ -70,7 +70,7 @@ def test_it_ends_when_its_parent_is_killed():
     code = f"""
         import asyncio, os, sys
         from helpers import connect
-        from helpers.elsewhere import serve_elsewhere
+        from helpers.props.elsewhere import serve_elsewhere
 
         async def work():
             async with serve_elsewhere({APP!r}, "hi") as url, connect(url) as client:

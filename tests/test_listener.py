@@ -7,8 +7,8 @@ import pytest
 import websockets
 
 from helpers import Trace, connect
-from helpers import listener as module
-from helpers.listener import in_thread, until_unread
+from helpers.props import listener as module
+from helpers.props.listener import in_thread, until_unread
 
 
 async def one(websocket):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from helpers.outbox import Outbox
+from helpers.props.outbox import Outbox
 
 
 def run(work):

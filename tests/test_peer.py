@@ -10,7 +10,7 @@ from websockets import ConnectionClosed
 from helpers import Trace, connect
 from helpers.client import traces
 from helpers.loopback import in_virtual_time
-from helpers.peer import ENDINGS, peer
+from helpers.props.peer import ENDINGS, peer
 
 
 def ending(how: str, trace: Trace | None = None):

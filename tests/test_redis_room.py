@@ -9,9 +9,9 @@ from broadcaster import Broadcast
 from starlette.websockets import WebSocket
 
 from helpers import connect, serve
-from helpers.elsewhere import serve_elsewhere
-from helpers.redis_room import Hearing, Lasting, chat, fate, heard, mounted
-from helpers.redis_server import MISSING, redis_server
+from helpers.props.elsewhere import serve_elsewhere
+from helpers.props.redis_room import Hearing, Lasting, chat, fate, heard, mounted
+from helpers.props.redis_server import MISSING, redis_server
 
 FOUND = shutil.which("redis-server") is not None
 with_redis = pytest.mark.skipif(not FOUND and os.environ.get("REDIS") != "required", reason=MISSING)
@@ -24,7 +24,7 @@ def test_two_processes_share_a_room(backend):
         async with (
             redis_server() as redis,
             serve(chat(redis.url, backend)) as here,
-            serve_elsewhere("helpers.redis_room:chat", redis.url) as there,
+            serve_elsewhere("helpers.props.redis_room:chat", redis.url) as there,
             connect(here) as a,
             connect(there) as b,
         ):

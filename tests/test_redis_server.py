@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis as Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from helpers import redis_server as module
-from helpers.redis_server import MISSING, NoRedis, redis_or_memory, redis_server
+from helpers.props import redis_server as module
+from helpers.props.redis_server import MISSING, NoRedis, redis_or_memory, redis_server
 
 FOUND = shutil.which("redis-server") is not None
 with_redis = pytest.mark.skipif(not FOUND and os.environ.get("REDIS") != "required", reason=MISSING)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from helpers import isolated, lessons
-from helpers.reload import EnoughError, enough, packages, under_granian
+from helpers.props.reload import EnoughError, enough, packages, under_granian
 
 LESSON = "03-flow-error"
 RUNS = [("2.2.6", "echo"), ("2.3.1", "echo"), ("2.6.1", "echo"), ("2.7.1", "echo"), ("2.2.6", "fixed")]

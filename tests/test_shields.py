@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from helpers.shields import forgotten, outcome, outcomes
+from helpers.props.shields import forgotten, outcome, outcomes
 
 
 async def plain(write):

@@ -9,7 +9,7 @@ import pytest
 from helpers import Trace, connect, replay, run, serve
 from helpers.events import Event
 from helpers.picture import BLUE, CHARACTER, LINE, RED
-from helpers.states import HALF, PLACES, TABLE, TALL, WIDTH, Path, State, Step, follow, states, svg
+from helpers.props.states import HALF, PLACES, TABLE, TALL, WIDTH, Path, State, Step, follow, states, svg
 
 
 async def reads_on(scope, receive, send):

@@ -7,7 +7,7 @@ from websockets import ConnectionClosed, InvalidMessage
 
 from helpers import Trace, connect
 from helpers.loopback import in_virtual_time
-from helpers.station import BY_THE_BOOK, deploy, for_good, station, visit
+from helpers.props.station import BY_THE_BOOK, deploy, for_good, station, visit
 from helpers.toxics import Frame, Reset
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from websockets.client import backoff
 
-from helpers.storm import chart, storm, table
+from helpers.props.storm import chart, storm, table
 
 
 def in_step():

@@ -6,15 +6,15 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpers import rules
-from helpers.cleanups import AGAIN, BLINK, SECONDS, WORKS, App, Audit, Call, Desk, Office
 from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
 from helpers.explore import explore
+from helpers.props.cleanups import AGAIN, BLINK, SECONDS, WORKS, App, Audit, Call, Desk, Office
+from helpers.props.shields import Cleanup
 from helpers.recorder import ASGIApp, Session
 from helpers.report import Report
 from helpers.rules import rule
 from helpers.sessions import Expect, Send, beside
-from helpers.shields import Cleanup
 
 LESSON = "05-cancelled-cleanup"
 

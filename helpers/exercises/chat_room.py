@@ -11,9 +11,9 @@ from starlette.routing import WebSocketRoute
 
 from helpers import rules
 from helpers.exercises.exercise import Exercise
+from helpers.props.redis_room import mounted
 from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from helpers.recorder import Send as ASGISend
-from helpers.redis_room import mounted
 from helpers.rules import rule
 from helpers.sessions import Expect, Leave, Send
 from helpers.virtual_time import VirtualLoop

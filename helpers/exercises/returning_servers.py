@@ -14,7 +14,7 @@ import websockets
 from websockets.asyncio.server import ServerConnection
 
 from helpers.loopback import LoopbackLoop, now
-from helpers.outbox import Outbox
+from helpers.props.outbox import Outbox
 
 REFUSALS = 12
 MOST = 3 * REFUSALS  # connections after which a server plays no further

@@ -22,7 +22,7 @@ from helpers.exercises.client_exercise import ClientExercise
 from helpers.exercises.exercise import _left
 from helpers.exercises.verdict import Verdict
 from helpers.loopback import LoopbackLoop
-from helpers.peer import ENDINGS, Peer, peer
+from helpers.props.peer import ENDINGS, Peer, peer
 from helpers.recorder import Session, describe, watch_tasks
 from helpers.threads import Stuck, run_in_thread
 from helpers.trace import Trace

@@ -15,8 +15,8 @@ from websockets.client import backoff, process_exception
 
 from helpers import connect
 from helpers.exercises.the_client_that_comes_back import ex1, ex2, ex3
-from helpers.station import for_good
-from helpers.storm import doubling, full_jitter
+from helpers.props.station import for_good
+from helpers.props.storm import doubling, full_jitter
 from tests.answers import attempt, right, wrong
 
 ALERT: dict[str, Any] = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 1}

@@ -1,7 +1,7 @@
 """A second Python process that serves an app on 127.0.0.1 while a block runs.
 
-`python -m helpers.elsewhere module:function argument ...` serves the app that the function returns. It prints its port
-when it listens, and ends when its standard input does: whoever started it cannot end without ending it.
+`python -m helpers.props.elsewhere module:function argument ...` serves the app that the function returns. It
+prints its port when it listens, and ends when its standard input does: whoever started it cannot end without ending it.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ async def serve_elsewhere(app: str, *arguments: str) -> AsyncIterator[str]:
     the process ends without a port.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "helpers.elsewhere", app, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        *(sys.executable, "-m", __name__, app, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert process.stdin is not None
     assert process.stdout is not None

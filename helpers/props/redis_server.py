@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.elsewhere import HOST, wait_for_end
+from helpers.props.elsewhere import HOST, wait_for_end
 
 ANSWERS_WITHIN = 20.0  # seconds; it takes 0.01 on an idle machine
 ASKED_AGAIN_AFTER = 0.5  # seconds in which somebody else on its port may keep silent

@@ -32,7 +32,7 @@ HOST = "127.0.0.1"
 FOR_GOOD = {1002, 1003, 1007, 1008, 1009, 1010, *range(4000, 5000)}
 BY_THE_BOOK = "by the book"  # a server that says 1001 when it goes down (RFC 6455 section 7.4.1)
 Handler = Callable[[ServerConnection], Awaitable[None]]
-_quiet = logging.getLogger("helpers.station")
+_quiet = logging.getLogger("helpers.props.station")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 

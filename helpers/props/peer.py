@@ -27,7 +27,7 @@ ENDINGS = {
     "silence": "the wire goes silent",
 }
 Handler = Callable[[ServerConnection], Awaitable[None]]
-_quiet = logging.getLogger("helpers.peer")
+_quiet = logging.getLogger("helpers.props.peer")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
