@@ -256,6 +256,8 @@ class _Connection:
     def fire(self, toxic: Toxic, causes: Sequence[str]) -> None:
         """Draw a toxic, count it, and cut what it cuts."""
         self._draw(str(toxic), toxic.cuts, f"network {toxic.stream}", isinstance(toxic.at, When), causes)
+        if isinstance(toxic, BlackHole) and toxic.stream == "upstream" and self.tap is None:
+            self._url.view.swallow_from(self.letter, causes[0] if isinstance(toxic.at, Frame) else "")
         self._url.fired += 1
         self._url.happened.set()
         for side, cut in toxic.cuts.items():
@@ -321,6 +323,12 @@ class _Beyond(Trace):
         vars(self).update(vars(behind))  # the very same lists and dicts: there is one trace
         self.behind = behind
         self.ends: dict[str, str] = {}
+        self.silent: set[str] = set()
+
+    def swallow_from(self, letter: str, first: str) -> None:
+        """Let what this client says end at the network from now on, and the message that it gave as `first`, if any."""
+        self.silent.add(f"client {letter}")
+        self.behind.swallow(f"client {letter}", f"{letter}.{first}")
 
     def record(self, event: Event, *, needs: Sequence[str] = (), gives: str = "", **order: Any) -> None:
         """Record an event; where a client's connection was cut, with the true cause."""
@@ -328,6 +336,8 @@ class _Beyond(Trace):
             letter, end = event.to.removeprefix("client "), self.ends[event.to]
             event = replace(event, actor="network" if end == "cut" else "server")
             needs, gives = [f"{letter}.{end}"], f"{letter}.end"
+        if event.to == "server" and event.actor in self.silent:
+            event, gives = replace(event, to="network"), ""  # nothing at the server comes after it
         self.behind.record(event, needs=needs, gives=gives, **order)
 
 

@@ -73,6 +73,16 @@ class Trace:
         tidy = replace(event, detail=one_line(event.detail, LONGEST_DETAIL if event.to else LONGEST_NOTE))
         self._entries.append(_Entry(tidy, tuple(chains), tuple(needs), gives, rank))
 
+    def swallow(self, actor: str, message: str) -> None:
+        """Let the arrows of what this client said, from the one on that was given as `message`, end at the network."""
+        gone = False
+        for place, entry in enumerate(self._entries):
+            first = entry.gives == message
+            gone = gone or first
+            if gone and entry.event.actor == actor and entry.event.to == "server":
+                lost = replace(entry.event, to="network")
+                self._entries[place] = replace(entry, event=lost, gives=message if first else "")
+
     def note(self, actor: str, text: str) -> None:
         """Write a remark of your own onto a lifeline, in the order in which you call."""
         self.record(Event(actor, "note", text), chains=(f"lifeline {actor}",))
