@@ -323,11 +323,11 @@ class _Beyond(Trace):
         vars(self).update(vars(behind))  # the very same lists and dicts: there is one trace
         self.behind = behind
         self.ends: dict[str, str] = {}
-        self.silent: set[str] = set()
+        self.unheard: set[str] = set()
 
     def swallow_from(self, letter: str, first: str) -> None:
         """Let what this client says end at the network from now on, and the message that it gave as `first`, if any."""
-        self.silent.add(f"client {letter}")
+        self.unheard.add(f"client {letter}")
         self.behind.swallow(f"client {letter}", f"{letter}.{first}")
 
     def record(self, event: Event, *, needs: Sequence[str] = (), gives: str = "", **order: Any) -> None:
@@ -336,7 +336,7 @@ class _Beyond(Trace):
             letter, end = event.to.removeprefix("client "), self.ends[event.to]
             event = replace(event, actor="network" if end == "cut" else "server")
             needs, gives = [f"{letter}.{end}"], f"{letter}.end"
-        if event.to == "server" and event.actor in self.silent:
+        if event.to == "server" and event.actor in self.unheard:
             event, gives = replace(event, to="network"), ""  # nothing at the server comes after it
         self.behind.record(event, needs=needs, gives=gives, **order)
 

@@ -35,8 +35,10 @@ class Report:
     broken: tuple[Broken, ...]
     how: tuple[tuple[str, str], ...] = field(repr=False)
     """For each explored schedule its name and how the app ended."""
+    fired: int = 0
+    """How many schedules came to their moment."""
     unfired: int = 0
-    """How many schedules never came to their moment, because the app did not do again what it did undisturbed."""
+    """How many never did, because the app did not do again what it did undisturbed; it may end before `@end`."""
     cut: str = SPREAD
     """How those were chosen that were explored, if not all were."""
     rows: str = "server"
@@ -103,6 +105,7 @@ class Findings:
     rules: Sequence[Rule]
     schedules: int = 0
     """How many there are, whether explored or not."""
+    fired: int = 0
     unfired: int = 0
     stopped: bool = False
     """Whether the exploration has ended early."""
@@ -122,13 +125,15 @@ class Findings:
                     broken = Broken(rule.sentence, schedule, got, session.letter)
                     self.broken.setdefault(place, []).append(broken)
         self.how.append((schedule, sessions[0].ended))
-        self.unfired += not sessions[0].facts["fired"]
+        fired = bool(sessions[0].facts["fired"])
+        self.fired += fired
+        self.unfired += not fired and not schedule.endswith("@end")
 
     def report(self, rows: str = "server") -> Report:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
         cut = STOPPED if self.stopped else SPREAD
-        return Report(self.schedules, self.explored, broken, tuple(self.how), self.unfired, cut, rows)
+        return Report(self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows)
 
 
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:

@@ -325,3 +325,15 @@ def test_a_session_leaves_next_to_nothing_in_circles_of_references():
         assert gc.collect() < 10 * sessions  # it was 70 a session, for a sixth of the time
     finally:
         gc.enable()
+
+
+def test_an_app_that_ends_before_the_peer_leaves_does_the_same_thing_each_time():
+    async def refuses(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    report = explore(refuses)
+    assert report.unfired == 0
+    assert 0 < report.fired < report.explored
+    assert "twice" not in str(report)

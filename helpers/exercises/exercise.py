@@ -99,7 +99,7 @@ class Exercise:
         reports = [self._explore(answer, script, until) for script in self.scripts]
         if any(report.broken for report in reports):
             return self._explored(answer, reports, until)
-        if all(report.unfired == report.explored for report in reports):
+        if not any(report.fired for report in reports):
             return self._never_fired
         sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
         if not all(session.facts["fired"] or session.facts["unanswered"] for session in sessions):
