@@ -67,7 +67,7 @@ def ends(session: Session) -> str | None:
 
 @rule
 def heeds_cancellation(session: Session) -> str | None:
-    """A handler that is cancelled ends, and lets CancelledError through."""
+    """A handler that is cancelled while it works ends, and lets CancelledError through."""
     return _swallowed(session) if session.facts.get("interrupted") == "while it worked" else None
 
 

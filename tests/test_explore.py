@@ -139,7 +139,7 @@ def test_a_resource_that_stays_taken_shows_when_a_send_fails():
 
 
 def test_a_swallowed_cancellation_has_a_name():
-    rule = "a handler that is cancelled ends, and lets CancelledError through"
+    rule = "a handler that is cancelled while it works ends, and lets CancelledError through"
     assert broken(explore(app(swallows)))[rule][0].startswith("uvicorn/cancel@await#")
     assert rule not in broken(explore(app(echo)))
 
