@@ -134,7 +134,8 @@ def _columns(run: Run) -> dict[str, float]:
     for event in run.rows:
         if event.to and not event.folded:
             low, high = sorted((index[event.actor], index[event.to]))
-            spans.append((high - low, low, columns(event.label) * CHARACTER + 34))
+            room = 62 if event.cut else 34  # a cut has a cross behind its label
+            spans.append((high - low, low, columns(event.label) * CHARACTER + room))
     for length, low, need in sorted(spans):
         missing = need - sum(gaps[low : low + length])
         if missing > 0:
@@ -193,7 +194,9 @@ class _Bars:
             f'<path d="M{tip:.1f} {line:.1f}l{-step * 7} -4v8z" fill="{colour}"/>'
         )
         if event.cut:
-            self.out.shapes.append(_cross((start + end + width) / 2 + 14, line, 5) + _cross(start, line, 5))
+            self.out.shapes.append(
+                _cross((start + end + step * width) / 2 + step * 14, line, 5) + _cross(start, line, 5)
+            )
             self.ended[event.actor] = line
         return line + 9
 
