@@ -249,6 +249,7 @@ ex2 = Exercise(
         "Two things at once: one task sends prices, the other receives until the disconnect, whatever else comes.",
         "With an anyio task group, start the push with `group.start_soon(...)`; in the block, call "
         '`websocket.receive()` until the type is "websocket.disconnect"; then call `group.cancel_scope.cancel()`. '
-        "And what if `send_text` is told of the end first?",
+        "`send_text` may be told of the end first, and raise: catch that. (The check lets it pass: there a server may "
+        "raise.)",
     ),
 )
