@@ -2,18 +2,34 @@
 
 import inspect
 import itertools
+from dataclasses import dataclass, replace
 from typing import Any
 
 from helpers import rules
 from helpers.exercises import guard
 from helpers.exercises.answers import Kind
 from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp, Message, Receive, Scope, Session
+from helpers.exercises.verdict import Verdict
+from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current
 from helpers.recorder import Send as SendCall
-from helpers.rules import rule
+from helpers.rules import Rule, rule
 from helpers.sessions import Expect, Leave, Send
 
 LESSON = "03-flow-error"
+
+
+@dataclass(kw_only=True)
+class _AsideExercise(Exercise):
+    """An exercise with a rule that is judged beside the sessions: its verdict has no moment and no picture."""
+
+    aside: Rule
+
+    def _broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
+        verdict = super()._broken(answer, session, got, place, count)
+        if verdict.rule != self.aside.name:
+            return verdict
+        facts = tuple(fact for fact in verdict.facts if fact[0] == "got")
+        return replace(verdict, facts=facts, note=self._stuck, trace=None)
 
 
 # ---- 1: the loop ---------------------------------------------------------------------------------------------------
@@ -88,10 +104,36 @@ def _shared(answer: Any) -> ASGIApp:
     numbers = itertools.count()
 
     async def app(scope: Scope, receive: Receive, send: SendCall) -> None:
-        await answer(scope, receive, _Page(send, next(numbers)), pages)
+        page = _Page(send, next(numbers))
+        await answer(scope, receive, page, pages)
+        if (session := current()) is not None and session.letter == "a":
+            session.facts["hidden"] = await _beside_a_bug(answer, scope)
 
     app.pages = pages  # type: ignore[attr-defined]  # for _still_listed
     return app
+
+
+async def _beside_a_bug(answer: Any, scope: Scope) -> str:
+    """Let a page open and leave in memory, beside one whose send() raises TypeError; return where that went."""
+    raised = 0
+    coming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
+
+    async def receive() -> Message:
+        return coming.pop(0) if len(coming) > 1 else coming[0]
+
+    async def send(message: Message) -> None:
+        """Drop the message: this page is told, and nobody looks."""
+
+    async def buggy(message: Message) -> None:
+        nonlocal raised
+        raised += 1
+        raise TypeError("a bug, and no page that leaves")
+
+    try:
+        await answer(scope, receive, _Page(send, 1), {_Page(buggy, 0)})
+    except Exception:
+        return ""  # whatever came out tells of it
+    return "a page's send() raised TypeError, and your app returned as if nothing had happened" if raised else ""
 
 
 def _still_listed(app: Any, session: Session) -> None:
@@ -107,7 +149,13 @@ def forgets_who_left(session: Session) -> str | None:
     return f"{listed} still in `pages` when every connection had ended" if listed else None
 
 
-ex2 = Exercise(
+@rule
+def hides_no_bug(session: Session) -> str | None:
+    """An error that does not come from a page's leaving comes out."""
+    return session.facts.get("hidden") or None
+
+
+ex2 = _AsideExercise(
     lesson=LESSON,
     number=2,
     title="Reload",
@@ -127,12 +175,14 @@ ex2 = Exercise(
         rules.ends_quietly,
         rules.hears_goodbye_once,
         forgets_who_left,
+        hides_no_bug,
     ),
+    aside=hides_no_bug,
     hints=(
         "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
         "First take the page out of `pages`, then tell the others: whoever has left gets no message.",
-        "A page may leave while you tell it the number: its `send` then raises `OSError`. That is no reason to stop "
-        "telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
+        "A page may leave while you tell it the number: its `send` then raises `OSError`. That alone is no reason to "
+        "stop telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
         "Whoever is in that copy may have left since: look whether the page is still in `pages` before you send.",
     ),
 )
@@ -175,7 +225,7 @@ def _no_guard(answer: Any) -> str:
     return ""
 
 
-ex3 = Exercise(
+ex3 = _AsideExercise(
     lesson=LESSON,
     number=3,
     title="Guard",
@@ -191,6 +241,7 @@ ex3 = Exercise(
         rules.ends,
         rules.ends_quietly,
     ),
+    aside=lets_the_rest_through,
     hints=(
         "Give the app a `receive` and a `send` of yours. They know what the app was told, and what it sent.",
         "Four states will do: connecting, open, closed, gone. A small table says what the app may send in each. "

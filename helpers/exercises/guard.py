@@ -115,8 +115,7 @@ def mount(answer: Any) -> ASGIApp:
         witness, tries = Witness(receive, send), Tries()
         if (session := current()) is not None:
             session.facts |= {"earlier": earlier[0], "reached": witness.reached, "tried": tries.found}
-        if earlier[0]:  # this session would show something else
-            note(f"before this connection: {earlier[0]}")
+        if earlier[0]:  # the verdict is on that
             return
         await guarded({**scope, "tries": tries}, witness.receive, witness.send)
 

@@ -624,6 +624,84 @@ async def trusts_a_snapshot(scope, receive, send, pages):
         await tell_all()
 
 
+@wrong(ex2, "hides_no_bug")
+async def takes_every_error_for_a_leaving(scope, receive, send, pages):
+    """The popular fix: whoever cannot be told must be gone."""
+
+    async def tell_all():
+        for other in list(pages):
+            try:
+                if other in pages:
+                    await other(text(len(pages)))
+            except Exception:
+                pages.discard(other)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "hides_no_bug")
+async def suppresses_everything(scope, receive, send, pages):
+    """The same, in one word, and without taking the page out."""
+
+    async def tell_all():
+        for other in list(pages):
+            with contextlib.suppress(Exception):
+                await other(text(len(pages)))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "hides_no_bug")
+async def gathers_and_looks_at_nothing(scope, receive, send, pages):
+    """return_exceptions=True, and nobody looks at them."""
+
+    async def tell_all():
+        await asyncio.gather(*[other(text(len(pages))) for other in pages], return_exceptions=True)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "hides_no_bug")
+async def careless_around_all(scope, receive, send, pages):
+    """Careful with each page, and careless around all of them."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    except Exception:
+        return
+    finally:
+        pages.discard(send)
+        with contextlib.suppress(Exception):
+            await tell(pages)
+
+
 @wrong(ex2, "heeds_cancellation")
 async def swallows_the_cancellation(scope, receive, send, pages):
     """Tidies up after a cancellation, and does not pass it on."""
@@ -666,11 +744,15 @@ async def starlette_in_the_set(scope, receive, send, pages):
 
 @right(ex2)
 async def tells_all_at_once(scope, receive, send, pages):
-    """gather() instead of a loop."""
+    """gather() instead of a loop, of calls that each look whether the page is still there."""
+
+    async def tell_one(other):
+        with contextlib.suppress(OSError):
+            if other in pages:
+                await other(text(len(pages)))
 
     async def tell_all():
-        sends = [other(text(len(pages))) for other in pages]
-        await asyncio.gather(*sends, return_exceptions=True)
+        await asyncio.gather(*map(tell_one, list(pages)))
 
     await receive()
     await send(ACCEPT)
@@ -681,6 +763,53 @@ async def tells_all_at_once(scope, receive, send, pages):
     finally:
         pages.discard(send)
         await tell_all()
+
+
+@right(ex2)
+async def looks_at_what_it_gathered(scope, receive, send, pages):
+    """return_exceptions=True, and what tells of no leaving is raised."""
+
+    async def tell_all():
+        sends = [other(text(len(pages))) for other in pages]
+        for result in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, OSError | RuntimeError):
+                raise result
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@right(ex2)
+async def tells_in_a_task_group(scope, receive, send, pages):
+    """A task for each page: a bug in one comes out as a group, and cancels the others."""
+
+    async def tell_one(other):
+        with contextlib.suppress(OSError):
+            if other in pages:
+                await other(text(len(pages)))
+
+    async def tell_all():
+        async with anyio.create_task_group() as group:
+            for other in list(pages):
+                group.start_soon(tell_one, other)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        with anyio.CancelScope(shield=True):
+            await tell_all()
 
 
 @contextlib.asynccontextmanager
