@@ -284,11 +284,11 @@ ex2 = Exercise(
     ),
     hints=(
         "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
+        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, so you may not read again. '
+        "Ask whether you are still a member before you read, or let that RuntimeError end your loop.",
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
-        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, so you may not read again. '
-        "Ask whether you are still a member before you read, or let that RuntimeError end your loop.",
     ),
 )
 
@@ -297,48 +297,76 @@ ex2 = Exercise(
 
 SLOW_FROM = "now a is slow"
 AWAKE_AFTER = "6"
+KEPT = ("1", "4", "5", "6")  # what a is sent when it is awake: the one that was on its way, and the newest three
 
 
 class Tunnel(Around):
     """From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
 
-    So would a client's full buffers let them wait. A client that is gone lets nobody wait.
+    So would a client's full buffers let them wait. A client that is gone lets nobody wait. `late` is what the first
+    client was sent when it was awake again.
     """
 
     def __init__(self, answer: Any) -> None:
         super().__init__(answer)
-        self.slow = False
+        self.slow = self.awake = False
         self.passed = asyncio.Event()
+        self.late: list[str] = []
 
     async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         """Run the room for one connection."""
-        heard_at: list[float] = []
+        heard: list[tuple[float, str]] = []
 
         async def hear() -> Message:
-            _took(heard_at)
+            _took(heard)
             message = await receive()
-            heard_at.append(asyncio.get_running_loop().time())
             if message["type"] == "websocket.disconnect" and scope is self.first:
                 self.passed.set()
+            elif message["type"] == "websocket.receive":
+                heard.append((asyncio.get_running_loop().time(), message.get("text") or ""))
+                self.awake = False  # whoever speaks now takes room in the inbox of a, who is gone
             return message
 
         async def tell(message: Message) -> None:
             if scope is self.first and self.slow and message["type"] == "websocket.send":
-                await self.passed.wait()
+                await self._hold(message.get("text") or "")
             await send(message)
             if scope is self.first and message.get("text") == SLOW_FROM:
                 self.slow = True
             if scope is not self.first and message.get("text") == AWAKE_AFTER:
-                asyncio.get_running_loop().call_later(0.05, self.passed.set)
+                asyncio.get_running_loop().call_later(0.05, self._wake)
 
-        await self.app(scope, hear, tell)
+        try:
+            await self.app(scope, hear, tell)
+        finally:
+            _took(heard)
+
+    async def _hold(self, text: str) -> None:
+        """Wait until the first client is awake, or gone."""
+        if not self.passed.is_set():
+            note(f"{text!r} to a is held")
+            await self.passed.wait()
+            note(f"{text!r} to a is let go")
+        if self.awake:
+            self.late.append(text)
+
+    def _wake(self) -> None:
+        self.awake = True
+        self.passed.set()
 
 
-def _took(heard_at: list[float]) -> None:
-    """Take note of how long a handler was busy with the last message, in virtual time: real time depends on others."""
+def _took(heard: list[tuple[float, str]]) -> None:
+    """Take note of what kept a handler busy longest, in virtual time: real time depends on others."""
     loop, session = asyncio.get_running_loop(), current()
-    if heard_at and session is not None and isinstance(loop, VirtualLoop):
-        session.facts["waited"] = max(session.facts.get("waited", 0.0), loop.time() - heard_at[-1])
+    if heard and session is not None and isinstance(loop, VirtualLoop):
+        since, text = heard.pop()
+        session.facts["waited"] = max(session.facts.get("waited", (0.0, "")), (loop.time() - since, text))
+
+
+def _late(app: Any, session: Session) -> None:
+    _what_is_left(app, session)
+    if session.letter == "a":
+        session.facts["late"] = tuple(app.late)
 
 
 @rule
@@ -351,8 +379,21 @@ def takes_its_inbox_along(session: Session) -> str | None:
 @rule
 def never_waits(session: Session) -> str | None:
     """Who speaks never waits for who listens."""
-    waited: float = session.facts.get("waited", 0.0)
-    return f"a message kept its handler busy for {waited:.1f} s" if waited > 0.1 else None
+    waited, text = session.facts.get("waited", (0.0, ""))
+    if waited <= 0.1:
+        return None
+    return f"client {session.letter} said {text!r}, and its handler read nothing more for {waited:.1f} s"
+
+
+@rule
+def keeps_the_newest(session: Session) -> str | None:
+    """A full inbox drops the oldest message: the newest three wait, in their order."""
+    late: tuple[str, ...] = session.facts.get("late", ())
+    for number, (got, wanted) in enumerate(zip(late, KEPT, strict=False)):
+        if got != wanted:
+            told = ", ".join(map(repr, late[: number + 1]))
+            return f"when a was no longer slow, it was sent {told}; in place of the {got!r} it should hear {wanted!r}"
+    return None
 
 
 def _said_by_b(*texts: str) -> list[Send | Expect]:
@@ -366,27 +407,25 @@ ex3 = Exercise(
     kind="handler",
     parameters=("websocket", "inboxes"),
     mount=Tunnel,
-    facts=_what_is_left,
+    facts=_late,
     scripts=(
         (
             Send(SLOW_FROM),
             Expect(SLOW_FROM),
             Expect(SLOW_FROM, by="b"),
             *_said_by_b("1", "2", "3", "4", "5", AWAKE_AFTER),
-            Expect("1"),
-            Expect("4"),
-            Expect("5"),
-            Expect("6"),
+            *(Expect(text) for text in KEPT),
             Leave(),
             *_said_by_b("alone"),
         ),
         (),
     ),
     rules=(
+        never_waits,
+        keeps_the_newest,
         rules.answers_everything,
         rules.ends_quietly,
         rules.ends,
-        never_waits,
         takes_its_inbox_along,
         rules.leaves_no_task,
         rules.hides_no_error,

@@ -789,26 +789,26 @@ async def _set_changes(inboxes, text):
             inboxes.remove(each)
 
 
-wrong(ex3, "answers_everything")(
+wrong(ex3, "keeps_the_newest")(
     _named("without_a_limit", "Broadcaster's way: every message waits.", _with(asyncio.Queue, _raises))
 )
-wrong(ex3, "answers_everything")(
+wrong(ex3, "never_waits")(
     _named(
         "lets_the_speaker_wait", "await put(): who is slow stops everybody.", _with(lambda: asyncio.Queue(3), _waiting)
     )
 )
-wrong(ex3, "answers_everything")(
+wrong(ex3, "keeps_the_newest")(
     _named(
         "drops_the_newest", "Keeps what is old, drops what is new.", _with(lambda: asyncio.Queue(3), _newest_dropped)
     )
 )
-wrong(ex3, "answers_everything")(
+wrong(ex3, "keeps_the_newest")(
     _named("clears_the_inbox", "Drops all that waits, not the oldest only.", _with(lambda: asyncio.Queue(3), _cleared))
 )
-wrong(ex3, "answers_everything")(
+wrong(ex3, "keeps_the_newest")(
     _named("a_limit_of_four", "Counts the message on its way as waiting.", _with(lambda: asyncio.Queue(4), _all))
 )
-wrong(ex3, "answers_everything")(_named("a_limit_of_two", "Off by one.", _with(lambda: asyncio.Queue(2), _all)))
+wrong(ex3, "keeps_the_newest")(_named("a_limit_of_two", "Off by one.", _with(lambda: asyncio.Queue(2), _all)))
 wrong(ex3, "answers_everything")(
     _named(
         "raises_when_full",
@@ -830,12 +830,12 @@ wrong(ex3, "answers_everything")(
         _with(lambda: asyncio.Queue(3), _set_changes),
     )
 )
-wrong(ex3, "answers_everything")(
+wrong(ex3, "keeps_the_newest")(
     _named("last_in_first_out", "A stack: the newest comes first.", _with(lambda: asyncio.LifoQueue(3), _all))
 )
 
 
-@wrong(ex3, "answers_everything")
+@wrong(ex3, "never_waits")
 async def sends_directly(websocket, inboxes):
     """No queue at all: the speaker sends to everybody."""
     await websocket.accept()
