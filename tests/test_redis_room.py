@@ -8,9 +8,9 @@ import pytest
 from broadcaster import Broadcast
 from starlette.websockets import WebSocket
 
-from helpers import connect, serve
+from helpers import connect, lessons, serve
 from helpers.props.elsewhere import serve_elsewhere
-from helpers.props.redis_room import Hearing, Lasting, chat, fate, heard, mounted
+from helpers.props.redis_room import OUTAGE, Hearing, Lasting, chat, fate, heard, mounted
 from helpers.props.redis_server import MISSING, redis_server
 
 FOUND = shutil.which("redis-server") is not None
@@ -95,3 +95,10 @@ def test_what_a_member_hears():
             assert await heard(a) == "is thrown out"
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("backend", OUTAGE)
+def test_what_is_shown_without_a_redis_is_what_the_lesson_printed_with_one(backend):
+    cells = lessons.cells("07-chat-room", "redis")
+    cell = next(each for each in cells if f"await outage({backend.__name__}," in each.source)
+    assert str(cell.outputs[-1].text).endswith(OUTAGE[backend] + "\n")

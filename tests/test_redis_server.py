@@ -10,7 +10,7 @@ from redis.asyncio import Redis as Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from helpers.props import redis_server as module
-from helpers.props.redis_server import MISSING, NoRedis, redis_or_memory, redis_server
+from helpers.props.redis_server import MISSING, RECORDED, NoRedis, redis_or_memory, redis_or_recorded, redis_server
 
 FOUND = shutil.which("redis-server") is not None
 with_redis = pytest.mark.skipif(not FOUND and os.environ.get("REDIS") != "required", reason=MISSING)
@@ -155,12 +155,31 @@ def test_without_one_the_lesson_says_so_and_takes_memory(monkeypatch, tmp_path, 
     async def work() -> None:
         async with redis_or_memory() as redis:
             await redis.until_listeners(2, "room")
-            await redis.stop()
-            await redis.start()
             assert redis.url == "memory://"
 
     asyncio.run(work())
     assert capsys.readouterr().out == MISSING + "\n"
+
+
+def test_without_one_that_could_go_away_the_lesson_shows_what_was_recorded(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def work() -> None:
+        async with redis_or_recorded("what happened") as redis:
+            raise AssertionError(redis.url)
+
+    asyncio.run(work())
+    assert capsys.readouterr().out == f"{RECORDED}\nwhat happened\n"
+
+
+@with_redis
+def test_one_that_can_go_away_does():
+    async def work() -> None:
+        async with redis_or_recorded("what happened") as redis:
+            await redis.stop()
+            assert not await ask(redis.url)
+
+    asyncio.run(work())
 
 
 def test_one_that_does_not_work_is_said_to_be_so(monkeypatch, tmp_path):

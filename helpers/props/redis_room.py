@@ -23,8 +23,8 @@ from websockets.asyncio.client import ClientConnection
 class Hearing(RedisBackend):
     """Broadcaster's, which listens once there is something to listen to.
 
-    Broadcaster 0.3.1 wakes its listener first. When subscribing has to wait, as with redis-py 8.1 on Python 3.11, the
-    listener finds no channel and sleeps again for good: the whole room is deaf.
+    Broadcaster 0.3.1 wakes its listener before it subscribes. On Python 3.11, with redis-py 8.1, the listener then
+    finds no channel and sleeps again for good: the whole room is deaf. On 3.12 and 3.13 it hears.
     """
 
     async def subscribe(self, channel: str) -> None:
@@ -34,7 +34,7 @@ class Hearing(RedisBackend):
 
 
 class Lasting(Hearing):
-    """Goes on listening when Redis is back: redis-py subscribes again by itself."""
+    """Goes on listening when Redis is back. Nobody calls `subscribe`: redis-py does, when it connects again."""
 
     async def _pubsub_listener(self) -> None:
         while True:
@@ -42,6 +42,21 @@ class Lasting(Hearing):
                 await super()._pubsub_listener()
             except RedisConnectionError:
                 await asyncio.sleep(0.05)
+
+
+OUTAGE: dict[type[RedisBackend], str] = {
+    Hearing: (
+        "Down: b is thrown out · a hears nothing\n"
+        "Up: a hears nothing · c hears nothing\n"
+        "the listener ended with ConnectionError, and nobody asked"
+    ),
+    Lasting: (
+        "Down: b is thrown out · a hears nothing\n"
+        "Up: a hears 'Redis is back' · c hears 'Redis is back'\n"
+        "the listener listens"
+    ),
+}
+"""What lesson 07 prints when Redis goes away and comes back, for whoever has none; a test compares them."""
 
 
 def mounted(endpoint: Callable[[WebSocket], Any], broadcast: Broadcast, members: list[Any] | None = None) -> Starlette:

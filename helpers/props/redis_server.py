@@ -2,7 +2,8 @@
 
 `redis_server()` yields a Redis, which can be stopped and started again on its port, as in a night's maintenance.
 Without a redis-server on the PATH it raises NoRedis, whose sentence says how to get one; `redis_or_memory()` prints
-that sentence instead and yields something with the URL `memory://`, for which stopping and starting mean nothing.
+that sentence instead and yields something with the URL `memory://`; `redis_or_recorded()`, for a block in which Redis
+goes away, prints what the block printed elsewhere.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ MISSING = (
     "There is no redis-server on this machine, so the room lives in memory:// now, and two processes cannot share it. "
     "To get one: apt install redis-server, or brew install redis, or conda install -c conda-forge redis-server."
 )
+RECORDED = "There is no redis-server on this machine that could go away. With one, this cell printed:"
 
 
 class NoRedis(RuntimeError):
@@ -147,15 +149,9 @@ async def _start_somewhere(command: str, folder: Path) -> Redis:
 
 
 class NotRedis:
-    """Stands where a Redis would: everything in one process, nothing to stop."""
+    """Stands where a Redis would: everything in one process."""
 
     url = "memory://"
-
-    async def start(self) -> None:
-        """Do nothing."""
-
-    async def stop(self) -> None:
-        """Do nothing."""
 
     async def until_listeners(self, count: int, channel: str) -> None:
         """Do nothing."""
@@ -170,3 +166,28 @@ async def redis_or_memory() -> AsyncIterator[Redis | NotRedis]:
         return
     async with redis_server() as redis:
         yield redis
+
+
+class _Asked(Exception):
+    """Somebody wants the URL of a Redis that is not there."""
+
+
+class _Nowhere(Redis):
+    """Stands where a Redis would that can go away."""
+
+    @property
+    def url(self) -> str:
+        """Raise _Asked, which ends the block."""
+        raise _Asked
+
+
+@asynccontextmanager
+async def redis_or_recorded(recorded: str) -> AsyncIterator[Redis]:
+    """Yield a Redis; without one, print what was recorded, and end the block where it asks for the URL."""
+    if shutil.which("redis-server") is not None:
+        async with redis_server() as redis:
+            yield redis
+        return
+    print(RECORDED, recorded, sep="\n")  # noqa: T201 - a notebook's cell shows it
+    with contextlib.suppress(_Asked):
+        yield _Nowhere("", 0, Path())
