@@ -34,7 +34,7 @@ class Hearing(RedisBackend):
 
 
 class Lasting(Hearing):
-    """Goes on listening when Redis is back. Nobody calls `subscribe`: redis-py does, when it connects again."""
+    """Goes on listening when Redis is back; nobody subscribes again."""
 
     async def _pubsub_listener(self) -> None:
         while True:
