@@ -239,7 +239,8 @@ def _when(session: Session) -> str:
     words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]
     if number:
         return f"{server} · {words} before {call}() number {number} ({session.schedule})"
-    said = [event.detail for event in session.trace if event.actor == "client" and event.action == "text"]
+    speaker = ("client", "client a")  # the one whose connection ends
+    said = [event.detail for event in session.trace if event.actor in speaker and event.action == "text"]
     return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
 
 
