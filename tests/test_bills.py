@@ -3,12 +3,13 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
-from helpers.props.bills import billing, left, stopped, under_test
+from helpers.props.bills import after_a_failure, billing, left, stopped, under_test
 from helpers.trace import Trace
 
 
@@ -84,3 +85,21 @@ def test_the_service_answers_at_lifespan_shutdown():
         return app
 
     assert asyncio.run(stopped(make, "uvicorn")) == ("disconnect", "✓ written")
+
+
+def test_a_failure_ends_a_group_for_the_sessions_that_follow():
+    def owning(bills):
+        @asynccontextmanager
+        async def lifespan(app):
+            async with anyio.create_task_group() as app.state.tasks:
+                yield
+
+        async def talk(websocket):
+            websocket.app.state.tasks.start_soon(bills.write, 1)
+            await websocket.accept()
+            async for text in websocket.iter_text():
+                await websocket.send_text(text)
+
+        return Starlette(routes=[WebSocketRoute("/", talk)], lifespan=lifespan)
+
+    assert asyncio.run(after_a_failure(owning)) == "✗ refused: HTTP 500"

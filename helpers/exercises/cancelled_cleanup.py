@@ -267,6 +267,8 @@ def cancels_nothing_early(session: Session) -> str | None:
     for work in office.works:
         if work.how == "cancelled" and work.ended < (office.stopping or 0.0) + SECONDS - BLINK:
             after = work.ended - (office.stopping or work.ended)
+            if office.drained is not None and office.drained <= work.ended:
+                return f"drain() returned after {after:g} seconds; {work.name!r} was still running"
             return f"the work {work.name!r} was cancelled {after:g} seconds after lifespan.shutdown"
     return None
 

@@ -2,7 +2,8 @@
 
 The service is an HTTP app on a port of its own; it answers while its `door` is open, so that a cleanup lasts as long as
 a lesson wants it to. The database is SQLite in a file that is deleted at the end.
-`left`, `under_test` and `stopped` are three ends of a session with such a handler.
+`left`, `under_test` and `stopped` are three ends of a session with such a handler; `after_a_failure` is what comes
+after one whose bill failed.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 import aiosqlite
 import httpx
 from fastapi import FastAPI
+from websockets.exceptions import InvalidStatus
 
 from helpers.client import connect
 from helpers.recorder import ASGIApp, Message, Receive, Recorder, Scope, Send, note
@@ -102,6 +104,26 @@ async def stopped(make: Make, server: str, trace: Trace | None = None) -> tuple[
         await client.close()
         told = "disconnect" if url.sessions[0].codes else "–"
         return told, "✓ written" if await bills.rows() else "✗ no bill"
+
+
+async def after_a_failure(make: Make) -> str:
+    """Let a client of uvicorn leave a bill that raises; say how the server receives the next client."""
+    async with billing() as bills:
+        await bills.http.aclose()  # a closed HTTP client raises whatever it is asked
+        async with serve(make(bills), graceful_timeout=0.1) as url:
+            async with connect(url) as client:
+                await client.send("hello")
+                await client.recv()
+            await url.sessions[0].finished.wait()
+            for _ in range(20):  # turns of the loop: the bill fails, and whatever follows from it
+                await asyncio.sleep(0)
+            try:
+                async with connect(url) as client:
+                    await client.send("hello")
+                    await client.recv()
+            except InvalidStatus as error:
+                return f"✗ refused: HTTP {error.response.status_code}"
+        return "✓ served"
 
 
 def _opens_at_shutdown(app: ASGIApp, door: asyncio.Event) -> ASGIApp:

@@ -130,7 +130,8 @@ class Desk:
             raise
         finally:
             call.ended = _now()
-            note(f"report({count}) is {call.how}")
+            after = f" after {call.lasted:.0f} seconds" if call.how == "cancelled" else ""
+            note(f"report({count}) is {call.how}{after}")
 
     async def close(self) -> None:
         """Give the line back; it takes two steps, and is done after the second."""
