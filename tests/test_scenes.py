@@ -5,6 +5,7 @@ import asyncio
 from helpers.exercises.late_send import ex1, ex2, ex3
 from helpers.exercises.scenes import Messages, Scene
 from helpers.loopback import in_virtual_time
+from tests.answers import late_send
 
 
 def test_messages_come_in_their_time():
@@ -31,6 +32,21 @@ def test_a_scene_says_what_happens():
     assert Scene("talk", (0.0,), "silence", after=3, wait=2.0).when == words
     words = "talk · your client is cancelled once message 1 has come"
     assert Scene("talk", (0.0,), "cancel").when == words
+
+
+def test_a_scene_of_the_second_exercise_names_its_interval():
+    """Its times are shares of the interval, so that no constants do for all of them."""
+    scenes = {scene.interval: scene for scene in ex2.scenes if scene.ending == "silence"}
+    assert scenes[3].when.startswith("interval=3 · a message every ")
+    assert sorted(scenes) == [3, 20]
+
+
+def test_what_is_cancelled_has_not_ended():
+    """The verdict on a cancelled client says nothing of an end of the connection."""
+    verdict = ex1.check(late_send.leaves_them_when_cancelled)
+    assert verdict.rule == "leaves_no_task"
+    assert "is cancelled" in str(verdict)
+    assert "after the end" not in str(verdict)
 
 
 async def forgets(websocket, messages):

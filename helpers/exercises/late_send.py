@@ -6,6 +6,7 @@ An answer here is a client's coroutine. Beside the exercises stands the probe by
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import websockets
@@ -17,7 +18,6 @@ from helpers.recorder import Session, describe
 from helpers.rules import rule
 
 LESSON = "06-late-send"
-INTERVAL = 20.0  # seconds
 HOUR = 3600.0
 PROMPT = 0.1  # virtual seconds within which "at once" is
 UNREAD = 16  # messages, after which websockets reads no further
@@ -115,10 +115,11 @@ def knows_at_once(session: Session) -> str | None:
 @rule
 def knows_in_time(session: Session) -> str | None:
     """The sender returns within two intervals when the peer goes silent."""
-    took = _took(session)
-    if took is None or took <= 2 * INTERVAL + PROMPT:
+    scene, took = _scene(session), _took(session)
+    assert isinstance(scene, Paced)
+    if took is None or took <= 2 * scene.interval + PROMPT:
         return None
-    return f"it ended after {took:g} s; two intervals are {2 * INTERVAL:g} s"
+    return f"it ended after {took:.4g} s; two intervals are {2 * scene.interval:g} s"
 
 
 @rule
@@ -222,14 +223,46 @@ ex1 = SceneExercise(
 
 # ---- 2: the silent peer ----------------------------------------------------------------------------------------------
 
-TALK = (2.0,) * 150
-APART = (4.5,) * 30  # not more than a quarter of the interval
+
+@dataclass(frozen=True, kw_only=True)
+class Paced(Scene):
+    """A scene in which the answer is given an `interval`, in seconds."""
+
+    interval: float
+
+    @property
+    def when(self) -> str:
+        """Say what happens, and when, in words."""
+        return f"interval={self.interval:g} · {super().when}"
+
+
+def _paced(interval: float, talk: str, ending: str = "", *, wait: float = 0.0) -> Paced:
+    """Return a scene of messages that come after a tenth of the interval, or after nearly a quarter of it.
+
+    The connection ends so many intervals after the first message has come.
+    """
+    pause, number = {"often": (0.1, 150), "seldom": (0.225, 30)}[talk]
+    name = f"a message every {pause * interval:g} s"
+    return Paced(name, (pause * interval,) * number, ending, wait=wait * interval, interval=interval)
+
+
+def _slow_wire(interval: float) -> Paced:
+    """Return a scene in which a ping's pong takes a fifth of the interval; nothing ends."""
+    each = interval / 10
+    pauses = (1.0, *(0.225 * interval,) * 30, 1.0)
+    return Paced(f"a slow wire, {each:g} s each way", pauses, seconds=each, interval=interval)
 
 
 async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
     """Let the answer connect by itself."""
-    return await line.answers(answer, url, line.messages, INTERVAL)
+    assert isinstance(line.scene, Paced)
+    return await line.answers(answer, url, line.messages, line.scene.interval)
 
+
+# No constants do for both a long interval, in which a pong may be late, and a short one, which ends before that.
+LONG, MIDDLE, SHORT = 40.0, 20.0, 3.0
+MOMENTS = (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)  # intervals after the first message
+AFTER_A_PONG = (0.28, 0.78)  # of the first ping, if pings go out every half interval, or every interval
 
 ex2 = SceneExercise(
     lesson=LESSON,
@@ -238,21 +271,20 @@ ex2 = SceneExercise(
     kind="handler",
     parameters=("url", "messages", "interval"),
     call=_with_the_url,
-    short=Scene("a message every two seconds", (2.0,) * 4),
+    short=Paced("a message every two seconds", (2.0,) * 4, interval=MIDDLE),
     scenes=(
-        Scene("three messages, a second apart", (1.0, 1.0, 1.0)),
-        Scene(f"a slow wire, {INTERVAL / 10:g} s each way", (1.0, *APART, 1.0), seconds=INTERVAL / 10),
+        Paced("three messages, a second apart", (1.0,) * 3, interval=MIDDLE),
+        _slow_wire(MIDDLE),
+        _slow_wire(LONG),
         *(
-            Scene("a message every two seconds", TALK, "silence", after=1, wait=share * INTERVAL)
-            for share in (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)
+            _paced(interval, talk, "silence", wait=wait)
+            for interval in (MIDDLE, SHORT)
+            for talk, waits in (("often", MOMENTS), ("seldom", AFTER_A_PONG))
+            for wait in waits
         ),
-        *(  # just after the pong of a ping that goes out every half interval, or every interval
-            Scene("a message every 4.5 seconds", APART, "silence", after=1, wait=share * INTERVAL + 0.1 - APART[0])
-            for share in (0.5, 1)
-        ),
-        Scene("a message every two seconds", TALK, "close", after=3),
-        Scene("a message every two seconds", TALK, "reset", after=3),
-        Scene("a message every two seconds", TALK, "cancel", after=3, wait=1.0),
+        _paced(MIDDLE, "often", "close"),
+        _paced(MIDDLE, "often", "reset"),
+        _paced(MIDDLE, "often", "cancel", wait=0.05),
     ),
     rules=(
         rules.client_ends,
@@ -319,6 +351,8 @@ ex3 = SceneExercise(
         Scene("a message every tenth of a second", (0.1,) * 40, "close", after=9),
         Scene("a message every tenth of a second", (0.1,) * 40, "reset", after=9, wait=0.15),
         Scene("the next message is an hour away", (0.0, 0.0, 0.0, HOUR), "close", after=3),
+        Scene("the next message is an hour away", MORE, "close"),
+        Scene("the next message is an hour away", MORE, "reset", wait=0.5),
         Scene("a message every ten seconds", (10.0,) * 40, "silence", after=3, wait=0.5),
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
     ),
@@ -328,6 +362,7 @@ ex3 = SceneExercise(
         ends_quietly,
         claims_no_more,
         forgets_none,
+        knows_at_once,
     ),
     hints=(
         "Whoever counts what was sent counts wishes. Read the number in the acknowledgement: `ack 6` speaks of six.",

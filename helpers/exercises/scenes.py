@@ -217,7 +217,7 @@ class _Play:
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 
     def _note(self, action: str, detail: str = "") -> None:
-        if self.ended_at is not None and action != "raises":
+        if self.ended_at is not None and action != "raises" and self.scene.ending != "cancel":
             detail += f"{', ' * bool(detail)}{asyncio.get_running_loop().time() - self.ended_at:.3g} s after the end"
         self.session.record(Event(self.session.app, action, detail), final=True)
 

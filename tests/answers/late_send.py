@@ -196,6 +196,26 @@ async def does_not_wait_for_the_cancelled(websocket, messages):
     return sent
 
 
+@wrong(ex1, "leaves_no_task")
+async def leaves_them_when_cancelled(websocket, messages):
+    """Ends its tasks after the wait, and not in a `finally`."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(write()), asyncio.create_task(_read(websocket))}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
+
+
 @wrong(ex1, "ends_quietly")
 async def raises_a_group(websocket, messages):
     """Both in a TaskGroup: what ends the connection comes out in an ExceptionGroup."""
@@ -497,6 +517,34 @@ async def halves_without_goodbye(url, messages, interval):
 
 
 @wrong(ex2, "knows_in_time")
+async def halves_alone(url, messages, interval):
+    """Halves twice, and leaves the goodbye its 10 seconds: right for a long interval."""
+    async with connect(url, ping_interval=interval / 2, ping_timeout=interval / 2) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
+async def constants(url, messages, interval):
+    """Makes no use of the interval."""
+    async with connect(url, ping_interval=12, ping_timeout=12) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
+async def small_constants(url, messages, interval):
+    """Makes no use of the interval; short enough for all but the shortest."""
+    async with connect(url, ping_interval=1, ping_timeout=8.5, close_timeout=1) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def smaller_constants(url, messages, interval):
+    """Makes no use of the interval, and gives up a peer whose pong takes a fifth of a long one."""
+    async with connect(url, ping_interval=0.5, ping_timeout=4.5, close_timeout=0.5) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "knows_in_time")
 async def leaves_no_room(url, messages, interval):
     """Spends nearly all the time on the three, and none on the wait for the next message, whose send() tells."""
     options = {"ping_interval": interval, "ping_timeout": 0.95 * interval, "close_timeout": 0.04 * interval}
@@ -729,17 +777,18 @@ async def counts_acknowledgements(websocket, messages):
 
 
 @wrong(ex3, "forgets_none")
-async def adds_them_up(websocket, messages):
-    """Takes every acknowledgement for three more."""
-    count = 0
+async def keeps_the_first(websocket, messages):
+    """Keeps what the first acknowledgement says, and looks at later ones only to see whether all is done."""
+    first = last = 0
 
     def heard(text, total):
-        nonlocal count
-        count += 3 * bool(text)
-        return total is not None and count >= total
+        nonlocal first, last
+        last = int(text.removeprefix("ack ")) if text else last
+        first = first or last
+        return last == total
 
     await race_for_acks(websocket, messages, heard)
-    return min(count, 3)
+    return first
 
 
 @wrong(ex3, "claims_no_more")
@@ -949,6 +998,33 @@ async def returns_when_cancelled(websocket, messages):
     return acknowledged
 
 
+@wrong(ex3, "knows_at_once")
+async def first_sends_then_reads(websocket, messages):
+    """Reads acknowledgements when all is sent; until then nobody hears the end."""
+    acknowledged = sent = 0
+    with contextlib.suppress(ConnectionClosed):
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+    with contextlib.suppress(ConnectionClosed):
+        while acknowledged < sent:
+            acknowledged = int((await websocket.recv()).removeprefix("ack "))
+    return acknowledged
+
+
+@wrong(ex3, "knows_at_once")
+async def one_at_a_time(websocket, messages):
+    """Waits for an acknowledgement after each message, and then for the next message, when nobody hears the end."""
+    acknowledged = sent = 0
+    with contextlib.suppress(ConnectionClosed):
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            while acknowledged < sent:
+                acknowledged = int((await websocket.recv()).split()[1])
+    return acknowledged
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -963,19 +1039,6 @@ async def reader_decides(websocket, messages):
         return acknowledged == total
 
     await race_for_acks(websocket, messages, heard)
-    return acknowledged
-
-
-@right(ex3)
-async def one_at_a_time(websocket, messages):
-    """Sends a message, waits until it is acknowledged: slow, and right."""
-    acknowledged = sent = 0
-    with contextlib.suppress(ConnectionClosed):
-        async for message in messages:
-            await websocket.send(message)
-            sent += 1
-            while acknowledged < sent:
-                acknowledged = int((await websocket.recv()).split()[1])
     return acknowledged
 
 
@@ -1037,6 +1100,40 @@ async def with_a_condition(websocket, messages):
         await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
         if writing.done() and writing.exception():
             await reading
+    finally:
+        for task in (reading, writing):
+            task.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+    return certain
+
+
+@right(ex3)
+async def one_in_flight(websocket, messages):
+    """A task that reads, and a writer that waits for each acknowledgement: slow, and right."""
+    certain, changed = 0, asyncio.Condition()
+
+    async def read():
+        nonlocal certain
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                async with changed:
+                    certain = int(text.split()[1])
+                    changed.notify_all()
+
+    async def write():
+        number = 0
+        async for message in messages:
+            try:
+                await websocket.send(message)
+            except ConnectionClosed:
+                return
+            number += 1
+            async with changed:
+                await changed.wait_for(lambda expected=number: certain >= expected)
+
+    reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
+    try:
+        await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (reading, writing):
             task.cancel()
