@@ -5,7 +5,6 @@ An answer here is a client's coroutine. Beside the exercises stands the probe by
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +27,11 @@ PATIENT = KEEPALIVE["ping_interval"] + KEEPALIVE["ping_timeout"] + KEEPALIVE["cl
 # ---- a probe ---------------------------------------------------------------------------------------------------------
 
 
-async def late_sends(far: bool) -> str:
+async def late_sends() -> list[str]:
     """Send ten messages to a server that has hung up, under any release of websockets; say how many raise.
 
-    A `far` server has a thread of its own, and hangs up after one message; otherwise it lives on the client's loop and
-    hangs up directly after the handshake.
+    First to a far server, in a thread of its own, that hangs up after one message; then to one on the client's loop
+    that hangs up directly after the handshake.
     """
     import asyncio
     import concurrent.futures
@@ -41,32 +40,38 @@ async def late_sends(far: bool) -> str:
 
     import websockets
 
-    port: concurrent.futures.Future[Any] = concurrent.futures.Future()
-    over, raised = threading.Event(), 0
+    async def serve(far: bool, port: concurrent.futures.Future[Any], over: threading.Event) -> None:
+        async def listen(websocket: Any) -> None:
+            if far:
+                await websocket.recv()
 
-    async def listen(websocket: Any) -> None:
-        if far:
-            await websocket.recv()
-
-    async def serve() -> None:
         async with websockets.serve(listen, "127.0.0.1", 0) as server:
             port.set_result(next(iter(server.sockets)).getsockname()[1])
             await asyncio.to_thread(over.wait)
 
-    running: Coroutine[Any, Any, None] = asyncio.to_thread(asyncio.run, serve()) if far else serve()
-    server = asyncio.create_task(running)
-    async with websockets.connect(f"ws://127.0.0.1:{await asyncio.wrap_future(port)}") as client:
-        if far:
-            await client.send("one")
-            select.select([client.transport.get_extra_info("socket")], [], [])  # until its close frame has come
-        for _ in range(10):
-            try:
-                await client.send("late")
-            except websockets.ConnectionClosed:
-                raised += 1
-    over.set()
-    await server
-    return f"{raised} of 10"
+    async def raised(url: str, far: bool) -> str:
+        count = 0
+        async with websockets.connect(url) as client:
+            if far:
+                await client.send("one")
+                select.select([client.transport.get_extra_info("socket")], [], [])  # until its close frame has come
+            for _ in range(10):
+                try:
+                    await client.send("late")
+                except websockets.ConnectionClosed:
+                    count += 1
+        return f"{count} of 10"
+
+    results = []
+    for far in (True, False):
+        port: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        over = threading.Event()
+        serving = serve(far, port, over)
+        server = asyncio.create_task(asyncio.to_thread(asyncio.run, serving) if far else serving)
+        results.append(await raised(f"ws://127.0.0.1:{await asyncio.wrap_future(port)}", far))
+        over.set()
+        await server
+    return results
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------

@@ -1129,7 +1129,8 @@ async def one_in_flight(websocket, messages):
                 return
             number += 1
             async with changed:
-                await changed.wait_for(lambda expected=number: certain >= expected)
+                while certain < number:
+                    await changed.wait()
 
     reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
     try:
