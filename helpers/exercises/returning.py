@@ -60,6 +60,8 @@ class ReturningExercise(ClientExercise):
                 case, session, got = broken[0]
                 shown = session if case.schedules else self._again(answer, case, session.schedule, until)
                 self._case = case.words
+                if _hangs(session):
+                    got += session.facts["server"].remains
                 return self._broken(answer, shown, got, place, f"{len(broken)} of {len(played)} sessions")
         # How often a client waits differs between releases of Python: only the other sessions are counted.
         total = sum(not session.schedule.startswith("client/cancel") for _, session in played)

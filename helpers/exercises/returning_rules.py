@@ -167,7 +167,7 @@ def stays_away(session: Session) -> str | None:
 
 @rule
 def stops(session: Session) -> str | None:
-    """When it is told to stop, the client returns within a second, also in the middle of a pause."""
+    """When it is told to stop, the client returns within a second, wherever it waits."""
     server = session.facts["server"]
     if server.stopped_at is None or session.cancelled_by == "schedule":
         return None

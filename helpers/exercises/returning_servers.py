@@ -13,8 +13,10 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection
 
+from helpers.events import Event
 from helpers.loopback import LoopbackLoop, now
 from helpers.props.outbox import Outbox
+from helpers.recorder import Session, current
 
 REFUSALS = 12
 MOST = 3 * REFUSALS  # connections after which a server plays no further
@@ -27,8 +29,8 @@ NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
 class Scripted:
     """A websockets handler that keeps book; `give` calls the answer. `came` has the seconds at which it was reached.
 
-    So many clients as `thrown_out` says are closed with 1011 at once; with `for_good` it closes with that code in the
-    midst of its work.
+    So many clients as `thrown_out` says are closed with 1011 before any work; with `for_good` it closes with that code
+    in the midst of its work.
     """
 
     due: Sequence[str] = ()
@@ -61,12 +63,21 @@ class Scripted:
         if len(self.came) > MOST:
             await asyncio.sleep(FOREVER)  # enough is known of this client
         if len(self.came) <= self.thrown_out:
-            await websocket.close(1011)
+            await self.throw_out(websocket)
         await self.serve(websocket)
 
     async def serve(self, websocket: ServerConnection) -> None:
         """Serve one connection, the last of `came`."""
         raise NotImplementedError
+
+    @property
+    def remains(self) -> str:
+        """What a client that waits in vain still has to do, in words."""
+        return ""
+
+    async def throw_out(self, websocket: ServerConnection) -> None:
+        """Close with 1011, before any work."""
+        await websocket.close(1011)
 
     async def lose(self, websocket: ServerConnection, code: int) -> None:
         """Close with this code, for which 1005 means a close frame without one, and expect the client back."""
@@ -149,7 +160,7 @@ class Pair(Feed):
 class Book(Scripted):
     """Says `have 2` on each connection, hears `3 text`, and says `ack 3` for all that it has, a little later.
 
-    With `for_good` it closes with that code when it has two.
+    With `for_good` it closes with that code when it has two. Whom it throws out has heard `have 0`.
     """
 
     def __init__(self, count: int = 4, **script: Any) -> None:
@@ -173,6 +184,11 @@ class Book(Scripted):
                     await websocket.close(self.for_good)
         finally:
             acknowledging.cancel()
+
+    async def throw_out(self, websocket: ServerConnection) -> None:
+        """Say `have 0`, which is no good news, and close with 1011."""
+        await self._say(websocket, "have")
+        await super().throw_out(websocket)
 
     @property
     def have(self) -> int:
@@ -208,7 +224,8 @@ class Book(Scripted):
 class Archive(Book):
     """A Book that forgets at a restart what it has not acknowledged, and minds no gaps: an outbox may drop messages.
 
-    A reading a second is put into the outbox, `count` in all. With `stop_at` the client is told to stop then.
+    A reading a second is put into the outbox, `count` in all. With `stop_at` more might come, but none does: the client
+    is told to stop then.
     """
 
     def __init__(self, count: int = 4, *, stop_at: float | None = None, **script: Any) -> None:
@@ -241,6 +258,13 @@ class Archive(Book):
     def _kept(self) -> int:
         return sum(number <= self.acknowledged for number in self._numbers)
 
+    @property
+    def remains(self) -> str:
+        """What the outbox holds, if anything."""
+        if not len(self.outbox):
+            return ""
+        return f"; the outbox still holds {len(self.outbox)}, the server said that it has {self.acknowledged}"
+
     async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
         """Write a reading down, if it is new."""
         if number <= self.have:
@@ -251,18 +275,21 @@ class Archive(Book):
 
     async def call(self, answer: Any, url: str) -> Any:
         """Give the answer its outbox, and readings to the outbox."""
-        reading = asyncio.get_running_loop().create_task(self._read(), context=Context())
+        reading = asyncio.get_running_loop().create_task(self._read(current()), context=Context())
         try:
             return await answer(url, self.outbox, self.stop)
         finally:
             reading.cancel()
 
-    async def _read(self) -> None:
+    async def _read(self, session: Session | None) -> None:
         for text in self.due:
             await asyncio.sleep(1)
             await self.outbox.put(text)
-        self.outbox.close()
-        if self.stop_at is not None:
-            await asyncio.sleep(self.stop_at - now())
-            self.stopped_at = now()
-            self.stop.set()
+        if self.stop_at is None:
+            self.outbox.close()
+            return
+        await asyncio.sleep(self.stop_at - now())
+        if session is not None:
+            session.record(Event(session.app, "note", "is told to stop"))
+        self.stopped_at = now()
+        self.stop.set()

@@ -118,11 +118,11 @@ ex2 = ReturningExercise(
         eases_off,
     ),
     hints=(
-        "Two things go on at once on a connection: a task writes, and your loop reads acknowledgements.",
+        "Writing does not wait for reading. Easiest: a task writes, and your loop reads `have` and `ack`.",
         "`have` says where the writer begins. It is done when it has sent all; you are done when the last one is "
         "acknowledged, and that may be on a later connection.",
         "Cancel the writer in a `finally`, and wait for it: `await asyncio.gather(writing, return_exceptions=True)`. "
-        "An `ack` is your good news: the pauses begin anew.",
+        "An `ack` is good news, after which the pauses begin anew; a `have` is none.",
     ),
 )
 
@@ -138,7 +138,7 @@ ex3 = ReturningExercise(
         _thrown_out(Archive),
         Case("told to stop, and the server is away", partial(Archive, stop_at=100.5), (DARK,)),
         _undisturbed("told to stop, and thrown out again and again", Archive, stop_at=100.5, thrown_out=REFUSALS * 2),
-        _undisturbed("told to stop, and all is well", Archive, 3, stop_at=2.5),
+        _undisturbed("told to stop on a connection on which all is well", Archive, stop_at=100.5),
         *_for_good(Archive, 1008, 4001),
     ),
     rules=(

@@ -770,6 +770,29 @@ async def have_is_good_news(url, messages):
         await asyncio.sleep(next(full_jitter()))
 
 
+@wrong(ex2, "eases_off")
+async def any_word_is_good_news(url, messages):
+    """Begins its pauses anew at `have`, too: a server that greets and throws out is visited without end."""
+    pause = full_jitter()
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        writing = None
+        try:
+            async for text in websocket:
+                pause = full_jitter()
+                known = int(text.split()[1])
+                if known == len(messages):
+                    return
+                writing = writing or asyncio.create_task(write(websocket, messages, known))
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(next(pause))
+
+
 @wrong(ex2, "stays_away")
 async def comes_back_always(url, messages):
     """No code is for good."""
@@ -1092,6 +1115,66 @@ async def flag_between_connections(url, outbox, stop):
 
 
 @wrong(ex3, "stops")
+async def stop_ends_its_pauses_only(url, outbox, stop):
+    """Waits for `stop` in each pause, and looks at it nowhere else."""
+    pause = full_jitter()
+    while not stop.is_set():
+        with contextlib.suppress(OSError, websockets.InvalidHandshake):
+            async with connect(url, **ALERT) as websocket:
+                writing = None
+                try:
+                    while not outbox.done:
+                        number = int((await websocket.recv()).split()[1])
+                        outbox.acknowledge(number)
+                        if writing is None:
+                            writing = asyncio.create_task(pour(websocket, outbox, number))
+                        else:
+                            pause = full_jitter()
+                    return
+                except ConnectionClosed:
+                    if for_good(websocket.close_code):
+                        raise
+                finally:
+                    if writing is not None:
+                        writing.cancel()
+                        await asyncio.gather(writing, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), next(pause))
+
+
+@wrong(ex3, "stops")
+async def flag_at_each_word_and_in_pauses(url, outbox, stop):
+    """Looks at the flag whenever the server says something, and in each pause; the server may have nothing to say."""
+
+    async def once(websocket):
+        writing = None
+        try:
+            async for text in websocket:
+                number = int(text.split()[1])
+                outbox.acknowledge(number)
+                if outbox.done or stop.is_set():
+                    return
+                writing = writing or asyncio.create_task(pour(websocket, outbox, number))
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    pause = full_jitter()
+    while not outbox.done and not stop.is_set():
+        with contextlib.suppress(OSError, websockets.InvalidHandshake):
+            async with connect(url, **ALERT) as websocket:
+                try:
+                    await once(websocket)
+                except ConnectionClosed:
+                    if for_good(websocket.close_code):
+                        raise
+        if not outbox.done:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), next(pause))
+
+
+@wrong(ex3, "stops")
 async def never_looks(url, outbox, stop):
     """Forgets `stop`."""
     await talk(url, outbox)
@@ -1154,6 +1237,29 @@ async def every_second(url, outbox, stop):
     await until(stop, talk(url, outbox, delays=seconds))
 
 
+@wrong(ex3, "eases_off")
+async def have_begins_anew(url, outbox, stop):
+    """Begins its pauses anew at each connection's `have`."""
+    pause = full_jitter()
+
+    async def writer(websocket, outbox, known):
+        nonlocal pause
+        pause = full_jitter()
+        await pour(websocket, outbox, known)
+
+    def pauses():
+        while True:
+            yield next(pause)
+
+    await until(stop, talk(url, outbox, writer=writer, pauses=pauses))
+
+
+@wrong(ex3, "client_ends")
+async def have_acknowledges_nothing(url, outbox, stop):
+    """Listens to `ack` only: when the last one is lost, the outbox is never empty."""
+    await until(stop, talk(url, outbox, acknowledges=("ack",)))
+
+
 @wrong(ex3, "client_ends")
 async def no_pings_at_all(url, outbox, stop):
     """Never finds out that the wire is silent."""
@@ -1187,6 +1293,20 @@ async def takes_every_cancellation_for_stop(url, outbox, stop):
 async def two_tasks(url, outbox, stop):
     """As the solution does it."""
     await until(stop, talk(url, outbox))
+
+
+@right(ex3)
+async def looks_twice_a_second(url, outbox, stop):
+    """Looks at the flag, but often enough."""
+    working = asyncio.create_task(talk(url, outbox))
+    try:
+        while not working.done() and not stop.is_set():
+            await asyncio.wait([working], timeout=0.5)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    if not working.cancelled():
+        working.result()
 
 
 @right(ex3)
