@@ -54,6 +54,9 @@ def none_is_twice(session: Session) -> str | None:
     return f"{twice[0][0]!r} is in the book {twice[0][1]} times" if twice else None
 
 
+ONCE = (none_is_lost, none_is_twice)
+
+
 @rule
 def keeps_the_order(session: Session) -> str | None:
     """What is there is in order."""
