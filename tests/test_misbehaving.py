@@ -215,9 +215,10 @@ class TestBlock:
 
     def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The verdict comes in time; the thread ends when the call ends."""
-        monkeypatch.setattr("helpers.exercises.exercise.DEADLINE", 1.0)
-        monkeypatch.setattr("helpers.exercises.exercise._slow", lambda: 1.0)  # the call must outlast the check
-        verdict = ex1.check(blocks.answer)
+        with monkeypatch.context() as patched:
+            patched.setattr("helpers.exercises.exercise.DEADLINE", 1.0)
+            patched.setattr("helpers.exercises.exercise._slow", lambda: 1.0)  # the call must outlast the check
+            verdict = ex1.check(blocks.answer)
         assert (verdict.outcome, verdict.rule) == (blocks.outcome, blocks.rule), verdict
         deadline = time.monotonic() + SECONDS
         while any(thread.name == "check" for thread in threading.enumerate()) and time.monotonic() < deadline:
