@@ -235,8 +235,9 @@ def test_what_fits_is_read_whole():
 def test_the_interrupt_button_leaves_nothing(tmp_path):
     mark = f"mark-{os.getpid()}-interrupt"
     program = f"""
-import tempfile
+import signal, tempfile
 from helpers.isolated import isolated
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 tempfile.tempdir = {str(tmp_path)!r}
 isolated("import sys, time\\nsys.argv.append({mark!r})\\nopen({str(tmp_path / "up")!r}, 'w').close()\\ntime.sleep(60)",
          under=[])
