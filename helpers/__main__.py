@@ -1,14 +1,7 @@
-"""`python -m helpers explore module:app` ends connections of your app at every moment and tells what becomes of it.
-
-For authors: `build` derives notebooks/ from solutions/, `run 02` runs a lesson anew.
-"""
+"""`python -m helpers` is for authors: `build` derives notebooks/ from solutions/, `run 02` runs a lesson anew."""
 
 import argparse
-import os
 import sys
-
-from helpers import command
-from helpers.models import in_words
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,14 +12,7 @@ def main(argv: list[str] | None = None) -> int:
     build.add_argument("--check", action="store_true", help="change nothing; name the files that drifted, exit with 1")
     run = commands.add_parser("run", help="run solutions notebooks in new kernels and store their outputs")
     run.add_argument("lessons", nargs="+", metavar="NN", help="how the name of a lesson starts: 02")
-    commands.add_parser("models", help="print what each server does once the peer is gone, side by side")
-    command.add_arguments(commands.add_parser("explore", help="end connections of an app at every moment, in memory"))
     options = parser.parse_args(argv)
-    if options.command == "explore":
-        return command.run(options)
-    if options.command == "models":
-        print(in_words())
-        return 0
     return _build(check=options.check) if options.command == "build" else _run(options.lessons)
 
 
@@ -60,8 +46,4 @@ def _run(numbers: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except command.GivenUp:
-        sys.stderr.flush()
-        os._exit(1)
+    sys.exit(main())

@@ -6,9 +6,9 @@ from pathlib import Path
 from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocket
 
-from helpers import run
-from helpers.picture import svg
-from tests.apps import app
+from hangup import run
+from hangup.trace.picture import svg
+from support.apps import app
 
 
 class Chat(WebSocketEndpoint):

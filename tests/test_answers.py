@@ -1,6 +1,6 @@
 """The catalogue of wrong and right answers: a class for each exercise, so that workers share the time."""
 
-from helpers.exercises.exercise import Exercise
+from helpers.judging.exercise import Exercise
 from tests.answers import ANSWERS_RIGHT, ANSWERS_WRONG, Answer
 from tests.test_exercises import EXERCISES, check, every_exercise, source
 
@@ -15,7 +15,7 @@ class HeldLoop:
 
     def test_the_next_check_is_as_if_nothing_had_been(self, held, monkeypatch):
         """The check rejects the answer, and the solution passes directly after it."""
-        monkeypatch.setattr("helpers.exercises.exercise.DEADLINE", 2.0)
+        monkeypatch.setattr("helpers.judging.exercise.DEADLINE", 2.0)
         verdict = held.exercise.check(held.answer)
         assert (verdict.outcome, verdict.rule) == ("fail", "yields"), verdict
         after = check(held.exercise, source(held.exercise, "solution"))

@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
+from hangup.trace.trace import Trace
 from helpers.props.bills import after_a_failure, billing, left, stopped, under_test
-from helpers.trace import Trace
 
 
 def test_a_bill_is_written_when_the_door_opens():

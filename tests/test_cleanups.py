@@ -5,9 +5,9 @@ import gc
 
 import pytest
 
-from helpers import explore
+from hangup import explore
+from hangup.servers.script import Expect, Send
 from helpers.props.cleanups import AGAIN, App, Audit, Office
-from helpers.sessions import Expect, Send
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(1, []), (2, [])])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import websockets
 
-from helpers import connect
+from hangup import connect
 from helpers.props.elsewhere import serve_elsewhere
 
 
@@ -69,7 +69,7 @@ def test_it_ends_when_its_parent_is_killed():
     """Nobody is left to end it: its standard input is at its end."""
     code = f"""
         import asyncio, os, sys
-        from helpers import connect
+        from hangup import connect
         from helpers.props.elsewhere import serve_elsewhere
 
         async def work():

@@ -9,7 +9,7 @@ from starlette.endpoints import WebSocketEndpoint
 import helpers.exercises
 from helpers import lessons
 from helpers.exercises import double_receive, start_here
-from helpers.exercises.exercise import Exercise
+from helpers.judging.exercise import Exercise
 from tests.answers import CHANGES, import_all
 
 MODULES = [

@@ -10,11 +10,13 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+from support import apps
+
 SETUP = """
 import asyncio, os, threading
-from helpers import connect, serve
+from hangup import connect, serve
 from helpers.exercises.start_here import ex1
-from tests.apps import app, deaf, echo
+from support.apps import app, deaf, echo
 
 async def spin(websocket):
     await websocket.accept()
@@ -55,7 +57,9 @@ Kernel = tuple[KernelManager, BlockingKernelClient]
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    manager, client = start_new_kernel(kernel_name="python3", env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    manager, client = start_new_kernel(
+        kernel_name="python3", env=os.environ | {"PYTHONPATH": str(Path(apps.__file__).parent.parent)}
+    )
     try:
         assert execute((manager, client), SETUP) == []
         yield manager, client

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import isolated as module
-from helpers.isolated import NoEnvironmentError, ProbeError, isolated, record
+from hangup.servers import releases
+from hangup.servers.releases import NoEnvironmentError, ProbeError, Run
+from helpers.props import isolated as module
+from helpers.props.isolated import isolated, record
 
 OLD = ["idna==3.9"]  # a small package in one wheel for every Python
 
@@ -144,7 +146,7 @@ def test_an_index_that_refuses_is_no_network_too(recorded, monkeypatch, tmp_path
 
 def test_a_network_that_swallows_everything_is_given_up(recorded, monkeypatch, tmp_path):
     record(version, "idna", under=OLD)
-    monkeypatch.setattr(module, "INSTALLING", 1.0)
+    monkeypatch.setattr(releases, "INSTALLING", 1.0)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://192.0.2.1/simple")  # RFC 5737: nobody answers there
     assert isolated(version, "idna", under=OLD).recorded
@@ -236,7 +238,7 @@ def test_the_interrupt_button_leaves_nothing(tmp_path):
     mark = f"mark-{os.getpid()}-interrupt"
     program = f"""
 import signal, tempfile
-from helpers.isolated import isolated
+from helpers.props.isolated import isolated
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 tempfile.tempdir = {str(tmp_path)!r}
 isolated("import sys, time\\nsys.argv.append({mark!r})\\nopen({str(tmp_path / "up")!r}, 'w').close()\\ntime.sleep(60)",
@@ -269,7 +271,7 @@ def test_nbval_takes_both_origins_for_equal_and_nothing_else(why):
     rules.read(Path(__file__).parent / "sanitize.cfg")
 
     def sanitized(*lines, why=""):
-        text = str(module.Run(("a==1",), lines, why))
+        text = str(Run(("a==1",), lines, why))
         for section in rules.values():
             if "regex" in section:
                 text = re.sub(section["regex"], section["replace"], text)

@@ -6,7 +6,7 @@ import threading
 import pytest
 import websockets
 
-from helpers import Trace, connect
+from hangup import Trace, connect
 from helpers.props import listener as module
 from helpers.props.listener import in_thread, until_unread
 

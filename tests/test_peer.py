@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from websockets import ConnectionClosed
 
-from helpers import Trace, connect
-from helpers.client import traces
-from helpers.loopback import in_virtual_time
+from hangup import Trace, connect
+from hangup.network.ports import traces
+from hangup.time.loopback import in_virtual_time
 from helpers.props.peer import ENDINGS, peer
 
 

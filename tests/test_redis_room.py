@@ -8,7 +8,8 @@ import pytest
 from broadcaster import Broadcast
 from starlette.websockets import WebSocket
 
-from helpers import connect, lessons, serve
+from hangup import connect, serve
+from helpers import lessons
 from helpers.props.elsewhere import serve_elsewhere
 from helpers.props.redis_room import OUTAGE, Hearing, Lasting, chat, fate, heard, mounted
 from helpers.props.redis_server import MISSING, redis_server

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from helpers import isolated, lessons
+from helpers import lessons
+from helpers.props import isolated
 from helpers.props.reload import EnoughError, enough, packages, under_granian
 
 LESSON = "03-flow-error"

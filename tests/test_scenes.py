@@ -2,9 +2,9 @@
 
 import asyncio
 
+from hangup.time.loopback import in_virtual_time
 from helpers.exercises.late_send import ex1, ex2, ex3
-from helpers.exercises.scenes import Messages, Scene
-from helpers.loopback import in_virtual_time
+from helpers.exercises.late_send.scenes import Messages, Scene
 from tests.answers import late_send
 
 

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from helpers import Trace, connect, replay, run, serve
-from helpers.events import Event
-from helpers.picture import BLUE, CHARACTER, LINE, RED
+from hangup import Trace, connect, replay, run, serve
+from hangup.trace.events import Event
+from hangup.trace.picture import BLUE, CHARACTER, LINE, RED
 from helpers.props.states import HALF, PLACES, TABLE, TALL, WIDTH, Path, State, Step, follow, states, svg
 
 

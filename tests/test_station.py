@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from websockets import ConnectionClosed, InvalidMessage
 
-from helpers import Trace, connect
-from helpers.loopback import in_virtual_time
+from hangup import Trace, connect
+from hangup.network.toxics import Frame, Reset
+from hangup.time.loopback import in_virtual_time
 from helpers.props.station import BY_THE_BOOK, deploy, for_good, station, visit
-from helpers.toxics import Frame, Reset
 
 
 async def greet(websocket):

@@ -5,16 +5,16 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from helpers import rules
-from helpers.exercises.answers import Kind
-from helpers.exercises.exercise import Exercise
-from helpers.explore import explore
+from hangup.explorer.apps.explore import explore
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.report import Report
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Send, beside
+from helpers.judging.answers import Kind
+from helpers.judging.exercise import Exercise
 from helpers.props.cleanups import AGAIN, BLINK, SECONDS, WORKS, App, Audit, Call, Desk, Office
 from helpers.props.shields import Cleanup
-from helpers.recorder import ASGIApp, Session
-from helpers.report import Report
-from helpers.rules import rule
-from helpers.sessions import Expect, Send, beside
 
 LESSON = "05-cancelled-cleanup"
 

@@ -9,14 +9,14 @@ from broadcaster import Broadcast
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
-from helpers import rules
-from helpers.exercises.exercise import Exercise
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
+from hangup.record.recorder import Send as ASGISend
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send
+from hangup.time.virtual import VirtualLoop
+from helpers.judging.exercise import Exercise
 from helpers.props.redis_room import mounted
-from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
-from helpers.recorder import Send as ASGISend
-from helpers.rules import rule
-from helpers.sessions import Expect, Leave, Send
-from helpers.virtual_time import VirtualLoop
 
 LESSON = "07-chat-room"
 FAREWELL = "one has left"

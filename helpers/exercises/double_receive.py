@@ -12,11 +12,11 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from helpers import rules
-from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp, Session, current, note
-from helpers.rules import rule
-from helpers.sessions import Expect, Leave, Send, beside
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session, current, note
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send, beside
+from helpers.judging.exercise import Exercise
 
 LESSON = "02-double-receive"
 

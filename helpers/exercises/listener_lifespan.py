@@ -21,12 +21,12 @@ from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
 from litestar.types import Scope
 
-from helpers import rules
-from helpers.exercises.answers import Kind
-from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp, Session, current, describe, note
-from helpers.rules import rule
-from helpers.sessions import Expect, Leave, Send
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session, current, describe, leaves, note
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send
+from helpers.judging.answers import Kind
+from helpers.judging.exercise import Exercise
 
 LESSON = "04-listener-lifespan"
 HOUR = 3600.0  # seconds; virtual ones, unless an answer waits on a real server for a tick
@@ -59,16 +59,10 @@ async def caught(error: Exception, scope: Scope) -> None:
     session = current()
     if session is None:
         return
-    inner = _leaves(error)
+    inner = leaves(error)
     refused = all(each in session.refusals for each in inner)
     broken = any(isinstance(each, Broken) for each in inner)
     session.facts.setdefault("caught", []).append(Caught(describe(error), refused, bool(session.codes), broken))
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-    return [error]
 
 
 @rule

@@ -6,10 +6,10 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from helpers import rules
-from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp
-from helpers.sessions import Expect, Send, beside
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp
+from hangup.servers.script import Expect, Send, beside
+from helpers.judging.exercise import Exercise
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))

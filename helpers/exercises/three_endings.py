@@ -10,13 +10,13 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from helpers import rules
-from helpers.exercises.exercise import Exercise
-from helpers.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
-from helpers.recorder import Send as ASGISend
-from helpers.rules import rule
-from helpers.sessions import Expect, Send
-from helpers.virtual_time import VirtualLoop
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
+from hangup.record.recorder import Send as ASGISend
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Send
+from hangup.time.virtual import VirtualLoop
+from helpers.judging.exercise import Exercise
 
 LESSON = "01-three-endings"
 

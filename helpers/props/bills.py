@@ -18,10 +18,10 @@ import httpx
 from fastapi import FastAPI
 from websockets.exceptions import InvalidStatus
 
-from helpers.client import connect
-from helpers.recorder import ASGIApp, Message, Receive, Recorder, Scope, Send, note
-from helpers.servers import serve
-from helpers.trace import Trace
+from hangup.network.client import connect
+from hangup.record.recorder import ASGIApp, Message, Receive, Recorder, Scope, Send, note
+from hangup.servers.serve import serve
+from hangup.trace.trace import Trace
 
 PRICE = 2  # cents for a message
 

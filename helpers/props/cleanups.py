@@ -16,9 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from helpers.counted import Counted
-from helpers.recorder import Message, Receive, Scope, Send, Session, current, note
-from helpers.virtual_time import VirtualLoop
+from hangup.explorer.awaits import Counted
+from hangup.record.recorder import Message, Receive, Scope, Send, Session, current, note
+from hangup.time.virtual import VirtualLoop
 
 AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from helpers.client import Connection
-from helpers.events import Event
+from hangup.network.client import Connection
+from hangup.trace.events import Event
 
 HOST = "127.0.0.1"
 PATIENCE = 10.0  # seconds

@@ -1,6 +1,6 @@
 """A server that a client talks to, and the wire between them, on one event loop: for lessons on the client's side.
 
-`peer(handler)` serves a plain websockets handler behind the proxy of `helpers.faults`. `end(how)` ends it: the server
+`peer(handler)` serves a plain websockets handler behind hangup's proxy. `end(how)` ends it: the server
 closes, or the wire breaks, or it goes silent. On a LoopbackLoop, hours of silence take milliseconds.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
-from helpers.client import traces
-from helpers.faults import proxy
-from helpers.toxics import BlackHole, Close, Latency, Reset, Toxic, When
-from helpers.trace import Trace
+from hangup.network.ports import traces
+from hangup.network.proxy import proxy
+from hangup.network.toxics import BlackHole, Close, Latency, Reset, Toxic, When
+from hangup.trace.trace import Trace
 
 HOST = "127.0.0.1"
 ENDINGS = {

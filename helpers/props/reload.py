@@ -1,13 +1,14 @@
 """A page reload against releases of granian: today's in this process with a limit, older ones in their own environment.
 
-`reload` and `watched` go there as text (`helpers.isolated`), so they import what they need themselves.
+`reload` and `watched` go there as text (`hangup.servers.releases`), so they import what they need themselves.
 """
 
 import itertools
 from typing import Any
 
-from helpers.isolated import Run, isolated
-from helpers.recorder import ASGIApp, Message, Receive, Scope, Send
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send
+from hangup.servers.releases import Run
+from helpers.props.isolated import isolated
 
 
 class EnoughError(RuntimeError):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import anyio
 
-from helpers.table import Table
+from hangup.trace.table import Table
 
 Write = Callable[[], Coroutine[Any, Any, None]]
 Cleanup = Callable[[Write], Awaitable[None]]

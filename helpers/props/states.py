@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
 
-from helpers.events import Event
-from helpers.picture import BLUE, CHARACTER, FONT, GREEN, INK, LINE, MUTED, PAPER, RED, RULE, columns
-from helpers.recorder import Session
-from helpers.trace import Trace
+from hangup.record.recorder import Session
+from hangup.trace.events import Event
+from hangup.trace.picture import BLUE, CHARACTER, FONT, GREEN, INK, LINE, MUTED, PAPER, RED, RULE, columns
+from hangup.trace.trace import Trace
 
 
 class State(StrEnum):

@@ -1,6 +1,6 @@
 """A server that a client comes back to: it closes, resets, restarts, turns away, and takes note of who came when.
 
-`station(handler)` serves a plain websockets handler behind the proxy of `helpers.faults`, which draws one picture of
+`station(handler)` serves a plain websockets handler behind hangup's proxy, which draws one picture of
 all the connections that a client makes. While the server is away its host resets whoever comes. For a LoopbackLoop:
 an outage of an hour takes milliseconds. `visit` runs a whole client against one, there.
 
@@ -18,14 +18,15 @@ from typing import Any, TypeVar
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request
 
-from helpers import servers
-from helpers.client import Connection, connect, traces
-from helpers.events import Event
-from helpers.faults import proxy
-from helpers.loopback import in_virtual_time, now
-from helpers.recorder import Receive, Scope, Send
-from helpers.toxics import Toxic
-from helpers.trace import Trace
+from hangup.network.client import Connection, connect
+from hangup.network.ports import traces
+from hangup.network.proxy import proxy
+from hangup.network.toxics import Toxic
+from hangup.record.recorder import Receive, Scope, Send
+from hangup.servers import serve as servers
+from hangup.time.loopback import in_virtual_time, now
+from hangup.trace.events import Event
+from hangup.trace.trace import Trace
 
 T = TypeVar("T")
 HOST = "127.0.0.1"

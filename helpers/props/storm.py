@@ -16,10 +16,10 @@ from typing import Any
 
 import websockets
 
-from helpers.chart import Chart
-from helpers.table import Table
-from helpers.threads import run_in_thread
-from helpers.virtual_time import VirtualLoop
+from hangup.record.threads import run_in_thread
+from hangup.time.virtual import VirtualLoop
+from hangup.trace.chart import Chart
+from hangup.trace.table import Table
 
 Delays = Callable[[], Generator[float]]
 SECONDS = 60.0  # of real time that a storm may take

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from helpers.exercises.exercise import Exercise
+from helpers.judging.exercise import Exercise
 
 T = TypeVar("T")
 

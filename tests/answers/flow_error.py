@@ -9,7 +9,7 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpers.exercises.flow_error import ex1, ex2, ex3
-from helpers.exercises.guard import Gone, Misuse
+from helpers.exercises.flow_error.guard import Gone, Misuse
 from tests.answers import attempt, right, wrong
 
 ACCEPT = {"type": "websocket.accept"}

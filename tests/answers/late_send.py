@@ -9,7 +9,7 @@ import anyio
 import websockets
 from websockets import ConnectionClosed, ConnectionClosedOK, State
 
-from helpers import connect
+from hangup import connect
 from helpers.exercises.late_send import ex1, ex2, ex3
 from tests.answers import attempt, right, wrong
 

@@ -13,7 +13,7 @@ import websockets
 from websockets import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from websockets.client import backoff, process_exception
 
-from helpers import connect
+from hangup import connect
 from helpers.exercises.the_client_that_comes_back import ex1, ex2, ex3
 from helpers.props.station import for_good
 from helpers.props.storm import doubling, full_jitter

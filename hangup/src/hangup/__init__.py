@@ -1,0 +1,72 @@
+"""hangup ends the connections of your WebSocket app at every moment, in every way, and shows what becomes of it.
+
+`explore` ends an app's connections at every moment, in memory, as every server would; `replay` shows one of these
+schedules. A script may have several clients: `Send("hi", by="b")`; client a leaves at `Leave()`, or at its end.
+`serve` an app on a real server, `connect` to it, look at the `Trace`; `note` writes into it from inside an app.
+`run` plays one scripted session on a real server and returns its Session; `compare` does so on every server.
+`explore_client` and `replay_client` explore a client of yours; `proxy` breaks real connections with what is in
+`hangup.network`.
+
+Exploring an app needs Python and nothing else. What needs more is imported when you ask for it, and says what to
+install.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hangup.explorer.apps.explore import explore, replay
+from hangup.record.recorder import note
+from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.serve import SERVERS, serve
+from hangup.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from hangup.explorer.clients.explore import explore_client, replay_client
+    from hangup.network.client import connect
+    from hangup.network.proxy import proxy
+    from hangup.servers.sessions import ENDINGS, compare, run
+
+__all__ = [
+    "ENDINGS",
+    "SERVERS",
+    "Expect",
+    "Leave",
+    "Send",
+    "Trace",
+    "compare",
+    "connect",
+    "explore",
+    "explore_client",
+    "note",
+    "proxy",
+    "replay",
+    "replay_client",
+    "run",
+    "serve",
+]
+
+_WITH_A_CLIENT = {
+    "ENDINGS": "hangup.servers.sessions",
+    "compare": "hangup.servers.sessions",
+    "connect": "hangup.network.client",
+    "explore_client": "hangup.explorer.clients.explore",
+    "proxy": "hangup.network.proxy",
+    "replay_client": "hangup.explorer.clients.explore",
+    "run": "hangup.servers.sessions",
+}
+"""Where those names are that need the extra `client`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs websockets when somebody asks for it; without it, say what to install."""
+    if name not in _WITH_A_CLIENT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        found = getattr(import_module(_WITH_A_CLIENT[name]), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"websockets", "wsproto"}:
+            raise
+        why = f"hangup.{name} needs the package {missing.name}: pip install 'hangup[client]'"
+        raise ModuleNotFoundError(why, name=missing.name) from None
+    globals()[name] = found
+    return found

@@ -1,0 +1,150 @@
+"""Ends a connection at every moment, in every way, as every server would, and tells what becomes of the app.
+
+First the app runs undisturbed, which counts its receives, its sends and its awaits. Then it runs once for each
+schedule: a model of a server, an ending and a moment; and once for each await, where its task is cancelled.
+All of this happens in memory and in virtual time, on a loop of its own in a thread of its own. Equal apps give equal
+reports. A schedule has a name, such as `granian/reset@receive#2`, by which `replay` runs it again, with its picture.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from hangup.explorer.apps.conversation import Lines
+from hangup.explorer.apps.schedules import Play, Schedule
+from hangup.record.recorder import ASGIApp, Session, watch_tasks
+from hangup.record.report import Findings, Report, spread
+from hangup.record.rules import GENERAL, Rule
+from hangup.record.threads import run_in_thread
+from hangup.servers.memory import Moment
+from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.script import HELLO, Script
+from hangup.time.virtual import VirtualLoop
+from hangup.trace.trace import Trace
+
+Probe = Callable[[ASGIApp, Session], None]
+
+
+def explore(
+    app: ASGIApp | None = None,
+    script: Script = HELLO,
+    *,
+    make: Callable[[], ASGIApp] | None = None,
+    rules: Sequence[Rule] = GENERAL,
+    probe: Probe = lambda *_: None,
+    models: Sequence[str] = EXPLORED,
+    endings: Sequence[str] = (*ENDINGS, "cancel"),
+    limit: int = 2_000,
+    seconds: float = 60.0,
+    path: str = "/",
+    lifespan: bool = False,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Report:
+    """Explore an app, or what `make` returns anew for each session, and return the Report.
+
+    `probe` may add facts to a session for `rules` to judge. Above `limit` schedules, so many are
+    explored, spread evenly.
+    An app that spins is not explored further. The client asks for `path`, which may have a query. With `lifespan`, the
+    app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    `progress` is called after each schedule with how many are done and how many there are to do.
+    Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
+    when the app does not end though it is cancelled again and again.
+    """
+    if app is not None:
+        make = _always(app)
+    if make is None:
+        raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
+    findings = Findings(rules)
+    found = _Exploration(make, Lines.of(script), findings, probe, path, lifespan)
+
+    async def work() -> None:
+        with watch_tasks(asyncio.get_running_loop()):
+            await found.explore(models, endings, limit, progress)
+
+    run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+    return findings.report()
+
+
+def replay(
+    app: ASGIApp,
+    schedule: str,
+    script: Script = HELLO,
+    *,
+    probe: Probe = lambda *_: None,
+    seconds: float = 30.0,
+    path: str = "/",
+    lifespan: bool = False,
+) -> Session:
+    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
+
+    async def work() -> Session:
+        wanted = Schedule.parse(schedule)
+        with watch_tasks(asyncio.get_running_loop()):
+            trace = Trace(server=wanted.model)
+            session = await Play(app, Lines.of(script), wanted, trace, path, lifespan=lifespan).play()
+            for each in (session, *session.others):
+                probe(app, each)
+            return session
+
+    return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+
+
+def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
+    return lambda: app
+
+
+class _Exploration:
+    """Plays every schedule of an app, or as many as are wanted."""
+
+    def __init__(
+        self, make: Callable[[], ASGIApp], lines: Lines, findings: Findings, probe: Probe, path: str, lifespan: bool
+    ) -> None:
+        self.make, self.lines, self.findings = make, lines, findings
+        self.probe, self.path, self.lifespan = probe, path, lifespan
+
+    async def explore(
+        self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
+    ) -> None:
+        plan = await self.plan(models, endings)
+        self.findings.schedules = len(plan)
+        for schedule in spread(plan, limit):
+            session = await self.session(schedule)
+            progress(self.findings.explored, min(limit, len(plan)))
+            if session.facts["turned"]:
+                self.findings.stopped = True  # each session of an app that spins takes long
+                return
+
+    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
+        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
+        plan = []
+        for model in models:
+            known = MODELS[model]
+            ways = [e for e in endings if e in ENDINGS and (e in known.told or known.cancels)]
+            play = await self.undisturbed(Schedule(model, "close"))
+            calls = [Moment("send", n + 1) for n in range(play.before["send"])]
+            calls += [Moment("receive", n + 2) for n in range(max(play.before["receive"] - 1, 0))]
+            for ending in ways:
+                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            if play.turned:
+                return plan
+        if "cancel" in endings and models:
+            play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
+            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
+        return plan
+
+    async def undisturbed(self, schedule: Schedule) -> Play:
+        play = Play(self.make(), self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        (await play.play()).forget()
+        return play
+
+    async def session(self, schedule: Schedule) -> Session:
+        """Play a schedule and judge what came of it."""
+        app = self.make()
+        play = Play(app, self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        session = await play.play()
+        sessions = (session, *session.others)
+        for each in sessions:
+            self.probe(app, each)
+        self.findings.add(str(schedule), sessions)
+        for each in sessions:
+            each.forget()
+        return session

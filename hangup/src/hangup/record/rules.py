@@ -1,0 +1,156 @@
+"""Rules: what a Session must show, each one small function that returns what happened instead, or nothing.
+
+A rule's docstring is its sentence in plain words; a verdict shows it. Rules know sessions only, not their origin.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hangup.record.recorder import Session, describe, leaves
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence that must hold, and the test that says how a session breaks it (`None` when it does not)."""
+
+    name: str
+    sentence: str
+    test: Callable[[Session], str | None]
+
+
+def rule(test: Callable[[Session], str | None]) -> Rule:
+    """Make a Rule of a function whose docstring is the sentence."""
+    sentence = (test.__doc__ or "").strip().removesuffix(".")
+    return Rule(test.__name__, sentence[:1].lower() + sentence[1:], test)
+
+
+@rule
+def answers_everything(session: Session) -> str | None:
+    """While the peer is there, every message gets its answer."""
+    missed: list[str] = session.facts.get("unanswered", [])
+    if missed and session.error is not None and session.ended == "raised":
+        return f"{missed[0]}; the handler raised {describe(session.error)}"
+    return missed[0] if missed else None
+
+
+@rule
+def ends_quietly(session: Session) -> str | None:
+    """The handler ends quietly when the peer leaves."""
+    if session.ended == "cancelled" and not session.cancelled_by:
+        return "CancelledError left the handler, which nobody had cancelled"
+    if session.ended == "raised" and session.error is not None:
+        allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
+        for error in leaves(session.error):
+            # A send that told the app of the end may be let out (www.rst, Disconnected Client - send exception);
+            # Starlette raises its own exception from it.
+            told = error in session.refusals or error.__context__ in session.refusals
+            if not told and not isinstance(error, allowed):
+                return describe(session.error)
+    return None
+
+
+@rule
+def ends(session: Session) -> str | None:
+    """The handler ends when the peer leaves."""
+    if session.ended == "running" or (session.ended == "cancelled" and session.cancelled_by == "server"):
+        return "the handler was still running when the server had stopped; it had to be cancelled"
+    return None
+
+
+@rule
+def heeds_cancellation(session: Session) -> str | None:
+    """A handler that is cancelled while it works ends, and lets CancelledError through."""
+    return _swallowed(session) if session.facts.get("interrupted") == "while it worked" else None
+
+
+@rule
+def heeds_every_cancellation(session: Session) -> str | None:
+    """A handler that is cancelled lets CancelledError through, also while it cleans up."""
+    return _swallowed(session) if session.facts.get("interrupted") else None
+
+
+def _swallowed(session: Session) -> str | None:
+    if session.cancelled_by == "schedule" and session.ended == "returned":
+        return "it was cancelled and returned as if nothing had happened"
+    return None
+
+
+@rule
+def does_not_spin(session: Session) -> str | None:
+    """The handler does not ask for messages again and again when there are none left."""
+    return "receive() was called hundreds of times after the disconnect" if session.facts.get("spun") else None
+
+
+@rule
+def hears_goodbye_once(session: Session) -> str | None:
+    """After websocket.disconnect nothing calls receive() again."""
+    if len(session.codes) > 1:
+        return f"receive() was called again and the server said websocket.disconnect {len(session.codes)} times"
+    return None
+
+
+@rule
+def leaves_no_task(session: Session) -> str | None:
+    """No task of the handler runs on when the handler has ended."""
+    return f"still running: {', '.join(session.left)}" if session.left else None
+
+
+@rule
+def leaves_no_task_behind(session: Session) -> str | None:
+    """No task runs on when the app has shut down."""
+    return f"still running: {', '.join(session.outlived)}" if session.outlived else None
+
+
+@rule
+def leaves_no_thread(session: Session) -> str | None:
+    """No thread of the handler runs on when the handler has ended."""
+    threads: list[str] = session.facts.get("threads", [])
+    return f"still running: {', '.join(threads)}" if threads else None
+
+
+@rule
+def hides_no_error(session: Session) -> str | None:
+    """No task of the handler fails without anybody looking."""
+    return f"nobody looked at the exception of: {', '.join(session.unseen)}" if session.unseen else None
+
+
+# ---- clients -----------------------------------------------------------------------------------------------------
+
+
+@rule
+def client_ends(session: Session) -> str | None:
+    """The client ends, or is connected again, whatever happens to the connection."""
+    if session.cancelled_by == "server":
+        return "it asks again and again" if session.facts.get("spun") else "it was still waiting an hour later"
+    return None
+
+
+@rule
+def raises_what_is_known(session: Session) -> str | None:
+    """A client that gives up says so with an exception of the connection's."""
+    if session.ended == "cancelled" and not session.cancelled_by:
+        return "CancelledError left the client, which nobody had cancelled"
+    if session.ended == "raised" and session.error is not None:
+        from websockets.exceptions import WebSocketException  # whoever judges a client has it
+
+        known = (WebSocketException, OSError, *session.facts.get("allowed", ()))
+        if not all(isinstance(error, known) for error in leaves(session.error)):
+            return describe(session.error)
+    return None
+
+
+_SHARED = (heeds_cancellation, leaves_no_task, hides_no_error)
+_OF_CLIENTS = (replace(each, sentence=each.sentence.replace("handler", "client")) for each in _SHARED)
+CLIENT = (client_ends, raises_what_is_known, *_OF_CLIENTS)
+"""What holds for every client, whatever it is for."""
+GENERAL = (
+    answers_everything,
+    does_not_spin,
+    ends,
+    ends_quietly,
+    heeds_cancellation,
+    leaves_no_task,
+    leaves_no_thread,
+    hides_no_error,
+)
+"""What holds for every handler, whatever it is for."""

@@ -1,0 +1,1 @@
+"""What tests share, of hangup and of the course: apps, probes, servers' own commands, a look at what a run leaves."""

@@ -1,0 +1,230 @@
+"""`hangup explore`: exit statuses, what is printed, and a sentence for everything that cannot be used."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hangup import cli as command
+
+APPS = """
+print("the module says hello")
+
+class Rooms:
+    def __init__(self, app):
+        self.app = app
+
+async def twice(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        await send({"type": "websocket.send", "text": message["text"]})
+    await receive()
+
+async def echo(scope, receive, send):
+    print("a session begins")
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+async def routed(scope, receive, send):
+    if scope["path"] == "/ws room" and scope["query_string"] == b"n=1":
+        await echo(scope, receive, send)
+
+async def leaves(scope, receive, send):
+    raise SystemExit("leaves")
+
+async def holds(scope, receive, send):
+    while True:
+        try:
+            await receive()
+        except BaseException:
+            pass
+
+rooms = Rooms(echo)
+number = 7
+"""
+
+
+@pytest.fixture
+def explore(tmp_path, monkeypatch, capsys):
+    """Call the command in a directory with apps; return its exit status, its stdout and its stderr."""
+    (tmp_path / "someapps.py").write_text(APPS)
+    (tmp_path / "needs.py").write_text("import no_such_package")
+    (tmp_path / "typo.py").write_text("x = 1\nx +")
+    (tmp_path / "fails.py").write_text("\n1 / 0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("someapps", "needs", "typo", "fails"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def call(*arguments: str) -> tuple[int | str | None, str, str]:
+        status: int | str | None
+        try:
+            status = command.main(["explore", *arguments])
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
+    status, out, _ = explore("someapps:echo")
+    assert status == 0
+    assert out.startswith("server              close  fin  reset  shutdown  cancel\n")
+    assert out.endswith("; 0 break a rule\n")
+    assert "✗" not in out
+
+
+def test_what_the_app_prints_is_not_in_the_report(explore):
+    _, out, err = explore("someapps:echo", "--limit", "3")
+    assert out.splitlines()[-1].startswith("explored 3 of ")
+    assert err.startswith("the module says hello\na session begins\n")
+
+
+def test_an_app_that_receives_once_too_often_gives_a_picture_and_1(explore):
+    status, out, _ = explore("someapps:twice", "--server", "hypercorn", "--ending", "close")
+    table, found, picture = out.split("\n\n")
+    assert status == 1
+    assert table.splitlines()[-1] == "hypercorn  ✗ 5 of 5"
+    assert found.splitlines()[1].startswith("✗ the handler ends when the peer leaves: ")
+    first, _, drawn = picture.partition("\n")
+    assert f"first at {first}, " in found
+    assert "never returns" in drawn.splitlines()[-2]
+
+
+def test_a_schedule_is_replayed_by_its_name(explore):
+    status, out, _ = explore("someapps:twice", "--replay", "hypercorn/close@end")
+    name, _, rest = out.partition("\n")
+    assert (status, name) == (1, "hypercorn/close@end")
+    assert "GET /" in rest
+    assert rest.splitlines()[-1].startswith("✗ the handler ends when the peer leaves: ")
+    status, out, _ = explore("someapps:twice", "--replay", "granian/close@end")
+    assert (status, out.splitlines()[-1]) == (0, "✓ every rule holds")
+
+
+def test_a_picture_can_be_mermaid_and_nothing_else(explore):
+    status, out, err = explore("someapps:twice", "--replay", "hypercorn/close@end", "--mermaid")
+    assert status == 1
+    assert out.startswith("sequenceDiagram\n")
+    assert "✗ the handler ends when" not in out
+    assert "✗ the handler ends when" in err
+
+
+def test_json_is_the_same_each_time(explore):
+    first, second = (explore("someapps:twice", "--json") for _ in range(2))
+    assert first[:2] == second[:2]
+    report = json.loads(first[1])
+    assert list(report) == ["explored", "schedules", "ok", "broken"]
+    assert (first[0], report["ok"]) == (1, False)
+    assert report["explored"] == report["schedules"]
+    assert report["broken"][0] == {
+        "rule": "the handler ends when the peer leaves",
+        "schedule": "uvicorn/fin@receive#2",
+        "got": "the handler was still running when the server had stopped; it had to be cancelled",
+        "client": "a",
+    }
+
+
+def test_an_attribute_of_an_object_can_be_an_app(explore):
+    assert explore("someapps:rooms.app", "--limit", "5")[0] == 0
+
+
+def test_the_client_asks_for_a_path(explore):
+    assert explore("someapps:routed", "--path", "/ws%20room?n=1")[0] == 0
+    status, out, _ = explore("someapps:routed", "--path", "/ws")
+    assert status == 1
+    assert "GET /ws\n" in out
+
+
+def test_the_client_says_what_it_is_told_to(explore):
+    steps = r"text:hello\, you, expect:hello\, you, text:again, expect, close:1001"
+    status, out, _ = explore("someapps:echo", "--client", steps, "--replay", "uvicorn/close@end")
+    assert status == 0
+    assert "'hello, you'" in out
+    assert "'again'" in out
+    status, out, _ = explore("someapps:echo", "--client", "text:a, expect:b")
+    assert status == 1
+    assert "expected 'b', got 'a'" in out
+    assert explore("someapps:echo", "--client", "close", "--limit", "1")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["someapps"], "'someapps' names no app: it looks like package.module:app."),
+        (["nowhere:app"], "there is no module 'nowhere', neither in "),
+        (["someapps.inner:app"], "there is no module 'someapps.inner', neither in "),
+        (["someapps:ap"], "there is no 'ap' in module 'someapps': "),
+        (["someapps:rooms.ap"], "there is no 'rooms.ap' in module 'someapps': 'Rooms' object has no attribute 'ap'."),
+        (["someapps:number"], "'someapps:number' is no app: it is of type int, which nobody can call."),
+        (["needs:app"], "module 'needs' cannot be imported: ModuleNotFoundError: No module named 'no_such_package' ("),
+        (["typo:app"], "module 'typo' cannot be imported: SyntaxError: invalid syntax (typo.py, line 2)"),
+        (["fails:app"], "fails.py, line 2)"),
+        (["someapps:echo", "--client", "text:a, bark"], "argument --client: 'bark' is no step: a step is text:WORDS, "),
+        (
+            ["someapps:echo", "--client", "text:a, close:1000"],
+            "'close:1000': the client closes once, as its last step,",
+        ),
+        (["someapps:echo", "--client", "close, expect"], "argument --client: 'close': the client closes once, "),
+        (["someapps:echo", "--path", "ws"], "argument --path: a path begins with /, and 'ws' does not."),
+        (["someapps:echo", "--server", "nginx"], "argument --server: invalid choice: 'nginx' (choose from "),
+        (["someapps:echo", "--ending", "bang"], "argument --ending: invalid choice: 'bang' (choose from "),
+        (["someapps:echo", "--limit", "0"], "argument --limit: '0' is no whole number above 0."),
+        (["someapps:echo", "--replay", "fin"], "argument --replay: 'fin' is no schedule: they look like granian/"),
+        (["someapps:echo", "--replay", "granian/fin@send#9"], "the app never comes to granian/fin@send#9."),
+        (["someapps:echo", "--replay", "granian/cancel@await#99"], "the app never comes to granian/cancel@await#99."),
+        (["someapps:echo", "--replay", "granian/fin@end", "--limit", "1"], "leave out --server, --ending and --limit."),
+        (["someapps:echo", "--replay", "granian/fin@end", "--json"], "not allowed with argument --"),
+        (["someapps:echo", "--mermaid"], "--mermaid needs --replay."),
+        (["someapps:echo", "--server", "granian", "--ending", "shutdown"], "no schedule of granian with shutdown for "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_used_is_one_sentence_and_2(explore, arguments, sentence):
+    status, out, err = explore(*arguments)
+    assert (status, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("hangup explore: error: ")
+    assert sentence in last
+
+
+def test_an_app_that_ends_the_exploration_is_one_sentence(explore):
+    status, out, err = explore("someapps:leaves")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == "The exploration was given up: the app raised SystemExit('leaves')."
+
+
+def test_an_app_that_ignores_even_its_end_does_not_hold_the_command(explore):
+    arguments = [sys.executable, "-m", "hangup", "explore", "someapps:holds"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("The exploration was given up: the app runs on though it is ")
+
+
+def test_a_bar_is_drawn_where_somebody_sees_it_and_wiped_away(explore, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert explore("someapps:twice", "--limit", "2", "--server", "granian", "--ending", "close")[0] == 0
+    bars = terminal.getvalue().rpartition("\n")[2].split("\r")
+    assert bars == ["", f"{'█' * 15}{'░' * 15} 1 of 2", f"{'█' * 30} 2 of 2", " " * 60, ""]
+
+
+def test_the_command_finds_the_app_in_the_current_directory_and_imports_no_client(explore):
+    code = "import sys, hangup.cli as m; s = m.main(); assert 'websockets' not in sys.modules; sys.exit(s)"
+    arguments = [sys.executable, "-c", code, "explore", "someapps:twice", "--server", "hypercorn"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "the module says hello\n")
+
+
+def test_help_has_an_example(explore):
+    status, out, _ = explore("--help")
+    assert status == 0
+    assert 'hangup explore chat:app --path /ws --client "text:hello, expect, close:1001"' in out

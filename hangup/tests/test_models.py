@@ -1,0 +1,186 @@
+"""The models tell the truth: the same probes on each real server and on its model log the same, line by line."""
+
+import asyncio
+import difflib
+import os
+import re
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hangup
+from hangup import SERVERS, replay
+from hangup.cli import main
+from hangup.servers.memory import MemoryConnection
+from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.releases import NoEnvironmentError, isolated
+from hangup.time.virtual import VirtualLoop
+from support.commands import ROOT, shutdown
+from support.daphne import RELEASE
+from support.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture
+
+Logs = dict[tuple[str, str], list[str]]
+CODES: dict[str, tuple[int | None, str]] = {
+    "close 1000": (1000, ""),
+    "close with a reason": (3001, "bye"),
+    "close without a code": (None, ""),
+}
+assert set(CODES) < set(LEAVE)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def on_the_server(request) -> tuple[str, Logs]:
+    """Run all probes on a real server, once; return its name and the logs."""
+    server = request.param
+    found = asyncio.run(logs(server, shutdown=False))
+    if server == "granian":  # when `serve` stops it, hangup.servers.serve cancels the apps itself
+        return server, found
+    return server, found | asyncio.run(logs(server, shutdown=True))
+
+
+async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
+    """Run a probe on a model in memory and return its log."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    connection = MemoryConnection(MODELS[model], ending.removeprefix("early ").partition(" ")[0])
+    app = Logged(connection.receive, connection.send)
+
+    def client() -> None:
+        if connection.accepted and ending != "own":
+            loop.call_later(0.001, connection.leave, *CODES.get(ending, ()))
+        if connection.gone or ending == "own":
+            app.leave()
+
+    connection.on_change = client
+    await connection.receive()
+    if ending.startswith("early"):
+        connection.leave()
+    client()
+    task = asyncio.ensure_future(probe(app))
+    idle = loop.create_future()
+
+    def nothing_can_happen() -> None:
+        idle.cancel()
+
+    loop.on_idle = nothing_can_happen
+    await asyncio.wait([task, idle], return_when=asyncio.FIRST_COMPLETED)
+    task.cancel()
+    return app.lines
+
+
+def assert_same(modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
+    """Fail with the lines that differ, the model's marked with - and the server's with +."""
+    mine, its = ([line for ending in each for line in (f"{ending}:", *each[ending])] for each in (modelled, real))
+    if mine != its:
+        pytest.fail("the model (-) and its server (+) differ:\n" + "\n".join(difflib.ndiff(mine, its)), pytrace=False)
+
+
+def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(on_the_model(model, probe, ending))
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_a_model_does_what_its_server_does(on_the_server, probe):
+    server, found = on_the_server
+    real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
+    assert_same({ending: in_memory(server, probe, ending) for ending in real}, real)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("accept", [False, True], ids=["before accept", "after accept"])
+@pytest.mark.parametrize("how", ENDS, ids=lambda how: how.__name__)
+def test_a_replay_draws_what_the_client_sees(server, accept, how):
+    app = ends(how, accept=accept)
+    modelled = drawn(replay(app, f"{server}/close@end", []).trace)
+    assert_same({"picture": modelled}, {"picture": asyncio.run(picture(server, app))})
+
+
+@pytest.fixture(scope="module")
+def of_the_commands() -> dict[tuple[str, bool], dict[str, list[str]]]:
+    """Stop each server's own command, with an app that has a lifespan and one that has none; all at once."""
+
+    async def stop_all() -> list[dict[str, list[str]]]:
+        return await asyncio.gather(*(shutdown(server, lifespan=lifespan) for server, lifespan in cases))
+
+    cases = [(server, lifespan) for server in SERVERS for lifespan in (True, False)]
+    return dict(zip(cases, asyncio.run(stop_all()), strict=True))
+
+
+def at_shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
+    """Return what the model says of a server's command that is told to stop, in the lines of tests/commands.py."""
+    model = MODELS[server]
+    told = [*model.told.get("shutdown", ()), *[model.forever] * 3] if "shutdown" in model.told else []
+    end = ["is cancelled"] if model.cancels == "always" or (model.cancels == "lifespan" and lifespan) else []
+    seen = model.shuts_down or model.ends["cancelled"]
+    listens = [f"websocket.disconnect {code}" for code in told[:3] if code is not None]
+    last = f"client sees {seen.open}"
+    return {"/listens": [*listens, *end, last], "/runs": [*end, last], "server": ["ends"]}
+
+
+@pytest.mark.parametrize("lifespan", [True, False], ids=["lifespan", "no lifespan"])
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_model_shuts_down_as_the_servers_own_command_does(of_the_commands, server, lifespan):
+    real, modelled = of_the_commands[server, lifespan], at_shutdown(server, lifespan=lifespan)
+    if server == "hypercorn" and sys.version_info >= (3, 12):  # asyncio's Server.wait_closed() waits for the clients:
+        modelled["/listens"] = ["websocket.disconnect 1006", "is cancelled", "client sees None"]
+        modelled["/runs"] = ["is cancelled", "client sees None"]
+    if server == "granian" and len(real["/listens"]) == 2:  # its process ends, and the app runs once more or does not
+        assert real["/listens"].pop(0) == "websocket.disconnect 1005"
+    assert_same(modelled, real)
+
+
+@pytest.fixture(scope="module")
+def on_daphne() -> dict[str, Any] | NoEnvironmentError:
+    """Do all of the above on daphne, in an environment of its own, or return why there is none."""
+    folders = [str(ROOT), str(Path(hangup.__file__).parent.parent)]
+    program = f"import runpy, sys; sys.path[:0] = {folders!r}; runpy.run_module('support.daphne', None, '__main__')"
+    try:
+        run = isolated(program, under=[RELEASE, *(f"{name}=={version(name)}" for name in ("websockets", "wsproto"))])
+    except NoEnvironmentError as error:
+        return error
+    found: dict[str, Any] = run.values[-1]
+    return found
+
+
+@pytest.mark.filterwarnings("default:daphne was not probed")
+def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
+    """Where no environment can be made, this says so in the summary; on CI it fails."""
+    if isinstance(on_daphne, NoEnvironmentError):
+        if os.environ.get("CI"):
+            raise on_daphne
+        warnings.warn(f"daphne was not probed: no environment: {on_daphne}", stacklevel=1)
+        pytest.skip(str(on_daphne))
+    probes = {probe.__name__: probe for probe in PROBES}
+    how = {end.__name__: end for end in ENDS}
+    real = {f"{name}, {ending}": log for name, ending, log in on_daphne["logs"]}
+    modelled = {f"{name}, {ending}": in_memory("daphne", probes[name], ending) for name, ending, _ in on_daphne["logs"]}
+    for name, accept, shown in on_daphne["pictures"]:
+        real[f"{name}, {accept}"] = shown
+        modelled[f"{name}, {accept}"] = drawn(replay(ends(how[name], accept=accept), "daphne/close@end", []).trace)
+    assert_same(modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
+
+
+def test_every_server_has_a_model_and_is_explored():
+    assert EXPLORED == SERVERS
+
+
+def test_the_table_can_be_read(capsys):
+    assert main(["models"]) == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("the client closes: "))
+    assert re.split("  +", told)[1:] == [
+        "its code, 1005, waits",
+        "its code, 1005 for ever",
+        "its code, 1005, waits",
+        "its code, 1005 for ever",
+        "1006, waits",
+        "its code, waits",
+    ]
+
+
+def test_every_ending_is_probed():
+    assert set(ENDINGS) <= {ending for endings in PROBES.values() for ending in endings}

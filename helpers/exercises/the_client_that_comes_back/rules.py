@@ -1,0 +1,182 @@
+"""What must hold for a client that comes back: about what a server has, when it was visited, and how it all ends.
+
+Rules look at a session's facts: `book`, what the server has; `due`, what it should have; `server`, one of
+`returning_servers`; `took`, the virtual seconds from the fault to the end.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import websockets
+
+from hangup.explorer.clients.schedules import ClientSchedule
+from hangup.record.recorder import Session, describe
+from hangup.record.rules import rule
+from helpers.exercises.the_client_that_comes_back.servers import LATE, REFUSALS, Pair
+
+SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
+EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
+EACH = 0.003  # virtual seconds that a message may take when many are under way
+REFUSED = f"upstream/reset@frame#0x{REFUSALS}"
+UNDISTURBED = "client/undisturbed@end"
+
+
+def books(due: Sequence[str]) -> Callable[[Any, Session], None]:
+    """Return a probe that tells rules what a server has in its `book`, and what is due."""
+    return lambda server, session: session.facts.update(book=server.book, due=due)
+
+
+# ---- what the server has ---------------------------------------------------------------------------------------------
+
+
+@rule
+def none_is_lost(session: Session) -> str | None:
+    """None is lost, whatever happens to the connection."""
+    have = set(session.facts["book"])
+    missing = [each for each in session.facts["due"] if each not in have]
+    if not missing or session.cancelled_by or session.facts.get("excused"):
+        return None
+    return f"{missing[0]!r} is lost{_end(session)}"
+
+
+def _end(session: Session) -> str:
+    """Say how a client ended that should not have."""
+    if session.ended == "raised" and session.error is not None:
+        return f"; the client raised {describe(session.error)}"
+    return "; the client returned" if session.ended == "returned" else ""
+
+
+@rule
+def none_is_twice(session: Session) -> str | None:
+    """None is applied twice."""
+    twice = [(each, count) for each, count in Counter(session.facts["book"]).items() if count > 1]
+    return f"{twice[0][0]!r} is in the book {twice[0][1]} times" if twice else None
+
+
+ONCE = (none_is_lost, none_is_twice)
+
+
+@rule
+def keeps_the_order(session: Session) -> str | None:
+    """What is there is in order."""
+    book, due = session.facts["book"], session.facts["due"]
+    place = {text: number for number, text in enumerate(due)}
+    strange = [text for text in book if text not in place]
+    if strange:
+        return f"{strange[0]!r} is not one of them"
+    numbers = [place[text] for text in book]
+    later = next((n for n, number in enumerate(numbers[1:]) if number < numbers[n]), None)
+    return None if later is None else f"{book[later + 1]!r} came after {book[later]!r}"
+
+
+@rule
+def resumes(session: Session) -> str | None:
+    """After a loss it sends only what the server does not have."""
+    repeated = session.facts["server"].repeated
+    return f"{repeated} messages came that the server had already" if repeated else None
+
+
+@rule
+def keeps_what_is_not_acknowledged(session: Session) -> str | None:
+    """What the server has not acknowledged stays in the outbox."""
+    gone = session.facts["server"].gone
+    return f"{gone[0]!r} is neither acknowledged nor in the outbox" if gone else None
+
+
+# ---- when it comes ---------------------------------------------------------------------------------------------------
+
+
+@rule
+def is_back_soon(session: Session) -> str | None:
+    """After one loss the client is back within half a minute."""
+    lost, took = ClientSchedule.parse(session.schedule), session.facts["took"]
+    if session.cancelled_by or took is None or lost.fault in ("", "silence") or lost.times > 1:
+        return None
+    return f"it took {took:.3g} s" if took > SOON + session.facts["server"].needs else None
+
+
+@rule
+def eases_off(session: Session) -> str | None:
+    """While the server refuses or throws it out, the client comes less and less often."""
+    server, took = session.facts["server"], session.facts.get("took")
+    if session.cancelled_by or session.ended != "returned":
+        return None
+    if session.schedule == REFUSED and took is not None and took < EASY:
+        return f"{REFUSALS} attempts in {took:.3g} s"
+    if not server.thrown_out or len(server.came) <= server.thrown_out:
+        return None
+    took = server.came[server.thrown_out] - server.came[0]
+    return f"thrown out {server.thrown_out} times in {took:.3g} s" if took < EASY else None
+
+
+@rule
+def begins_anew(session: Session) -> str | None:
+    """After news the pauses begin anew: the client is back within half a minute, however long it had to wait before."""
+    away = session.facts["server"].away
+    late = [seconds for seconds in away if seconds > SOON]
+    return f"after {len(late)} of {len(away)} losses it was away for up to {max(late):.3g} s" if late else None
+
+
+@rule
+def comes_at_its_own_time(session: Session) -> str | None:
+    """Two clients that lose the server at the same moment do not come back at the same moment."""
+    server = session.facts["server"]
+    if not isinstance(server, Pair) or session.cancelled_by or len(server.came) < 4:
+        return None
+    first, second = (came - server.both_lost_at for came in server.came[2:4])
+    return f"both came back after {first:.3g} s" if second - first < 0.01 else None
+
+
+@rule
+def does_not_wait_for_each(session: Session) -> str | None:
+    """Messages do not wait for each other's acknowledgements."""
+    server = session.facts["server"]
+    if session.schedule != UNDISTURBED or session.ended != "returned" or server.for_good or server.thrown_out:
+        return None
+    took = (server.ended_at or 0.0) - server.came[0]
+    most = 1 + 2 * LATE + EACH * len(server.due)
+    return f"{len(server.due)} messages took {took:.3g} s" if took > most else None
+
+
+# ---- how it ends -----------------------------------------------------------------------------------------------------
+
+
+@rule
+def returns_when_acknowledged(session: Session) -> str | None:
+    """The client returns only when the last message is acknowledged."""
+    server = session.facts["server"]
+    if session.ended != "returned" or session.cancelled_by or session.facts["excused"]:
+        return None
+    if server.acknowledged >= len(server.due):
+        return None
+    return f"it returned when {server.acknowledged} of {len(server.due)} were"
+
+
+@rule
+def stays_away(session: Session) -> str | None:
+    """A client that is told not to come back lets that ConnectionClosed out, and does not come back."""
+    code, came = session.facts["server"].for_good, len(session.facts["server"].came)
+    if code is None or session.cancelled_by == "schedule":
+        return None
+    if came > 1:
+        return f"the server closed with {code}; the client came {came} times"
+    if isinstance(session.error, websockets.ConnectionClosed):
+        return None
+    return f"the server closed with {code}; the client {session.ended}" + (
+        f" {describe(session.error)}" if session.error else ""
+    )
+
+
+@rule
+def stops(session: Session) -> str | None:
+    """When it is told to stop, the client returns within a second, wherever it waits."""
+    server = session.facts["server"]
+    if server.stopped_at is None or session.cancelled_by == "schedule":
+        return None
+    if session.ended == "raised" and session.error is not None:
+        return f"it raised {describe(session.error)}"
+    if server.ended_at is None or session.cancelled_by:
+        return "it was still running an hour later"
+    took = server.ended_at - server.stopped_at
+    return f"it returned {took:.3g} s later" if took > 1 else None

@@ -1,0 +1,295 @@
+"""Scripted servers for clients that come back; each keeps book of what rules look at, and is made for one session.
+
+A `Feed` tells news, a `Pair` does so to two clients, a `Book` hears payments and acknowledges them, an `Archive` hears
+readings and forgets at a restart what it has not acknowledged.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Sequence
+from contextvars import Context
+from typing import Any
+
+import websockets
+from websockets.asyncio.server import ServerConnection
+
+from hangup.record.recorder import Session, current
+from hangup.time.loopback import LoopbackLoop, now
+from hangup.trace.events import Event
+from helpers.props.outbox import Outbox
+
+REFUSALS = 12
+MOST = 3 * REFUSALS  # connections after which a server plays no further
+FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
+TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
+LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
+NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
+
+
+class Scripted:
+    """A websockets handler that keeps book; `give` calls the answer. `came` has the seconds at which it was reached.
+
+    So many clients as `thrown_out` says are closed with 1011 before any work; with `for_good` it closes with that code
+    in the midst of its work.
+    """
+
+    due: Sequence[str] = ()
+    """What should be in the `book` in the end."""
+    book: list[str]
+    needs = 0.0
+    """Virtual seconds that its work takes at least."""
+    repeated = 0
+    """How many messages came that it had already."""
+
+    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0) -> None:
+        self.for_good, self.thrown_out = for_good, thrown_out
+        self.book = []
+        self.came: list[float] = []
+        self.lost_at: float | None = None
+        self.away: list[float] = []
+        """For how many seconds a client stayed away after each connection that `lose` ended."""
+        self.ended_at: float | None = None
+        self.stopped_at: float | None = None
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LoopbackLoop)
+        loop.most_turns = TURNS
+
+    async def __call__(self, websocket: ServerConnection) -> None:
+        """Serve one connection."""
+        self.came.append(now())
+        if self.lost_at is not None:
+            self.away.append(now() - self.lost_at)
+            self.lost_at = None
+        if len(self.came) > MOST:
+            await asyncio.sleep(FOREVER)  # enough is known of this client
+        if len(self.came) <= self.thrown_out:
+            await self.throw_out(websocket)
+        await self.serve(websocket)
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Serve one connection, the last of `came`."""
+        raise NotImplementedError
+
+    @property
+    def remains(self) -> str:
+        """What a client that waits in vain still has to do, in words."""
+        return ""
+
+    async def throw_out(self, websocket: ServerConnection) -> None:
+        """Close with 1011, before any work."""
+        await websocket.close(1011)
+
+    async def lose(self, websocket: ServerConnection, code: int) -> None:
+        """Close with this code, for which 1005 means a close frame without one, and expect the client back."""
+        self.lost_at = now()
+        if code == 1005:
+            async with websocket.send_context():
+                websocket.protocol.send_close()
+        else:
+            await websocket.close(code)
+
+    async def give(self, answer: Any, url: str) -> Any:
+        """Call the answer with what it takes."""
+        try:
+            return await self.call(answer, url)
+        finally:
+            self.ended_at = now()
+
+    def call(self, answer: Any, url: str) -> Awaitable[Any]:
+        """Return the answer's coroutine."""
+        raise NotImplementedError
+
+
+class Feed(Scripted):
+    """Tells the news, one a second, from where the client says, and closes with 1000 when there are no more.
+
+    With `for_good` it closes with that code after two of them; with `closes`, with that code after each new one.
+    """
+
+    def __init__(self, news: Sequence[str] = NEWS, *, closes: int | None = None, **script: Any) -> None:
+        super().__init__(**script)
+        self.due, self.closes = news, closes
+        self.told = 0
+        self.needs = float(len(news))
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Hear `after 2`, tell from the third on."""
+        word, _, number = str(await websocket.recv()).partition(" ")
+        if word != "after" or not number.isdigit():
+            await websocket.close(4000, "say after 0, or another number")
+        for place, news in enumerate(self.due[int(number) :], int(number) + 1):
+            await asyncio.sleep(1)
+            await websocket.send(news)
+            if self.for_good and place == 2:
+                await websocket.close(self.for_good)
+            new, self.told = place > self.told, max(place, self.told)
+            if self.closes and new:
+                await self.lose(websocket, self.closes)
+
+    def call(self, answer: Any, url: str) -> Awaitable[Any]:
+        """Give the answer its inbox, which is the book."""
+        return answer(url, self.book)  # type: ignore[no-any-return]  # any awaitable will do
+
+
+class Pair(Feed):
+    """Has two clients, and loses both with 1012 in the same moment, when both are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both_lost_at = 0.0
+        self._both = asyncio.Event()
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Close with 1012 when the second one has come; later, serve."""
+        if len(self.came) > 2:
+            await super().serve(websocket)
+            return
+        if len(self.came) == 2:
+            self.both_lost_at = now()
+            self._both.set()
+        await self._both.wait()
+        await websocket.close(1012)
+
+    async def call(self, answer: Any, url: str) -> Any:
+        """Run two clients."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer(url, self.book), context=Context())
+            group.create_task(answer(url, []), context=Context())
+
+
+class Book(Scripted):
+    """Says `have 2` on each connection, hears `3 text`, and says `ack 3` for all that it has, a little later.
+
+    With `for_good` it closes with that code when it has two. Whom it throws out has heard `have 0`.
+    """
+
+    def __init__(self, count: int = 4, **script: Any) -> None:
+        super().__init__(**script)
+        self.due = [f"payment {number + 1}" for number in range(count)]
+        self.acknowledged = 0
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Write down what is next, in order; close with 4002 at a gap."""
+        heard = asyncio.Event()
+        await self._say(websocket, "have")
+        acknowledging = asyncio.create_task(self._acknowledge(websocket, heard))
+        try:
+            async for text in websocket:
+                number, _, payment = str(text).partition(" ")
+                if not number.isdigit() or number == "0":
+                    await websocket.close(4000, "say a number from 1, a space and the payment")
+                await self.take(websocket, int(number), payment)
+                heard.set()
+                if self.for_good and len(self.book) == 2:
+                    await websocket.close(self.for_good)
+        finally:
+            acknowledging.cancel()
+
+    async def throw_out(self, websocket: ServerConnection) -> None:
+        """Say `have 0`, which is no good news, and close with 1011."""
+        await self._say(websocket, "have")
+        await super().throw_out(websocket)
+
+    @property
+    def have(self) -> int:
+        """The number of the last message that it has."""
+        return len(self.book)
+
+    async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
+        """Write a payment down, if it is the next one."""
+        if number <= self.have:
+            self.repeated += 1
+        elif number == self.have + 1:
+            self.book.append(payment)
+        else:
+            await websocket.close(4002, f"{self.have + 1} is missing")
+
+    async def _acknowledge(self, websocket: ServerConnection, heard: asyncio.Event) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                await heard.wait()
+                await asyncio.sleep(LATE)
+                heard.clear()
+                await self._say(websocket, "ack")
+
+    async def _say(self, websocket: ServerConnection, word: str) -> None:
+        self.acknowledged = max(self.acknowledged, self.have)
+        await websocket.send(f"{word} {self.have}")
+
+    def call(self, answer: Any, url: str) -> Awaitable[Any]:
+        """Give the answer its messages."""
+        return answer(url, tuple(self.due))  # type: ignore[no-any-return]  # any awaitable will do
+
+
+class Archive(Book):
+    """A Book that forgets at a restart what it has not acknowledged, and minds no gaps: an outbox may drop messages.
+
+    A reading a second is put into the outbox, `count` in all. With `stop_at` more might come, but none does: the client
+    is told to stop then.
+    """
+
+    def __init__(self, count: int = 4, *, stop_at: float | None = None, **script: Any) -> None:
+        super().__init__(count, **script)
+        self.due = [f"reading {number + 1}" for number in range(count)]
+        self.needs = float(count)
+        self.stop_at = stop_at
+        self.outbox = Outbox(1_000)
+        self.stop = asyncio.Event()
+        self._numbers: list[int] = []
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Forget what was not acknowledged, then go on as a Book."""
+        kept = self._kept
+        del self.book[kept:], self._numbers[kept:]
+        await super().serve(websocket)
+
+    @property
+    def have(self) -> int:
+        """The number of the last message that it has."""
+        return self._numbers[-1] if self._numbers else 0
+
+    @property
+    def gone(self) -> list[str]:
+        """The readings that are neither acknowledged nor in the outbox."""
+        kept = {*self.book[: self._kept], *self.outbox}
+        return [text for text in self.due[: self.outbox.last] if text not in kept]
+
+    @property
+    def _kept(self) -> int:
+        return sum(number <= self.acknowledged for number in self._numbers)
+
+    @property
+    def remains(self) -> str:
+        """What the outbox holds, if anything."""
+        if not len(self.outbox):
+            return ""
+        return f"; the outbox still holds {len(self.outbox)}, the server said that it has {self.acknowledged}"
+
+    async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
+        """Write a reading down, if it is new."""
+        if number <= self.have:
+            self.repeated += 1
+        else:
+            self.book.append(payment)
+            self._numbers.append(number)
+
+    async def call(self, answer: Any, url: str) -> Any:
+        """Give the answer its outbox, and readings to the outbox."""
+        reading = asyncio.get_running_loop().create_task(self._read(current()), context=Context())
+        try:
+            return await answer(url, self.outbox, self.stop)
+        finally:
+            reading.cancel()
+
+    async def _read(self, session: Session | None) -> None:
+        for text in self.due:
+            await asyncio.sleep(1)
+            await self.outbox.put(text)
+        if self.stop_at is None:
+            self.outbox.close()
+            return
+        await asyncio.sleep(self.stop_at - now())
+        if session is not None:
+            session.record(Event(session.app, "note", "is told to stop"))
+        self.stopped_at = now()
+        self.stop.set()
