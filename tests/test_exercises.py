@@ -15,7 +15,8 @@ from tests.answers import CHANGES, import_all
 MODULES = [
     importlib.import_module(f"helpers.exercises.{m.name}") for m in pkgutil.iter_modules(helpers.exercises.__path__)
 ]
-EXERCISES = [value for module in MODULES for value in vars(module).values() if isinstance(value, Exercise)]
+FOUND = [value for module in MODULES for value in vars(module).values() if isinstance(value, Exercise)]
+EXERCISES = sorted(FOUND, key=lambda exercise: exercise.name)
 import_all()
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name.replace(" ", "-"))
 

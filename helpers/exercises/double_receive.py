@@ -16,7 +16,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, beside
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 LESSON = "02-double-receive"
 
@@ -60,7 +60,7 @@ COUNTS = (
     Send('"again"'),
     Expect('{"count": 2, "echo": "again"}'),
 )
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Count",
@@ -111,7 +111,7 @@ async def _call(answer: Any, websocket: WebSocket) -> None:
     await answer(websocket)
 
 
-ex2 = Exercise(
+ex2 = AppExercise(
     lesson=LESSON,
     number=2,
     title="Answer",
@@ -232,7 +232,7 @@ def gives_it_back(session: Session) -> str | None:
     return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
 
 
-ex3 = Exercise(
+ex3 = AppExercise(
     lesson=LESSON,
     number=3,
     title="Sit",

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Send, beside
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
@@ -24,7 +24,7 @@ def mount(answer: Any) -> ASGIApp:
     return Starlette(routes=[WebSocketRoute("/", endpoint)])
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson="00-start-here",
     number=1,
     title="Shout",

@@ -16,7 +16,7 @@ from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send
 from hangup.time.virtual import VirtualLoop
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 LESSON = "01-three-endings"
 
@@ -153,7 +153,7 @@ def _words(report: Said) -> str:
     return f"ended({by!r})" if code is None else f"ended({by!r}, {code})"
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Testify",
@@ -223,7 +223,7 @@ def ends_because_it_was_told(session: Session) -> str | None:
     return None if told or session.ended != "returned" else "it returned, and nobody had told it that the peer is gone"
 
 
-ex2 = Exercise(
+ex2 = AppExercise(
     lesson=LESSON,
     number=2,
     title="Notice",

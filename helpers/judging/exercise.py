@@ -1,36 +1,22 @@
-"""An exercise: a scripted client, rules, and hints; `check(answer)` plays the script against the answer and judges.
+"""An exercise: what an answer is, the rules that it must keep, hints; `check(answer)` judges, `solution()` shows.
 
-The answer runs in a thread of its own with its own event loop, so that nothing it does to that loop reaches the
-notebook's. `check` stops at the first rule that some session breaks.
+How an answer is judged is told by subclasses: AppExercise and ClientExercise. It runs in a thread of its own with its
+own event loop, so that nothing it does to that loop reaches the notebook's.
 """
 
-import functools
-import itertools
-import os
 import re
-import site
-import sysconfig
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-import hangup
-from hangup.explorer.apps.explore import explore, replay
-from hangup.record.recorder import ASGIApp, Session, describe
-from hangup.record.report import Report
-from hangup.record.rules import GENERAL, Rule
-from hangup.record.threads import Escaped, Stuck, run_in_thread
-from hangup.servers.script import HELLO, Script
-from hangup.servers.serve import SERVERS
-from hangup.servers.sessions import CUT, ENDINGS, run
+from hangup.record.recorder import Session, describe
+from hangup.record.rules import Rule
+from hangup.record.threads import Escaped, Stuck
 from helpers import lessons
+from helpers.judging import patience
 from helpers.judging.answers import Kind, Named, is_starter, no_answer
+from helpers.judging.moment import where
 from helpers.judging.verdict import Verdict
-
-DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
-PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are longer where a machine is busy
 
 
 @dataclass(frozen=True)
@@ -50,10 +36,8 @@ class Page:
 class Exercise:
     """One exercise of a lesson.
 
-    `kind` and `parameters` say what an answer is; `mount` makes an ASGI app of it, anew for each session. With
-    `lifespan` the app is started before each session and shut down after it. `without` lists general rules that do not
-    hold here. `facts` may add facts to a session, for `rules` to judge; of a script with several clients every one's
-    session is judged.
+    `kind` and `parameters` say what an answer is. `rules` come before the general ones; `without` lists general rules
+    that do not hold here.
     """
 
     lesson: str
@@ -61,13 +45,8 @@ class Exercise:
     title: str
     kind: Kind | Named
     parameters: tuple[str, ...]
-    mount: Callable[[Any], ASGIApp]
     rules: Sequence[Rule]
     hints: Sequence[str]
-    scripts: Sequence[Script] = (HELLO,)
-    facts: Callable[[ASGIApp, Session], None] = lambda *_: None
-    servers: Sequence[str] = SERVERS
-    lifespan: bool = False
     without: Sequence[Rule] = ()
     _hinted: int = field(default=0, repr=False)
 
@@ -76,43 +55,40 @@ class Exercise:
         """Lesson and number, as verdicts say them: `double-receive 1`."""
         return f"{self.lesson.partition('-')[2]} {self.number}"
 
+    @property
+    def general(self) -> Sequence[Rule]:
+        """What holds for every answer of this kind."""
+        raise NotImplementedError
+
+    @property
+    def all_rules(self) -> list[Rule]:
+        """The rules in the order in which they are judged: the exercise's own, then the general ones."""
+        return [*self.rules, *(rule for rule in self.general if rule not in (*self.rules, *self.without))]
+
     def check(self, *answers: Any) -> Verdict:
-        """Judge an answer on every server under every ending; never raises for anything an answer does."""
+        """Judge an answer under every ending; never raises for anything an answer does."""
         if problem := no_answer(answers, self.kind, self.parameters):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
         try:
-            return self._judge(answers[0], time.monotonic() + DEADLINE * _slow())
+            return self.judge(answers[0], patience.deadline())
         except Stuck as stuck:
             if stuck.ended:
-                headline = f"your answer takes too long: {DEADLINE:g} seconds were not enough to try every ending"
-                return Verdict(self.name, "fail", headline, note=self._stuck, rule="in_time")
+                seconds = patience.DEADLINE
+                headline = f"your answer takes too long: {seconds:g} seconds were not enough to try every ending"
+                return Verdict(self.name, "fail", headline, note=self.stuck, rule="in_time")
             if stuck.loop_runs:
                 headline = "your answer does not end, not even when it is cancelled"
-                return Verdict(self.name, "fail", headline, note=self._stuck, rule="cancellable")
+                return Verdict(self.name, "fail", headline, note=self.stuck, rule="cancellable")
             headline = "your answer holds the event loop: nothing else can run"
-            return Verdict(self.name, "fail", headline, note=self._stuck, rule="yields")
+            return Verdict(self.name, "fail", headline, note=self.stuck, rule="yields")
         except Exception as error:  # an answer may exit, or raise what stops an event loop
             raised = error.error if isinstance(error, Escaped) else error
             headline = f"your answer raised {describe(raised)}, which ends the whole server"
-            return Verdict(self.name, "fail", headline, note=self._stuck, rule="survives")
+            return Verdict(self.name, "fail", headline, note=self.stuck, rule="survives")
 
-    def _judge(self, answer: Any, until: float) -> Verdict:
-        """Explore every script, then play them on real servers."""
-        reports = [self._explore(answer, script, until) for script in self.scripts]
-        if any(report.broken for report in reports):
-            return self._explored(answer, reports, until)
-        if not any(report.fired for report in reports):
-            return self._never_fired
-        sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
-        if not all(session.facts["fired"] or session.facts["unanswered"] for session in sessions):
-            return self._never_fired
-        return self._judge_real(answer, sessions, sum(report.explored for report in reports))
-
-    @property
-    def _never_fired(self) -> Verdict:
-        return Verdict(
-            self.name, "fail", "this exercise is broken: a connection did not end as it should", rule="fires"
-        )
+    def judge(self, answer: Any, until: float) -> Verdict:
+        """Return the verdict on an answer; `until` is the moment, of `time.monotonic`, at which the check is over."""
+        raise NotImplementedError
 
     def hint(self) -> Page:
         """Show the next hint; the last one stays."""
@@ -127,86 +103,43 @@ class Exercise:
         shown = [cell for cell in found if "check" not in cell.metadata.tags]
         return Page("\n\n".join(f"```python\n{c.source}\n```" if c.cell_type == "code" else c.source for c in shown))
 
-    # ---- exploring -------------------------------------------------------------------------------------------
+    # ---- what subclasses say -----------------------------------------------------------------------------------
 
-    def _explore(self, answer: Any, script: Script, until: float) -> Report:
-        """Explore the answer in memory, at every moment and on every model."""
-        make = functools.partial(self.mount, answer)
-        return explore(
-            make=make,
-            script=script,
-            rules=self._rules,
-            probe=self.facts,
-            seconds=_left(until),
-            lifespan=self.lifespan,
-        )
+    def when(self, session: Session) -> str:
+        """Return in words when a session ended, and how, with the schedule's name if there is one to replay."""
+        raise NotImplementedError
 
-    @property
-    def _rules(self) -> list[Rule]:
-        return [*self.rules, *(rule for rule in GENERAL if rule not in (*self.rules, *self.without))]
+    def holds(self, tried: str) -> Verdict:
+        """Return the verdict that every rule holds in all that was tried."""
+        return Verdict(self.name, "pass", f"all {len(self.all_rules)} rules hold in {tried}")
 
-    def _explored(self, answer: Any, reports: Sequence[Report], until: float) -> Verdict:
-        """Tell the first broken rule, with a replay of the schedule that broke it."""
-        order = [rule.sentence for rule in self._rules]
-        number, broken = min(
-            ((n, report.broken[0]) for n, report in enumerate(reports) if report.broken),
-            key=lambda found: order.index(found[1].rule),
-        )
-        app, script = self.mount(answer), self.scripts[number]
-        first = replay(app, broken.schedule, script, probe=self.facts, seconds=_left(until), lifespan=self.lifespan)
-        session = next(each for each in (first, *first.others) if each.letter == broken.client)
-        count = sum(len(report.schedules_breaking(broken.rule)) for report in reports)
-        total = sum(report.explored for report in reports)
-        return self._broken(answer, session, broken.got, order.index(broken.rule), f"{count} of {total} schedules")
-
-    # ---- judging ---------------------------------------------------------------------------------------------
-
-    async def _sessions(self, answer: Any) -> list[Session]:
-        """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
-        sessions: list[Session] = []
-        for script, server, ending in itertools.product(self.scripts, self.servers, (*ENDINGS, "cut")):
-            app = self.mount(answer)
-            session = await run(app, script, ending=ending, server=server, patience=PATIENCE * _slow())
-            played = (session, *session.others)
-            for each in played:
-                self.facts(app, each)
-            sessions += played
-            if any(each.ended in {"running", "cancelled"} or each.facts["unanswered"] for each in played):
-                break
-        return sessions
-
-    def _judge_real(self, answer: Any, sessions: Sequence[Session], explored: int) -> Verdict:
-        """Judge real sessions, when the exploration has found nothing."""
-        for place, rule in enumerate(self._rules):
-            broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
-            if broken:
-                session, got = broken[0]
-                return self._broken(answer, session, got, place, f"{len(broken)} of {len(sessions)} real sessions")
-        played = f"{len(sessions)} sessions on {len(self.servers)} real servers"
-        headline = f"all {len(self._rules)} rules hold in {explored} schedules and {played}"
-        return Verdict(self.name, "pass", headline)
-
-    def _broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
-        rule = self._rules[place]
+    def broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
+        """Return the verdict that a session broke the rule at this place, as so many (`count`: "3 of 8 scenes") did."""
+        rules = self.all_rules
+        rule = rules[place]
         if isinstance(session.error, NotImplementedError):
             return Verdict(self.name, "not attempted", "not attempted: the starter still raises NotImplementedError")
-        headline = f"rule {place + 1} of {len(self._rules)}: {rule.sentence}"
+        headline = f"rule {place + 1} of {len(rules)}: {rule.sentence}"
         outcome: Literal["fail", "not attempted"] = "fail"
         if is_starter(answer, self._starter):
             outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
-        facts = [("when", self._when(session)), ("got", got)]
-        if where := _where(session):
-            facts.append(("where", where))
+        facts = [("when", self.when(session)), ("got", got)]
+        if line := where(session):
+            facts.append(("where", line))
         verb = "breaks" if count.startswith("1 of") else "break"
-        note = f"{count} {verb} this rule · {self._stuck}"
+        note = f"{count} {verb} this rule · {self.stuck}"
         return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
 
-    def _when(self, session: Session) -> str:
-        """Return server, ending and moment in words, and the schedule's name if there is one to replay."""
-        return _when(session)
+    @property
+    def never_fired(self) -> Verdict:
+        """The verdict on an exercise whose connections did not end as they should have."""
+        return Verdict(
+            self.name, "fail", "this exercise is broken: a connection did not end as it should", rule="fires"
+        )
 
     @property
-    def _stuck(self) -> str:
+    def stuck(self) -> str:
+        """How to go on after a failed check."""
         return f"stuck? ex{self.number}.hint()"
 
     @property
@@ -217,59 +150,3 @@ class Exercise:
     def _starter_name(self) -> str:
         names = re.findall(r"^(?:class|async def) (\w+)", self._starter, re.MULTILINE)
         return names[-1] if names else "your_answer"
-
-
-def _slow() -> float:
-    """Return how many times slower than usual this machine is now, because others want it too; 5 at most."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return min(max(load / (os.cpu_count() or 1), 1.0), 5.0)
-
-
-def _left(until: float) -> float:
-    """Return how many seconds are left, and never less than a quick stage needs."""
-    return max(until - time.monotonic(), 0.5)
-
-
-def _when(session: Session) -> str:
-    server, _, rest = session.schedule.partition("/")
-    ending, _, moment = rest.partition("@")
-    call, _, number = moment.partition("#")
-    if call == "await":
-        return f"{server} · your handler is cancelled at its await number {number} ({session.schedule})"
-    if ending == "close" and session.facts.get("gone") == "fin":
-        ending = "fin"  # before it is accepted, a client cannot close
-    words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]
-    if number:
-        return f"{server} · {words} before {call}() number {number} ({session.schedule})"
-    speaker = ("client", "client a")  # the one whose connection ends
-    said = [event.detail for event in session.trace if event.actor in speaker and event.action == "text"]
-    return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
-
-
-def _where(session: Session) -> str:
-    """Return the learner's own line that the exception passed through, or who called from outside it."""
-    if session.error is None or session.ended != "raised":
-        return ""
-    frames = session.where
-    own = [frame for frame in frames if not _is_library(frame.filename)]
-    if own:
-        return f"line {own[-1].lineno} of your {own[-1].name}: {own[-1].line}" if own[-1].line else own[-1].name
-    others = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HANGUP)]
-    if len(others) < 2:
-        return ""
-    caller, called = others[-2], others[-1]
-    return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
-
-
-_HANGUP = Path(hangup.__file__).resolve().parent
-
-
-@functools.cache
-def _libraries() -> tuple[str, ...]:
-    paths = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {*site.getsitepackages(), str(Path(__file__).resolve().parent.parent), str(_HANGUP)}
-    return tuple(str(Path(path).resolve()) for path in paths)
-
-
-def _is_library(filename: str) -> bool:
-    return filename.startswith("<frozen") or str(Path(filename).resolve()).startswith(_libraries())

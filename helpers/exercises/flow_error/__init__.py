@@ -13,7 +13,7 @@ from hangup.servers.script import Expect, Leave, Send
 from helpers.exercises.flow_error import guard
 from helpers.exercises.flow_error.guard import Gone, Misuse
 from helpers.judging.answers import Kind
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 from helpers.judging.verdict import Verdict
 
 __all__ = ["Gone", "Misuse", "ex1", "ex2", "ex3"]
@@ -24,17 +24,17 @@ LOOP = (rules.answers_everything, rules.ends, rules.does_not_spin, rules.ends_qu
 
 
 @dataclass(kw_only=True)
-class _AsideExercise(Exercise):
+class _AsideExercise(AppExercise):
     """An exercise with a rule that is judged beside the sessions: its verdict has no moment and no picture."""
 
     aside: Rule
 
-    def _broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
-        verdict = super()._broken(answer, session, got, place, count)
+    def broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
+        verdict = super().broken(answer, session, got, place, count)
         if verdict.rule != self.aside.name:
             return verdict
         facts = tuple(fact for fact in verdict.facts if fact[0] == "got")
-        return replace(verdict, facts=facts, note=self._stuck, trace=None)
+        return replace(verdict, facts=facts, note=self.stuck, trace=None)
 
 
 # ---- 1: the loop ---------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def _as_it_is(answer: Any) -> ASGIApp:
     return app
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Add up",

@@ -7,7 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
-from helpers.exercises.the_client_that_comes_back.returning import Case, ReturningExercise
+from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
     REFUSED,

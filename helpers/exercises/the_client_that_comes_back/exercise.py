@@ -1,6 +1,6 @@
 """An exercise whose answer is a client that comes back: explored first, then visited by servers in cases of their own.
 
-What a server does is in `returning_servers`, what must hold in `returning_rules`.
+What a server does is in `servers`, what must hold in `rules`.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from hangup.explorer.clients.schedules import Client, Handler
 from hangup.record.recorder import Session
 from helpers.exercises.the_client_that_comes_back.servers import Scripted
 from helpers.judging.client_exercise import ClientExercise
-from helpers.judging.exercise import _left
+from helpers.judging.patience import left
 from helpers.judging.verdict import Verdict
 
 PATIENCE = 5.0  # real seconds that a case gets at least, once the answer has ended in the first one
@@ -44,17 +44,17 @@ class ReturningExercise(ClientExercise):
     call: Callable[[Any, str, Any], Awaitable[Any]] = lambda answer, url, server: server.give(answer, url)
     _case: str = field(default="", repr=False)
 
-    def _judge(self, answer: Any, until: float) -> Verdict:
+    def judge(self, answer: Any, until: float) -> Verdict:
         """Play the cases, and tell the first broken rule."""
         played: list[tuple[Case, Session]] = []
         for case in self.cases:
-            if case.long and any(rule.test(session) for rule in self._rules for _, session in played):
+            if case.long and any(rule.test(session) for rule in self.all_rules for _, session in played):
                 continue
-            sessions = self._visit(answer, case, max(_left(until), PATIENCE if played else 0))
+            sessions = self._visit(answer, case, max(left(until), PATIENCE if played else 0))
             played += ((case, session) for session in sessions)
             if any(_hangs(session) for session in sessions):
                 break  # each session of such an answer takes long
-        for place, rule in enumerate(self._rules):
+        for place, rule in enumerate(self.all_rules):
             broken = [(case, session, got) for case, session in played if (got := rule.test(session))]
             if broken:
                 case, session, got = broken[0]
@@ -62,14 +62,14 @@ class ReturningExercise(ClientExercise):
                 self._case = case.words
                 if _hangs(session):
                     got += session.facts["server"].remains
-                return self._broken(answer, shown, got, place, f"{len(broken)} of {len(played)} sessions")
+                return self.broken(answer, shown, got, place, f"{len(broken)} of {len(played)} sessions")
         # How often a client waits differs between releases of Python: only the other sessions are counted.
         total = sum(not session.schedule.startswith("client/cancel") for _, session in played)
-        headline = f"all {len(self._rules)} rules hold in {total} sessions, and wherever the client is cancelled"
-        return Verdict(self.name, "pass", headline)
+        return self.holds(f"{total} sessions, and wherever the client is cancelled")
 
-    def _when(self, session: Session) -> str:
-        return f"{self._case} · {super()._when(session)}"
+    def when(self, session: Session) -> str:
+        """Return the case, fault and moment in words."""
+        return f"{self._case} · {super().when(session)}"
 
     def _visit(self, answer: Any, case: Case, seconds: float) -> list[Session]:
         """Play a case's schedules, or all that the explorer finds, and return the sessions."""
@@ -92,7 +92,7 @@ class ReturningExercise(ClientExercise):
     def _again(self, answer: Any, case: Case, schedule: str, until: float) -> Session:
         """Play a schedule that the explorer found again, for its picture."""
         client, server = self._pair(answer, case)
-        return replay_client(client, schedule, server, probe=_look, seconds=max(_left(until), PATIENCE))
+        return replay_client(client, schedule, server, probe=_look, seconds=max(left(until), PATIENCE))
 
     def _pair(self, answer: Any, case: Case) -> tuple[Client, Callable[[], Scripted]]:
         """Return a client and a function that makes its server; each session's client talks to the latest server."""
