@@ -1,16 +1,19 @@
 """Lessons as files: where they are, what their cells say, and how notebooks/ is derived from solutions/.
 
 A solutions notebook is the one source of its lesson. Cells tagged `solution` exist only there; a cell tagged `starter`
-and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer.
+and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer. Whoever only reads cells, as each
+check does, reads them as JSON; whoever writes notebooks imports nbformat.
 """
 
 import functools
+import json
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-from nbformat import NotebookNode
+if TYPE_CHECKING:  # nbformat takes a second and a half to import, and who reads cells needs none of it
+    from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
@@ -32,7 +35,8 @@ def source(number: str) -> Path:
 
 def derive(path: Path) -> str:
     """Return the learner's notebook for a solutions notebook: no solutions, no outputs; the same text at every call."""
-    from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor  # slow to import
+    import nbformat
+    from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
     notebook = nbformat.read(path, as_version=4)
     notebook, _ = TagRemovePreprocessor(remove_cell_tags={"solution"}, enabled=True).preprocess(notebook, {})
@@ -44,7 +48,9 @@ def derive(path: Path) -> str:
     return _text(notebook)
 
 
-def _text(notebook: NotebookNode) -> str:
+def _text(notebook: "NotebookNode") -> str:
+    import nbformat
+
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -81,6 +87,7 @@ def execute(path: Path, *, timeout: int = 120) -> None:
 
     Raises nbclient's CellExecutionError, for a group of exceptions too.
     """
+    import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
@@ -96,7 +103,7 @@ _WHERE = re.compile(r"~?(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)")
 """The folder in which packages or Python's own modules are installed."""
 
 
-def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
+def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
     """Return outputs without what differs from run to run or from machine to machine.
 
     A stream comes in as many pieces as it happened to be read in; a traceback names where packages are installed.
@@ -114,14 +121,24 @@ def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return tidy
 
 
-@functools.cache
-def cells(lesson: str, *tags: str) -> tuple[NotebookNode, ...]:
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a notebook; `kind` is nbformat's cell_type: "code" or "markdown"."""
+
+    kind: str
+    source: str
+    tags: frozenset[str]
+
+
+def cells(lesson: str, *tags: str) -> tuple[Cell, ...]:
     """Return the cells of a lesson that carry all these tags."""
-    path = source(lesson)
-    return tuple(_with_tags(nbformat.read(path, as_version=4), set(tags)))
+    return tuple(cell for cell in _cells(source(lesson)) if cell.tags.issuperset(tags))
 
 
-def _with_tags(notebook: NotebookNode, tags: set[str]) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        if tags <= set(cell.metadata.get("tags", [])):
-            yield cell
+@functools.cache
+def _cells(path: Path) -> tuple[Cell, ...]:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        Cell(cell["cell_type"], "".join(cell["source"]), frozenset(cell["metadata"].get("tags", [])))
+        for cell in notebook["cells"]
+    )

@@ -24,14 +24,14 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exerc
 def source(exercise: Exercise, *tags: str) -> str:
     """Return the code of an exercise's cells with these tags; a check is one only if asked for."""
     cells = lessons.cells(exercise.lesson, f"ex{exercise.number}", *tags)
-    kept = [c for c in cells if c.cell_type == "code" and ("check" in c.metadata.tags) == ("check" in tags)]
-    return str(kept[0].source)
+    kept = [cell for cell in cells if cell.kind == "code" and ("check" in cell.tags) == ("check" in tags)]
+    return kept[0].source
 
 
 def check(exercise: Exercise, code: str):
     """Execute the notebook's first code cell, this code, and the notebook's own check of it; return the verdict."""
     namespace: dict[str, object] = {"__name__": "__main__"}  # as in a notebook; Litestar looks names up there
-    first = next(cell for cell in lessons.cells(exercise.lesson) if cell.cell_type == "code")
+    first = next(cell for cell in lessons.cells(exercise.lesson) if cell.kind == "code")
     exec(first.source, namespace)
     exec(code, namespace)
     return eval(source(exercise, "check"), namespace)

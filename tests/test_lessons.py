@@ -1,4 +1,7 @@
-"""Deriving, checking and running notebooks, on notebooks made for the purpose."""
+"""Deriving, checking, running and reading notebooks, most of them made for the purpose."""
+
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -92,3 +95,23 @@ def test_a_lesson_that_fails_is_not_stored(room, code, capsys):
 def test_an_unknown_lesson_is_one_sentence(room, capsys):
     assert command.main(["run", "99"]) == 1
     assert capsys.readouterr().err == "0 notebooks in solutions/ start with '99'\n"
+
+
+NEEDLESS = {"nbformat", "nbconvert", "jsonschema", "uvicorn", "granian", "hypercorn", "httpx", "aiosqlite", "pytest"}
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_the_first_cell_imports_no_server_and_nothing_that_only_authors_need(path):
+    code = next(cell.source for cell in lessons.cells(path.name[:2]) if cell.kind == "code")
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "helpers.judging.exercise" in loaded
+    assert loaded & NEEDLESS == set()
+
+
+def test_cells_are_read_as_nbformat_reads_them():
+    for path in lessons.sources():
+        cells = nbformat.read(path, as_version=4).cells
+        read = [(cell.kind, cell.source, cell.tags) for cell in lessons.cells(path.name[:2])]
+        assert read == [(cell.cell_type, cell.source, frozenset(cell.metadata.get("tags", []))) for cell in cells]

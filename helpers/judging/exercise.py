@@ -100,8 +100,8 @@ class Exercise:
     def solution(self) -> Page:
         """Show the answer and its explanation, as they stand in the solutions notebook."""
         found = lessons.cells(self.lesson, "solution", f"ex{self.number}")
-        shown = [cell for cell in found if "check" not in cell.metadata.tags]
-        return Page("\n\n".join(f"```python\n{c.source}\n```" if c.cell_type == "code" else c.source for c in shown))
+        shown = [cell for cell in found if "check" not in cell.tags]
+        return Page("\n\n".join(f"```python\n{c.source}\n```" if c.kind == "code" else c.source for c in shown))
 
     # ---- what subclasses say -----------------------------------------------------------------------------------
 
