@@ -82,6 +82,8 @@ ex1 = AppExercise(
         "Let `on_connect` accept and return. `on_receive(self, websocket, data)` is called for each message, decoded.",
         "The count has to outlive one call: the endpoint is made anew for each connection, so keep it on `self`.",
     ),
+    why="Each message is read in one place, and each connection has a count of its own.",
+    helps={rules.ends_quietly: 1, tells_the_true_code: 1, rules.hears_goodbye_once: 1, rules.answers_everything: 3},
 )
 
 
@@ -152,6 +154,14 @@ ex2 = AppExercise(
         "that the peer has left.",
         "When the reader is done, nobody needs the answers: the reader's last act is `group.cancel_scope.cancel()`.",
     ),
+    why="One reader hears of the end even while an answer is on its way, and ends what is left of that answer.",
+    helps={
+        rules.answers_everything: 1,
+        rules.hears_goodbye_once: 1,
+        rules.ends_quietly: 2,
+        rules.ends: 3,
+        rules.leaves_no_task: 3,
+    },
 )
 
 
@@ -266,4 +276,6 @@ ex3 = AppExercise(
         "In function style the whole session fits between `try` and `finally`: accept, and "
         "`async for text in websocket.iter_text()`. A WebSocketEndpoint can do it around `super().dispatch()`.",
     ),
+    why="Nothing that can fail stands between taking the seat and the code that gives it back, and no error is hidden.",
+    helps={gives_it_back: 1, takes_one_seat: 2, rules.answers_everything: 3},
 )

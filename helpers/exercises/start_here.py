@@ -38,4 +38,6 @@ ex1 = AppExercise(
         "`async for text in websocket.iter_text():` loops until the peer leaves, and then ends without an exception.",
         "Inside the loop: `await websocket.send_text(text.upper())`.",
     ),
+    why="Whoever reads until the end is told of it: the loop ends, and nothing is left to clean up.",
+    helps={rules.answers_everything: 1, rules.ends: 2, rules.ends_quietly: 2},
 )

@@ -181,6 +181,8 @@ ex1 = AppExercise(
         "Three branches: after `websocket.close(4000)`; `except WebSocketDisconnect as gone`, with `gone.code`; and "
         '`except asyncio.CancelledError`, which reports "cancelled" and raises again.',
     ),
+    why="Every way out of the handler has its word, and no word says more than the handler was told.",
+    helps={reports_once: 1, tells_the_truth: 2, closes_on_bye: 3, rules.heeds_cancellation: 3},
 )
 
 
@@ -252,4 +254,12 @@ ex2 = AppExercise(
         "`send_text` may be told of the end first, and raise: catch that. (The check lets it pass: there a server may "
         "raise.)",
     ),
+    why="Somebody receives all the time, and so is told of the end on every server; who only sends may never be.",
+    helps={
+        rules.ends: 1,
+        ends_because_it_was_told: 1,
+        rules.answers_everything: 2,
+        rules.ends_quietly: 3,
+        rules.leaves_no_task: 3,
+    },
 )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import FAULTS, ClientSchedule, Handler
+from hangup.explorer.clients.schedules import FAULTS, Client, ClientSchedule, Handler
 from hangup.record.recorder import Session
 from hangup.record.rules import CLIENT, Rule
-from helpers.judging.exercise import Exercise
-from helpers.judging.patience import left
+from hangup.record.threads import Stuck
+from hangup.trace.trace import Trace
+from helpers.judging.exercise import Exercise, too_late
+from helpers.judging.patience import Noticed, left
 from helpers.judging.verdict import Verdict
 
 Probe = Callable[[Any, Session], None]
@@ -48,19 +50,33 @@ class ClientExercise(Exercise):
         def client(url: str) -> Awaitable[Any]:
             return self.call(answer, url, made[0])
 
-        explore = functools.partial(explore_client, client, server, probe=self.probe)
-        report = explore(
-            rules=self.all_rules, faults=self.faults, times=self.times, limit=self.limit, seconds=left(until)
-        )
-        if report.broken:
-            broken = report.broken[0]
-            session = replay_client(client, broken.schedule, server, probe=self.probe, seconds=left(until))
-            place = [rule.sentence for rule in self.all_rules].index(broken.rule)
-            count = len(report.schedules_breaking(broken.rule))
-            return self.broken(answer, session, broken.got, place, f"{count} of {report.explored} schedules")
+        noticed, late = Noticed(self.all_rules), False
+        explore = functools.partial(explore_client, client, server, probe=self.probe, rules=noticed.rules)
+        try:
+            report = explore(faults=self.faults, times=self.times, limit=self.limit, seconds=left(until))
+        except Stuck as stuck:
+            if not stuck.ended or not noticed.broken:
+                raise
+            late = True
+        if noticed.broken:
+            order = [rule.sentence for rule in self.all_rules]
+            broken = min(noticed.broken, key=lambda each: order.index(each.rule))
+            session = self.again(client, broken.schedule, server, left(until))
+            count = f"{noticed.breaking(broken.rule)} of {len(noticed.schedules)} schedules"
+            verdict = self.broken(answer, session, broken.got, order.index(broken.rule), count, replayed=True)
+            return too_late(verdict) if late else verdict
         if report.unfired == sum(not name.startswith("client/") for name, _ in report.how):
             return self.never_fired
         return self.holds(f"{report.explored} schedules")
+
+    def again(self, client: Client, schedule: str, server: Callable[[], Handler], seconds: float) -> Session:
+        """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
+        try:
+            return replay_client(client, schedule, server, probe=self.probe, seconds=seconds)
+        except Stuck as stuck:
+            if not stuck.ended:
+                raise
+            return Session(Trace(silent=True), "a", schedule=schedule)
 
     @property
     def general(self) -> Sequence[Rule]:
@@ -70,3 +86,7 @@ class ClientExercise(Exercise):
     def when(self, session: Session) -> str:
         """Return fault and moment in words, with the schedule's name."""
         return ClientSchedule.parse(session.schedule).words
+
+    def told(self, session: Session) -> bool:
+        """Return whether the connection was broken, or the client cancelled."""
+        return bool(session.cancelled_by) or ClientSchedule.parse(session.schedule) != ClientSchedule()

@@ -4,9 +4,10 @@ How an answer is judged is told by subclasses: AppExercise and ClientExercise. I
 own event loop, so that nothing it does to that loop reaches the notebook's.
 """
 
+import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hangup.record.recorder import Session, describe
@@ -15,8 +16,9 @@ from hangup.record.threads import Escaped, Stuck
 from helpers import lessons
 from helpers.judging import patience
 from helpers.judging.answers import Kind, Named, is_starter, no_answer
-from helpers.judging.moment import where
-from helpers.judging.verdict import Verdict
+from helpers.judging.cell import STALE, is_stale
+from helpers.judging.moment import mistake, where
+from helpers.judging.verdict import MARKS, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,17 @@ class Page:
         return self.text
 
 
+after_check: list[Callable[["Exercise", tuple[Any, ...], Verdict], None]] = []
+"""Called after each check, with the exercise, what check() was given, and the verdict: to remember it, for example."""
+
+
 @dataclass(kw_only=True)
 class Exercise:
     """One exercise of a lesson.
 
     `kind` and `parameters` say what an answer is. `rules` come before the general ones; `without` lists general rules
-    that do not hold here.
+    that do not hold here. `helps` says which of the `hints`, counted from 1, helps when a rule is broken; `why` is a
+    sentence on why all rules hold for whoever has passed.
     """
 
     lesson: str
@@ -47,8 +54,15 @@ class Exercise:
     parameters: tuple[str, ...]
     rules: Sequence[Rule]
     hints: Sequence[str]
+    why: str
+    helps: Mapping[Rule, int] = field(default_factory=dict)
     without: Sequence[Rule] = ()
-    _hinted: int = field(default=0, repr=False)
+    _hinted: list[int] = field(default_factory=list, repr=False)
+    """The hints that were shown, counted from 1."""
+    _broke: str = field(default="", repr=False)
+    """The name of the rule that the last check found broken, until its hint is shown."""
+    _chance: object = field(default=None, repr=False)
+    """The state of `random` when the check began."""
 
     @property
     def name(self) -> str:
@@ -66,16 +80,31 @@ class Exercise:
         return [*self.rules, *(rule for rule in self.general if rule not in (*self.rules, *self.without))]
 
     def check(self, *answers: Any) -> Verdict:
-        """Judge an answer under every ending; never raises for anything an answer does."""
+        """Judge an answer under every ending; never raises for anything an answer does.
+
+        Raises KeyboardInterrupt when the interrupt button is pressed, without the frames of this package.
+        """
+        __tracebackhide__ = True  # IPython leaves this frame out
+        try:
+            verdict = self._verdict(answers)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the check was interrupted; it says nothing about your answer") from None
+        if verdict.outcome != "no answer" and is_stale(answers[0]):
+            verdict = replace(verdict, facts=(("note", STALE), *verdict.facts))
+        self._broke = verdict.rule
+        for listen in after_check:
+            listen(self, answers, verdict)
+        return verdict
+
+    def _verdict(self, answers: tuple[Any, ...]) -> Verdict:
+        self._chance = random.getstate()
         if problem := no_answer(answers, self.kind, self.parameters):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
         try:
             return self.judge(answers[0], patience.deadline())
         except Stuck as stuck:
             if stuck.ended:
-                seconds = patience.DEADLINE
-                headline = f"your answer takes too long: {seconds:g} seconds were not enough to try every ending"
-                return Verdict(self.name, "fail", headline, note=self.stuck, rule="in_time")
+                return Verdict(self.name, "fail", too_long(), note=self.stuck, rule="in_time")
             if stuck.loop_runs:
                 headline = "your answer does not end, not even when it is cancelled"
                 return Verdict(self.name, "fail", headline, note=self.stuck, rule="cancellable")
@@ -91,11 +120,14 @@ class Exercise:
         raise NotImplementedError
 
     def hint(self) -> Page:
-        """Show the next hint; the last one stays."""
-        stage = min(self._hinted, len(self.hints) - 1)
-        self._hinted += 1
-        more = "" if stage + 1 == len(self.hints) else f" Stuck still? Call ex{self.number}.hint() again."
-        return Page(f"**Hint {stage + 1} of {len(self.hints)}.** {self.hints[stage]}{more}")
+        """Show the hint for the rule that the last check found broken, then the others in order; the last one stays."""
+        stages = range(1, len(self.hints) + 1)
+        helps = next((stage for rule, stage in self.helps.items() if rule.name == self._broke), 0)
+        stage = helps or next((stage for stage in stages if stage not in self._hinted), stages[-1])
+        self._broke = ""
+        self._hinted.append(stage)
+        more = "" if set(stages) <= set(self._hinted) else f" Stuck still? Call ex{self.number}.hint() again."
+        return Page(f"**Hint {stage} of {len(self.hints)}.** {self.hints[stage - 1]}{more}")
 
     def solution(self) -> Page:
         """Show the answer and its explanation, as they stand in the solutions notebook."""
@@ -111,24 +143,68 @@ class Exercise:
 
     def holds(self, tried: str) -> Verdict:
         """Return the verdict that every rule holds in all that was tried."""
-        return Verdict(self.name, "pass", f"all {len(self.all_rules)} rules hold in {tried}")
+        return Verdict(self.name, "pass", f"all {len(self.all_rules)} rules hold in {tried}", note=self.why)
 
-    def broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
-        """Return the verdict that a session broke the rule at this place, as so many (`count`: "3 of 8 scenes") did."""
+    def told(self, session: Session) -> bool:
+        """Return whether the answer had been told of an end, or might have been."""
+        raise NotImplementedError
+
+    def more(self, session: Session) -> str:
+        """Return what else there is to say of a session, after what a rule says of it."""
+        return ""
+
+    def first_broken(self, sessions: Sequence[Session]) -> tuple[int, list[tuple[Session, str]]] | None:
+        """Return the place of the first rule that some session breaks, and with what words each of them does."""
+        for place, rule in enumerate(self.all_rules):
+            broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
+            if broken:
+                return place, broken
+        return None
+
+    def broken(
+        self, answer: Any, session: Session, got: str, place: int, count: str, *, replayed: bool = False
+    ) -> Verdict:
+        """Return the verdict that a session broke the rule at this place, as so many (`count`: "3 of 8 scenes") did.
+
+        With `replayed`, `got` is what the exploration said, and the session was played after it for the picture.
+        """
         rules = self.all_rules
         rule = rules[place]
         if isinstance(session.error, NotImplementedError):
             return Verdict(self.name, "not attempted", "not attempted: the starter still raises NotImplementedError")
         headline = f"rule {place + 1} of {len(rules)}: {rule.sentence}"
         outcome: Literal["fail", "not attempted"] = "fail"
+        trace = None if session.trace.silent else session.trace
         if is_starter(answer, self._starter):
             outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
-        facts = [("when", self.when(session)), ("got", got)]
+        elif slip := mistake(session, told=self.told(session)):
+            error, line = slip
+            headline, facts = f"your answer has an error of its own: {error}", [("when", self.when(session))]
+            facts.append(("where", line))
+            return Verdict(self.name, "fail", headline, tuple(facts), f"✗ {error} · {line}", "own_error", trace)
+        facts = [("when", self.when(session))]
+        if replayed and trace is not None:
+            shown = rule.test(session)
+            difference = self._difference(got, shown)
+            facts += [("got", (shown or got) + self.more(session)), *difference]
+            trace = trace if shown else None
+        else:
+            facts.append(("got", got + self.more(session)))
         if line := where(session):
             facts.append(("where", line))
         verb = "breaks" if count.startswith("1 of") else "break"
-        note = f"{count} {verb} this rule · {self.stuck}"
-        return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, session.trace)
+        note = f"{MARKS[outcome]} {count} {verb} this rule: {rule.sentence} · {self.stuck}"
+        return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, trace)
+
+    def _difference(self, explored: str, shown: str | None) -> list[tuple[str, str]]:
+        """Say in a fact why a replay does not say what the exploration said, if it does not."""
+        if shown is not None and _plain(shown) == _plain(explored):
+            return []
+        keeps = random.getstate() == self._chance  # whoever asks `random` may do something else each time
+        then = f"before, the same schedule gave: {explored}" if shown else "played again, this schedule breaks no rule"
+        if keeps:
+            return [("state", f"your answer keeps state between connections: {then}")]
+        return [] if shown else [("state", f"your answer leaves something to chance: {then}")]
 
     @property
     def never_fired(self) -> Verdict:
@@ -150,3 +226,18 @@ class Exercise:
     def _starter_name(self) -> str:
         names = re.findall(r"^(?:class|async def) (\w+)", self._starter, re.MULTILINE)
         return names[-1] if names else "your_answer"
+
+
+def too_long() -> str:
+    """Say that time was up."""
+    return f"your answer takes too long: {patience.DEADLINE:g} seconds were not enough to try every ending"
+
+
+def too_late(verdict: Verdict) -> Verdict:
+    """Return a verdict on what had broken when time was up, and say that it was."""
+    return replace(verdict, facts=(*verdict.facts, ("then", too_long())))
+
+
+def _plain(words: str) -> str:
+    """Return words without the addresses of objects, which are others in every session."""
+    return re.sub(r"0x[0-9a-f]+", "0x", words)

@@ -1,12 +1,14 @@
-"""When and where a session broke, in words: server, ending and moment, and the learner's own line."""
+"""When and where a session broke, in words: server, ending and moment, the learner's own line, an error in it."""
 
+import difflib
 import functools
 import site
 import sysconfig
+import traceback
 from pathlib import Path
 
 import hangup
-from hangup.record.recorder import Session
+from hangup.record.recorder import Session, describe, leaves
 from hangup.servers.sessions import CUT, ENDINGS
 
 
@@ -34,12 +36,52 @@ def where(session: Session) -> str:
     frames = session.where
     own = [frame for frame in frames if not _is_library(frame.filename)]
     if own:
-        return f"line {own[-1].lineno} of your {own[-1].name}: {own[-1].line}" if own[-1].line else own[-1].name
+        return _line(own[-1])
     others = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HANGUP)]
     if len(others) < 2:
         return ""
     caller, called = others[-2], others[-1]
     return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
+
+
+def mistake(session: Session, *, told: bool) -> tuple[str, str] | None:
+    """Return an error that is the answer's own, whatever its peer does, and the line that raised it; or None.
+
+    `told` says whether the answer had been told of an end. What somebody between the answer and the server has caught
+    is in the fact "mistake".
+    """
+    tasks = [task for task in session.tasks if task.done() and not task.cancelled()]
+    errors = [session.error, *(task.exception() for task in tasks)]
+    found = (slip(error, told=told) for error in errors if error is not None)
+    return session.facts.get("mistake") or next((each for each in found if each), None)
+
+
+def slip(error: BaseException, *, told: bool) -> tuple[str, str] | None:
+    """Return an exception in words and the learner's line that raised it, if it is a slip; or None.
+
+    Once an answer is told of an end, a value may be missing for that reason: then only a name that nobody has defined,
+    or one that is nearly right, is a slip. What a library raises is none, nor what the learner's own `raise` raises.
+    """
+    for leaf in leaves(error):
+        if not isinstance(leaf, (NameError, AttributeError, TypeError)):
+            continue
+        frames = traceback.extract_tb(leaf.__traceback__)
+        if not frames or _is_library(frames[-1].filename) or (frames[-1].line or "").startswith("raise"):
+            continue
+        unknown = type(leaf) is NameError and "is not defined" in str(leaf)
+        if unknown or not told or (isinstance(leaf, AttributeError) and _is_nearly_right(leaf)):
+            return describe(leaf), _line(frames[-1])
+    return None
+
+
+def _is_nearly_right(error: AttributeError) -> bool:
+    if error.obj is None or error.name is None:
+        return False
+    return bool(difflib.get_close_matches(error.name, dir(error.obj), 1))
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    return f"line {frame.lineno} of your {frame.name}: {frame.line}" if frame.line else frame.name
 
 
 _HANGUP = Path(hangup.__file__).resolve().parent

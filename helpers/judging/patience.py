@@ -1,7 +1,14 @@
-"""How long a check waits: its deadline, a session's patience, and both longer on a machine that others want too."""
+"""How long a check waits, longer on a machine that others want too; and what had broken when its time was up."""
 
+import functools
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hangup.record.recorder import Session
+from hangup.record.report import Broken
+from hangup.record.rules import Rule
 
 DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
 PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are longer where a machine is busy
@@ -26,3 +33,26 @@ def slow() -> float:
 def left(until: float) -> float:
     """Return how many seconds are left until a moment, and never less than a quick stage needs."""
     return max(until - time.monotonic(), 0.5)
+
+
+class Noticed:
+    """What has broken so far: `rules` are to be explored in place of the given ones, and remember whom they rejected.
+
+    An exploration that time cuts off returns no report; this is what it had found by then.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = [replace(rule, test=functools.partial(self._test, rule)) for rule in rules]
+        self.schedules: set[str] = set()
+        self.broken: list[Broken] = []
+
+    def _test(self, rule: Rule, session: Session) -> str | None:
+        self.schedules.add(session.schedule)
+        got = rule.test(session)
+        if got is not None:
+            self.broken.append(Broken(rule.sentence, session.schedule, got, session.letter))
+        return got
+
+    def breaking(self, sentence: str) -> int:
+        """Return how many schedules broke the rule with this sentence."""
+        return len({broken.schedule for broken in self.broken if broken.rule == sentence})

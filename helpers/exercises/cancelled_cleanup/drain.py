@@ -6,12 +6,13 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hangup.record import rules
-from hangup.record.recorder import ASGIApp, Session
+from hangup.record.recorder import ASGIApp, Session, describe
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send
 from helpers.exercises.cancelled_cleanup.handlers import LESSON
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise
+from helpers.judging.moment import slip
 from helpers.props.cleanups import BLINK, SECONDS, WORKS, App, Office
 
 
@@ -33,7 +34,15 @@ def _registry(answer: Any) -> ASGIApp:
 
 
 def _office(app: Any, session: Session) -> None:
-    session.facts["office"] = app.given
+    office: Office = app.given
+    session.facts["office"] = office
+    if office.error is not None:
+        session.facts["mistake"] = slip(office.error, told=False)
+
+
+def _drained(office: Office) -> str:
+    """Say how drain() ended."""
+    return "drain() returned" if office.error is None else f"drain() raised {describe(office.error)}"
 
 
 @rule
@@ -56,7 +65,7 @@ def cancels_nothing_early(session: Session) -> str | None:
         if work.how == "cancelled" and work.ended < (office.stopping or 0.0) + SECONDS - BLINK:
             after = work.ended - (office.stopping or work.ended)
             if office.drained is not None and office.drained <= work.ended:
-                return f"drain() returned after {after:g} seconds; {work.name!r} was still running"
+                return f"{_drained(office)} after {after:g} seconds; {work.name!r} was still running"
             return f"the work {work.name!r} was cancelled {after:g} seconds after lifespan.shutdown"
     return None
 
@@ -68,7 +77,7 @@ def finishes(session: Session) -> str | None:
     for work in office.works:
         if work.how == "lost" and WORKS.get(work.name, 0) is not None:
             since = "the app's startup had started" if work.name == "letter" else "a session had started"
-            return f"drain() returned while {work.name!r} was still at it, a task that {since}"
+            return f"{_drained(office)} while {work.name!r} was still at it, a task that {since}"
         if work.how == "cancelled" and WORKS.get(work.name, 0) is not None:
             return f"the work {work.name!r} was not finished"
     return None
@@ -79,7 +88,7 @@ def cancels_at_the_deadline(session: Session) -> str | None:
     """At the deadline, what is left is cancelled and waited for: its cleanup is complete."""
     office: Office = session.facts["office"]
     if office.left:
-        return f"drain() returned and the work {office.left[0]!r} was still at it"
+        return f"{_drained(office)} and the work {office.left[0]!r} was still at it"
     for work in office.works:
         late = work.ended - (office.stopping or work.ended)
         if work.how == "cancelled" and late > SECONDS + BLINK:
@@ -92,7 +101,7 @@ def drains_quietly(session: Session) -> str | None:
     """`drain()` returns when everything has ended: not later, and without an exception."""
     office: Office = session.facts["office"]
     if office.error is not None:
-        return f"drain() raised {type(office.error).__name__}: {office.error}"
+        return _drained(office)
     if office.drained is None or office.stopping is None:
         return "drain() did not return"
     last = max([office.stopping, *(work.ended for work in office.works)])
@@ -151,4 +160,14 @@ ex3 = AppExercise(
         "A task may start another while you wait. So wait in a loop until the set is empty or the time is over; "
         "then cancel what is left, and wait once more: to cancel is only to ask.",
     ),
+    why="The registry holds its tasks, forgets those that are done, and looks again while there "
+    "is time: tasks start others.",
+    helps={
+        keeps_hold: 1,
+        lets_go: 1,
+        cancels_nothing_early: 2,
+        drains_quietly: 2,
+        finishes: 3,
+        cancels_at_the_deadline: 3,
+    },
 )

@@ -80,6 +80,9 @@ ex1 = AppExercise(
         "Wait for the task in a loop, `while not task.done()`: each `await asyncio.wait([task])` may be cancelled. "
         "Remember the CancelledError, and raise it when the row is there.",
     ),
+    why="A cancellation hits whoever waits for the row, never whoever writes it, and is let "
+    "through when the row is there.",
+    helps={loses_no_row: 1, keeps_it_once: 2, rules.heeds_every_cancellation: 3, rules.leaves_no_task: 3},
 )
 
 

@@ -99,4 +99,7 @@ ex2 = AppExercise(
         "`finally:`, then `async with anyio.create_task_group() as group:` and nothing in it but "
         "`group.start_soon(goodbye)`. The group waits for its child, also when you are cancelled.",
     ),
+    why="Report and close run where no cancellation of the handler reaches them, and the report "
+    "has a deadline of its own.",
+    helps={gets_its_time: 1, gives_up: 2, closes_the_line: 2, reports_once: 3, rules.leaves_no_task: 3},
 )

@@ -155,4 +155,6 @@ ex3 = AppExercise(
         "The rest is the task group of the lesson: `inboxes.append(inbox)`, in `try` the group, in `finally` "
         "`inboxes.remove(inbox)`.",
     ),
+    why="Whoever speaks puts into inboxes and waits for nobody; a full inbox loses its oldest message.",
+    helps={never_waits: 1, keeps_the_newest: 2, takes_its_inbox_along: 3, rules.ends: 3, rules.leaves_no_task: 3},
 )

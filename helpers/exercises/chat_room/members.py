@@ -126,4 +126,7 @@ ex2 = AppExercise(
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
     ),
+    why="Who has left is taken out, whoever notices it, and nobody is passed over because the "
+    "list has changed meanwhile.",
+    helps={rules.answers_everything: 1, rules.ends_quietly: 2, hears_everything: 3, leaves_the_room: 4},
 )

@@ -122,4 +122,12 @@ ex1 = AppExercise(
         "The farewell goes into a `finally` around all of it. Inside of a scope that has been cancelled, "
         "`await broadcast.publish(...)` would be cancelled as well.",
     ),
+    why="Who has subscribed says farewell, where no cancelled scope reaches it, and the listener is waited for.",
+    helps={
+        gives_back_its_subscription: 1,
+        rules.leaves_no_task: 1,
+        rules.ends: 2,
+        rules.ends_quietly: 3,
+        says_farewell: 4,
+    },
 )

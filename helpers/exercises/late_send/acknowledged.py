@@ -75,4 +75,6 @@ ex3 = SceneExercise(
         "When the writer has no more messages it says how many there were, and the reader stops when that many are "
         "acknowledged. When the reader stops, cancel the writer.",
     ),
+    why="Only an acknowledgement says what has arrived, and those that came before the end are read to the last.",
+    helps={claims_no_more: 1, forgets_none: 2, rules.client_ends: 3, knows_at_once: 3},
 )

@@ -8,11 +8,12 @@ from typing import Any
 
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.record.recorder import Session, watch_tasks
-from hangup.record.threads import run_in_thread
+from hangup.record.threads import Stuck, run_in_thread
 from hangup.time.loopback import LoopbackLoop
 from helpers.exercises.late_send.play import Play, facts_of
 from helpers.exercises.late_send.scenes import Line, Scene, Script, collect, with_a_websocket
 from helpers.judging.client_exercise import ClientExercise
+from helpers.judging.exercise import too_late
 from helpers.judging.patience import left
 from helpers.judging.verdict import Verdict
 
@@ -48,26 +49,38 @@ class SceneExercise(ClientExercise):
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Play the scenes, judge them, and explore only what holds there."""
-        work = functools.partial(self._play, answer)
-        sessions = run_in_thread(work, seconds=left(until), loop_factory=LoopbackLoop)
-        for place, rule in enumerate(self.all_rules):
-            broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
-            if broken:
-                return self.broken(answer, *broken[0], place, f"{len(broken)} of {len(sessions)} scenes")
+        sessions: list[Session] = []
+        late: Stuck | None = None
+        try:
+            work = functools.partial(self._play, answer, sessions)
+            run_in_thread(work, seconds=left(until), loop_factory=LoopbackLoop)
+        except Stuck as stuck:
+            if not stuck.ended:
+                raise
+            late = stuck
+        if found := self.first_broken(sessions):
+            place, broken = found
+            verdict = self.broken(answer, *broken[0], place, f"{len(broken)} of {len(sessions)} scenes")
+            return verdict if late is None else too_late(verdict)
+        if late is not None:
+            raise late
         explored = super().judge(answer, until)
         if not explored.passed:
             return explored
-        where = f"{len(sessions)} scenes, and when a short session ends at any frame"  # how many depends on the Python
-        return replace(explored, headline=f"all {len(self.all_rules)} rules hold in {where}")
+        # how many schedules there are depends on the release of Python
+        return self.holds(f"{len(sessions)} scenes, and when a short session ends at any frame")
 
-    async def _play(self, answer: Any) -> list[Session]:
-        sessions = []
+    async def _play(self, answer: Any, sessions: list[Session]) -> None:
         with watch_tasks(asyncio.get_running_loop()):
             for scene in self.scenes:
                 sessions.append(await Play(self.call, self.script, answer, scene).play())
                 if sessions[-1].cancelled_by == "server":
                     break  # all others may take as long
-        return sessions
+
+    def told(self, session: Session) -> bool:
+        """Return whether the connection ended early, or the client was cancelled."""
+        scene: Scene | None = session.facts.get("scene")
+        return bool(session.cancelled_by or scene is None or scene.ending)
 
     def when(self, session: Session) -> str:
         """Return what a scene says of itself, or the explorer's words."""

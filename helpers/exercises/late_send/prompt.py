@@ -48,4 +48,6 @@ ex1 = SceneExercise(
         "`asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)`, then cancel both and wait for them, "
         "in a `finally`. Between two messages `await asyncio.sleep(0)` lets the reader run.",
     ),
+    why="Somebody reads while the sender waits, and gets a turn between two messages: so the end is heard at any time.",
+    helps={knows_at_once: 1, ends_quietly: 2, gives_way: 3, rules.leaves_no_task: 3},
 )

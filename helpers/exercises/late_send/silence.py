@@ -74,4 +74,7 @@ ex2 = SceneExercise(
         "course's `connect` sends no pings unless you ask.)",
         "Halves will do: half until the ping, half for its pong, half for the goodbye.",
     ),
+    why="All that a sender waits for when its peer is silent, a ping, its pong and a goodbye, is "
+    "over within two intervals.",
+    helps={knows_in_time: 1, delivers: 2},
 )

@@ -65,6 +65,16 @@ ex1 = AppExercise(
         "What leaves the group is an ExceptionGroup. `except* (WebSocketDisconnect, OSError): pass` around the group "
         "takes the goodbye out of it, and lets everything else through.",
     ),
+    why="The ticker ends with its connection and is waited for; only what tells of the peer's "
+    "leaving is kept from Litestar.",
+    helps={
+        keeps_its_cancellation: 1,
+        hides_nothing_from_litestar: 1,
+        rules.ends: 2,
+        rules.leaves_no_task: 2,
+        leaves_nothing_to_catch: 3,
+        rules.ends_quietly: 3,
+    },
 )
 
 
@@ -102,6 +112,8 @@ ex2 = AppExercise(
         "Its body is `async for reading in readings(): yield reading`. Or keep `@websocket`, and give "
         "`send_websocket_stream` both: `send_handler=WebSocket.send_json, listen_for_disconnect=True`.",
     ),
+    why="Somebody waits for the disconnect while the thermometers are silent, and ends the stream when it comes.",
+    helps={rules.answers_everything: 1, rules.ends: 1, raises_only_what_send_raised: 2},
 )
 
 
@@ -124,4 +136,12 @@ ex3 = AppExercise(
         "Keep the ticker's task: `ticker = group.create_task(…)`, and `ticker.cancel()` after the loop. The group does "
         "not mind. A tick or a reply on its way may raise a goodbye: `except* (WebSocketDisconnect, OSError)`.",
     ),
+    why="There is one reader, which is the first to hear of the end; then the ticker is ended and waited for.",
+    helps={
+        rules.answers_everything: 1,
+        rules.ends: 2,
+        leaves_nothing_to_catch: 3,
+        rules.ends_quietly: 3,
+        rules.leaves_no_task: 3,
+    },
 )

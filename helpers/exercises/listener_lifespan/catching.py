@@ -12,6 +12,7 @@ from hangup.record import rules
 from hangup.record.recorder import Session, current, describe, leaves, note
 from hangup.record.rules import rule
 from helpers.exercises.listener_lifespan.clock import Broken
+from helpers.judging.moment import slip
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ async def caught(error: Exception, scope: Scope) -> None:
     session = current()
     if session is None:
         return
+    if found := slip(error, told=bool(session.codes)):
+        session.facts["mistake"] = found
     inner = leaves(error)
     refused = all(each in session.refusals for each in inner)
     broken = any(isinstance(each, Broken) for each in inner)

@@ -11,8 +11,10 @@ from typing import Any
 from hangup.explorer.clients.explore import explore_client, replay_client
 from hangup.explorer.clients.schedules import Client, Handler
 from hangup.record.recorder import Session
+from hangup.record.threads import Stuck
 from helpers.exercises.the_client_that_comes_back.servers import Scripted
 from helpers.judging.client_exercise import ClientExercise
+from helpers.judging.exercise import too_late
 from helpers.judging.patience import left
 from helpers.judging.verdict import Verdict
 
@@ -47,39 +49,58 @@ class ReturningExercise(ClientExercise):
     def judge(self, answer: Any, until: float) -> Verdict:
         """Play the cases, and tell the first broken rule."""
         played: list[tuple[Case, Session]] = []
-        for case in self.cases:
-            if case.long and any(rule.test(session) for rule in self.all_rules for _, session in played):
-                continue
-            sessions = self._visit(answer, case, max(left(until), PATIENCE if played else 0))
-            played += ((case, session) for session in sessions)
-            if any(_hangs(session) for session in sessions):
-                break  # each session of such an answer takes long
-        for place, rule in enumerate(self.all_rules):
-            broken = [(case, session, got) for case, session in played if (got := rule.test(session))]
-            if broken:
-                case, session, got = broken[0]
-                shown = session if case.schedules else self._again(answer, case, session.schedule, until)
-                self._case = case.words
-                if _hangs(session):
-                    got += session.facts["server"].remains
-                return self.broken(answer, shown, got, place, f"{len(broken)} of {len(played)} sessions")
+        late: Stuck | None = None
+        try:
+            self._visit_all(answer, until, played)
+        except Stuck as stuck:
+            if not stuck.ended:
+                raise
+            late = stuck
+        if found := self.first_broken([session for _, session in played]):
+            place, broken = found
+            session, got = broken[0]
+            case = next(case for case, each in played if each is session)
+            shown = session if case.schedules else self._again(answer, case, session.schedule, until)
+            self._case = case.words
+            count = f"{len(broken)} of {len(played)} sessions"
+            verdict = self.broken(answer, shown, got, place, count, replayed=not case.schedules)
+            return verdict if late is None else too_late(verdict)
+        if late is not None:
+            raise late
         # How often a client waits differs between releases of Python: only the other sessions are counted.
         total = sum(not session.schedule.startswith("client/cancel") for _, session in played)
         return self.holds(f"{total} sessions, and wherever the client is cancelled")
+
+    def more(self, session: Session) -> str:
+        """Return what a client that waits in vain still has to do."""
+        remains: str = session.facts["server"].remains if _hangs(session) else ""
+        return remains
 
     def when(self, session: Session) -> str:
         """Return the case, fault and moment in words."""
         return f"{self._case} · {super().when(session)}"
 
-    def _visit(self, answer: Any, case: Case, seconds: float) -> list[Session]:
-        """Play a case's schedules, or all that the explorer finds, and return the sessions."""
+    def _visit_all(self, answer: Any, until: float, played: list[tuple[Case, Session]]) -> None:
+        """Play every case, and add its sessions to `played`; stop after one that hangs, for the others take as long."""
+        for case in self.cases:
+            if case.long and self.first_broken([session for _, session in played]):
+                continue
+            before = len(played)
+            self._visit(answer, case, max(left(until), PATIENCE if played else 0), played)
+            if any(_hangs(session) for _, session in played[before:]):
+                break
+
+    def _visit(self, answer: Any, case: Case, seconds: float, played: list[tuple[Case, Session]]) -> None:
+        """Play a case's schedules, or all that the explorer finds."""
         client, server = self._pair(answer, case)
-        sessions: list[Session] = []
+        hung = 0
 
         def look(server: Any, session: Session) -> None:
+            nonlocal hung
             _look(server, session)
-            sessions.append(session)
-            if sum(map(_hangs, sessions)) == HANGS:
+            played.append((case, session))
+            hung += _hangs(session)
+            if hung == HANGS:
                 raise _Enough
 
         with contextlib.suppress(_Enough):
@@ -87,7 +108,6 @@ class ReturningExercise(ClientExercise):
                 replay_client(client, name, server, probe=look, seconds=seconds)
             if not case.schedules:
                 explore_client(client, server, rules=(), probe=look, seconds=seconds)
-        return sessions
 
     def _again(self, answer: Any, case: Case, schedule: str, until: float) -> Session:
         """Play a schedule that the explorer found again, for its picture."""
