@@ -66,7 +66,8 @@ class TestNotebook:
 
     def test_hints_come_one_by_one_and_the_last_one_stays(self, exercise, monkeypatch):
         """hint() shows each hint once, says that there are more, and stays at the last one."""
-        monkeypatch.setattr(exercise, "_hinted", 0)
+        monkeypatch.setattr(exercise, "_hinted", [])
+        monkeypatch.setattr(exercise, "_broke", "")
         total = len(exercise.hints)
         for stage, hint in enumerate(exercise.hints, start=1):
             shown = str(exercise.hint())

@@ -82,13 +82,12 @@ class Exercise:
     def check(self, *answers: Any) -> Verdict:
         """Judge an answer under every ending; never raises for anything an answer does.
 
-        Raises KeyboardInterrupt when the interrupt button is pressed, without the frames of this package.
+        Raises KeyboardInterrupt when the interrupt button is pressed; a notebook shows one line of it.
         """
-        __tracebackhide__ = True  # IPython leaves this frame out
         try:
             verdict = self._verdict(answers)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("the check was interrupted; it says nothing about your answer") from None
+            raise _interrupted() from None
         if verdict.outcome != "no answer" and is_stale(answers[0]):
             verdict = replace(verdict, facts=(("note", STALE), *verdict.facts))
         self._broke = verdict.rule
@@ -236,6 +235,13 @@ def too_long() -> str:
 def too_late(verdict: Verdict) -> Verdict:
     """Return a verdict on what had broken when time was up, and say that it was."""
     return replace(verdict, facts=(*verdict.facts, ("then", too_long())))
+
+
+def _interrupted() -> KeyboardInterrupt:
+    """Return what check() raises for the interrupt button, with IPython's hook for what it shows in place of frames."""
+    error = KeyboardInterrupt("the check was interrupted; it says nothing about your answer")
+    vars(error)["_render_traceback_"] = lambda: [f"KeyboardInterrupt: {error}"]
+    return error
 
 
 def _plain(words: str) -> str:
