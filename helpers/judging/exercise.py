@@ -60,7 +60,7 @@ class Exercise:
     _hinted: list[int] = field(default_factory=list, repr=False)
     """The hints that were shown, counted from 1."""
     _broke: str = field(default="", repr=False)
-    """The name of the rule that the last check found broken, until its hint is shown."""
+    """The name of the rule that the last check found broken, or nothing."""
     _chance: object = field(default=None, repr=False)
     """The state of `random` when the check began."""
 
@@ -119,11 +119,14 @@ class Exercise:
         raise NotImplementedError
 
     def hint(self) -> Page:
-        """Show the hint for the rule that the last check found broken, then the others in order; the last one stays."""
+        """Show the hint for the rule that the last check found broken, then the others in order.
+
+        When all have been shown, the one for that rule stays, or the last one.
+        """
         stages = range(1, len(self.hints) + 1)
         helps = next((stage for rule, stage in self.helps.items() if rule.name == self._broke), 0)
-        stage = helps or next((stage for stage in stages if stage not in self._hinted), stages[-1])
-        self._broke = ""
+        unseen = [stage for stage in stages if stage not in self._hinted]
+        stage = helps if helps in unseen else (*unseen, helps or stages[-1])[0]
         self._hinted.append(stage)
         more = "" if set(stages) <= set(self._hinted) else f" Stuck still? Call ex{self.number}.hint() again."
         return Page(f"**Hint {stage} of {len(self.hints)}.** {self.hints[stage - 1]}{more}")

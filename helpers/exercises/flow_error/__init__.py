@@ -190,7 +190,7 @@ ex2 = _AsideExercise(
         "stop telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
         "Whoever is in that copy may have left since: look whether the page is still in `pages` before you send.",
     ),
-    why="At each `await` pages come and go: who has left is told nothing, and who leaves meanwhile stops nobody.",
+    why="At each await pages come and go: who has left is told nothing, and who leaves meanwhile stops nobody.",
     helps={forgets_who_left: 1, rules.answers_everything: 2, rules.ends_quietly: 3, hides_no_bug: 3},
 )
 
