@@ -58,9 +58,8 @@ Kernel = tuple[KernelManager, BlockingKernelClient]
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    manager, client = start_new_kernel(
-        kernel_name="python3", env=os.environ | {"PYTHONPATH": str(Path(apps.__file__).parent.parent)}
-    )
+    path = os.pathsep.join([str(Path(apps.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    manager, client = start_new_kernel(kernel_name="python3", env=os.environ | {"PYTHONPATH": path})
     try:
         assert execute((manager, client), SETUP) == []
         yield manager, client
