@@ -116,7 +116,7 @@ class Line:
         try:
             return await answer(*given)
         finally:
-            texts = [entry.event for entry in self.trace._entries if entry.event.action == "text"]
+            texts = [entry.event for entry in self.trace.entries if entry.event.action == "text"]
             words = [event.detail.strip("'") for event in texts if event.actor == "server"]
             acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
             self.sent, self.heard = len(texts) - len(words), max(acks, default=0)
@@ -178,8 +178,8 @@ class _Play:
             loop.turns, loop.on_idle = 0, lambda: None
             await self._finish()
             await asyncio.sleep(GRACE)
-            drawn, left_open = len(self.trace._entries), self.peer.now_open
-        del self.trace._entries[drawn:]  # what the server does when all is over
+            drawn, left_open = len(self.trace.entries), self.peer.now_open
+        del self.trace.entries[drawn:]  # what the server does when all is over
         self.trace.ordered = True
         self._lose_what_is_lost()
         facts = facts_of(self.line, self.scene) | {"opened": self.peer.opened, "open": left_open}
@@ -254,7 +254,7 @@ class _Play:
 
     def _lose_what_is_lost(self) -> None:
         """Let what was sent into a silent wire end at the network, in the picture."""
-        silent, entries = False, self.trace._entries
+        silent, entries = False, self.trace.entries
         for number, entry in enumerate(entries):
             silent = silent or "(BlackHole)" in entry.event.detail
             if silent and entry.event.to in {"server", "client a"}:
