@@ -16,8 +16,8 @@ from websockets.asyncio.server import ServerConnection
 
 from hangup.explorer.clients.schedules import ClientSchedule, ClientSession
 from hangup.network.client import connect
-from hangup.record import recorder
-from hangup.record.recorder import Session, describe, watch_tasks
+from hangup.record.errors import describe, stack
+from hangup.record.session import Session, in_session, watch_tasks
 from hangup.record.threads import Stuck, run_in_thread
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event
@@ -195,16 +195,16 @@ class _Play:
         """Call the answer, and take note of how it ends; what runs until then is the learner's."""
         session, loop = self.session, asyncio.get_running_loop()
         session.main = asyncio.current_task()
-        token = recorder._current.set(session)
         try:
-            session.facts["value"] = value = await self.answer(*given)
+            with in_session(session):
+                session.facts["value"] = value = await self.answer(*given)
         except asyncio.CancelledError as error:
             session.ended, session.error = "cancelled", error
             self._note("is cancelled")
             raise
         except BaseException as error:
             session.ended, session.error = "raised", error
-            session.where = recorder._stack(error)[1:]
+            session.where = stack(error)[1:]
             self._note("raises", describe(error))
             raise
         else:
@@ -212,7 +212,6 @@ class _Play:
             self._note("returns", repr(value))
             return value
         finally:
-            recorder._current.reset(token)
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 

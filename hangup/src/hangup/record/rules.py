@@ -6,7 +6,8 @@ A rule's docstring is its sentence in plain words; a verdict shows it. Rules kno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hangup.record.recorder import Session, describe, leaves
+from hangup.record.errors import describe, leaves
+from hangup.record.session import Session
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from hangup.explorer.apps.conversation import Conversation, Lines, nothing
 from hangup.explorer.awaits import Counted
+from hangup.record.internals import drop_from_all_tasks
 from hangup.record.recorder import ASGIApp, Message, Recorder, Session, current
 from hangup.record.threads import Stuck
 from hangup.servers.memory import MemoryConnection, Moment
@@ -256,7 +257,7 @@ class Play:
             left = [task for task in left if not task.done()]
         if left:
             for each in left:
-                asyncio._unregister_task(each)  # the loop's end would wait for it
+                drop_from_all_tasks(each)  # the loop's end would wait for it
             _given_up.extend(left)  # what ignores even the end of its coroutine must not be collected
             raise Stuck(loop_runs=True)
 
