@@ -240,6 +240,3 @@ class Bandwidth(Toxic):
 def _check(fine: bool, otherwise: str) -> None:
     if not fine:
         raise ValueError(otherwise)
-
-
-# ---- frames ------------------------------------------------------------------------------------------------------
