@@ -184,7 +184,7 @@ class _Play:
         self._lose_what_is_lost()
         facts = facts_of(self.line, self.scene) | {"opened": self.peer.opened, "open": left_open}
         self.session.facts |= facts
-        self.session.look_at_errors()
+        self.session.retrieve_exceptions()
         return self.session
 
     async def _client(self, here: Peer) -> None:

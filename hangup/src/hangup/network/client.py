@@ -1,4 +1,4 @@
-"""websockets' own client, whose frames are drawn, and who can also leave without a word.
+"""websockets' own client, with its frames drawn in a Trace and two ways to leave without a close frame.
 
 `connect(url)` is `websockets.connect(url)` with a connection class that reads its own bytes as they pass:
 frames are recorded when they are written and when they arrive, not when your code asks for them.
@@ -14,7 +14,7 @@ from typing import Any, cast
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from hangup.network.frames import FrameReader, Wire
+from hangup.network.frames import FrameReader, WireMessage
 from hangup.network.ports import ProxiedTrace, traces
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
@@ -117,7 +117,7 @@ class Connection(ClientConnection):
             event = Event(self._lifeline, wire.kind, wire.detail, "server")
             self._record(event, gives=f"{self._letter}.{gives}" if gives else "", chain=self.chain)
 
-    def _record_got(self, wire: Wire) -> None:
+    def _record_got(self, wire: WireMessage) -> None:
         event = Event("server", wire.kind, wire.detail, self._lifeline)
         needs: tuple[str, ...] = ()
         if wire.data:

@@ -33,8 +33,8 @@ class Session:
     given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own,
     `refusals` holds what send() raised before the app had been told of the end.
     `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the tasks
-    that ran on when the app had ended, `unseen` those whose exception nobody looked at. `schedule` says when and how
-    the connection was made to end, such as `granian/reset`; `facts` is whatever an exercise adds.
+    that ran on when the app had ended, `never_retrieved` those for whose exception nobody had asked. `schedule` says
+    when and how the connection was made to end, such as `granian/reset`; `facts` is whatever an exercise adds.
     """
 
     trace: Trace
@@ -50,8 +50,8 @@ class Session:
     sends_after_close: int = 0
     refusals: list[BaseException] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    outlived: list[str] = field(default_factory=list)
+    never_retrieved: list[str] = field(default_factory=list)
+    left_at_shutdown: list[str] = field(default_factory=list)
     """The tasks that still ran when the app's lifespan had ended."""
     facts: dict[str, Any] = field(default_factory=dict)
     cancelled_by: str = ""
@@ -119,16 +119,16 @@ class Session:
                 self.record(Event(line, "note", "still running"))
         self.finished.set()
 
-    def forget(self) -> None:
+    def drop_references(self) -> None:
         """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
         self.main = self.error = None
         self.refusals.clear()
         self.tasks.clear()
 
-    def look_at_errors(self) -> list[BaseException]:
+    def retrieve_exceptions(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
         done = [task for task in self.tasks if task.done() and not task.cancelled()]
-        self.unseen += [self.name_of(task) for task in done if never_retrieved(task)]
+        self.never_retrieved += [self.name_of(task) for task in done if never_retrieved(task)]
         return [error for task in done if (error := task.exception())]
 
     def _task_done(self, task: "asyncio.Task[Any]") -> None:

@@ -242,7 +242,7 @@ class Play:
             await self._cancel(self.tasks.values())
             await self._until(self.lifespan.stop())
             for session in self.sessions:
-                session.outlived = [session.name_of(task) for task in session.tasks if not task.done()]
+                session.left_at_shutdown = [session.name_of(task) for task in session.tasks if not task.done()]
             await self._cancel([self.lifespan.task])
         await self._cancel([*(task for session in self.sessions for task in session.tasks), *self.tasks.values()])
 
@@ -284,7 +284,7 @@ class Play:
             session.facts["unanswered"] = [] if schedule.cancel_at else missed
             session.facts["spun"] = connection.spun
             session.facts["turned"] = self.turned
-            session.look_at_errors()
+            session.retrieve_exceptions()
         first = self.sessions[0]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = conversation.connections["a"].gone

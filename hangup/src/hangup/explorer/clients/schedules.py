@@ -168,7 +168,7 @@ class ClientPlay:
             random.setstate(state)
             await _end(asyncio.all_tasks() - before)
         self.trace.ordered = True
-        self.session.look_at_errors()
+        self.session.retrieve_exceptions()
         return self.session
 
     # ---- the server and what goes wrong ------------------------------------------------------------------------
