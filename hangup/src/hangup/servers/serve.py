@@ -325,7 +325,7 @@ async def _clean_up(recorder: Recorder) -> None:
         if session.main and not session.finished.is_set():
             _note_that_it_never_returns(session)
         await _cancel([t for t in (*session.tasks, session.main) if t is not None and not t.done()])
-        for error in (session.error, *session.look_at_errors()):
+        for error in (session.error, *session.retrieve_exceptions()):
             _forget_frames(error)
 
 

@@ -133,7 +133,7 @@ class _Exploration:
 
     async def undisturbed(self, schedule: Schedule) -> Play:
         play = Play(self.make(), self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
-        (await play.play()).forget()
+        (await play.play()).drop_references()
         return play
 
     async def session(self, schedule: Schedule) -> Session:
@@ -146,5 +146,5 @@ class _Exploration:
             self.probe(app, each)
         self.findings.add(str(schedule), sessions)
         for each in sessions:
-            each.forget()
+            each.drop_references()
         return session

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from hangup.explorer.apps.conversation import Conversation, Lines, nothing
 from hangup.explorer.awaits import Counted
+from hangup.record.internals import drop_from_all_tasks
 from hangup.record.recorder import ASGIApp, Message, Recorder, Session, current
 from hangup.record.threads import Stuck
 from hangup.servers.memory import MemoryConnection, Moment
@@ -241,7 +242,7 @@ class Play:
             await self._cancel(self.tasks.values())
             await self._until(self.lifespan.stop())
             for session in self.sessions:
-                session.outlived = [session.name_of(task) for task in session.tasks if not task.done()]
+                session.left_at_shutdown = [session.name_of(task) for task in session.tasks if not task.done()]
             await self._cancel([self.lifespan.task])
         await self._cancel([*(task for session in self.sessions for task in session.tasks), *self.tasks.values()])
 
@@ -256,7 +257,7 @@ class Play:
             left = [task for task in left if not task.done()]
         if left:
             for each in left:
-                asyncio._unregister_task(each)  # the loop's end would wait for it
+                drop_from_all_tasks(each)  # the loop's end would wait for it
             _given_up.extend(left)  # what ignores even the end of its coroutine must not be collected
             raise Stuck(loop_runs=True)
 
@@ -283,7 +284,7 @@ class Play:
             session.facts["unanswered"] = [] if schedule.cancel_at else missed
             session.facts["spun"] = connection.spun
             session.facts["turned"] = self.turned
-            session.look_at_errors()
+            session.retrieve_exceptions()
         first = self.sessions[0]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = conversation.connections["a"].gone

@@ -22,8 +22,8 @@ from hangup.explorer.awaits import Counted
 from hangup.network.ports import traces
 from hangup.network.proxy import HOST, BrokenUrl, proxy
 from hangup.network.toxics import BlackHole, Bytes, Close, Frame, Moment, Reset, Stream, Toxic, When
-from hangup.record import recorder
-from hangup.record.recorder import Session, describe
+from hangup.record.errors import describe, stack
+from hangup.record.session import Session, set_current
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event
@@ -168,7 +168,7 @@ class ClientPlay:
             random.setstate(state)
             await _end(asyncio.all_tasks() - before)
         self.trace.ordered = True
-        self.session.look_at_errors()
+        self.session.retrieve_exceptions()
         return self.session
 
     # ---- the server and what goes wrong ------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class ClientPlay:
     async def _client(self, url: str) -> None:
         session = self.session
         session.main = asyncio.current_task()
-        recorder._current.set(session)
+        set_current(session)
         counted = Counted(
             _call(self.client, url), self.schedule.cancel_at, on_cancel=self._cancelled, on_thrown=self._thrown
         )
@@ -286,7 +286,7 @@ class ClientPlay:
             session.record(Event(session.app, "is cancelled"), final=True)
         except BaseException as error:
             session.ended, session.error = "raised", error
-            session.where = [] if self.trace.silent else recorder._stack(error)[3:]
+            session.where = [] if self.trace.silent else stack(error)[3:]
             session.record(Event(session.app, "raises", describe(error)), final=True)
             if isinstance(error, (SystemExit, KeyboardInterrupt)):
                 raise
