@@ -16,7 +16,7 @@ import pytest
 import uv
 
 HANGUP = Path(__file__).parent.parent
-OFFLINE = r"(?i)error sending request|dns error|failed to (?:fetch|connect)|network (?:connectivity|is unreachable|was disabled)"
+OFFLINE = r"(?i)error sending request|dns error|failed to (?:fetch|connect)|network (?:is unreachable|was disabled)"
 APP = """\
 from fastapi import FastAPI, WebSocket
 
