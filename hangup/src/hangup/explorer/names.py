@@ -1,4 +1,4 @@
-"""The names by which whoever explores chooses: of models, of endings, of faults."""
+"""Names that are given to an exploration, of models, endings or faults, and the sentence for one that there is not."""
 
 from collections.abc import Collection, Sequence
 

@@ -11,7 +11,7 @@ def nothing(*_: object) -> None:
 
 
 class Wait:
-    """What a play of a schedule waits for, one thing after the other; also ended by a loop that is idle or spins."""
+    """The one wait at a time of a session that is played: `end` ends it, and so does a loop that is idle or spins."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop

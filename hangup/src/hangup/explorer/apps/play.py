@@ -18,7 +18,10 @@ LIFETIME = 600.0  # virtual seconds that a session may take in all
 
 
 class Play:
-    """Plays a schedule; once, by `play`. Then `calls`, `awaits` and `spins` say what the app did."""
+    """One session of an app by a schedule: explorer and replay make one for each, and call `play` once.
+
+    Then `calls`, `awaits` and `spins` say what the app did.
+    """
 
     def __init__(
         self, app: ASGIApp, script: ParsedScript, schedule: Schedule, trace: Trace, path: str, *, lifespan: bool = False

@@ -47,7 +47,10 @@ class ClientSession(Session):
 
 
 class ClientPlay:
-    """Plays a schedule; once, by `play`. Then `frames` and `awaits` say what the client did."""
+    """One run of a client by a schedule: explorer and replay make one for each, and call `play` once.
+
+    Then `frames` and `awaits` say what the client did.
+    """
 
     def __init__(self, client: Client, handler: Handler, schedule: ClientSchedule, trace: Trace) -> None:
         loop = asyncio.get_running_loop()

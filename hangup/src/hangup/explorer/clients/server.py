@@ -1,4 +1,4 @@
-"""The server that an explored client talks to: websockets, on loopback, in a mood to close or to restart."""
+"""The server that an explored client talks to: websockets, on loopback; it closes or restarts when it is told to."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _log.propagate = False
 
 
 class ScriptedServer:
-    """Serves a handler while `listening` lasts, and closes or restarts when it is told to."""
+    """A websockets server: it serves a handler while `listening` lasts, and a Trouble may close or restart it."""
 
     def __init__(self, handler: Handler, trace: Trace) -> None:
         self.handler, self.trace = handler, trace

@@ -14,7 +14,7 @@ SETTLE = 5  # turns of the loop in which what is ready gets done
 
 
 class Trouble:
-    """Lets a schedule's fault happen; `hit_at` is the loop's time at which it did."""
+    """What a ClientPlay lets happen by its schedule; `hit_at` is the loop's time at which it did."""
 
     def __init__(self, schedule: ClientSchedule, server: ScriptedServer) -> None:
         self.schedule, self.server = schedule, server
