@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import FAULTS, ClientSchedule, Handler
+from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.explorer.clients.server import Handler
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import CLIENT, Rule
 from helpers.judging.exercise import Exercise, _left

@@ -14,7 +14,8 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection
 
-from hangup.explorer.clients.schedules import ClientSchedule, ClientSession
+from hangup.explorer.clients.play import ClientSession
+from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.network.client import connect
 from hangup.record.errors import describe, stack
 from hangup.record.session import Session, in_session, watch_tasks
