@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from hangup.network.ports import traces
 from hangup.record.logs import logs_of
 from hangup.record.recorder import ASGIApp, Recorder, Session, describe, watch_tasks
-from hangup.servers.interrupt import interruptible
+from hangup.servers.running.interrupt import interruptible
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
