@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import socket
 
@@ -278,12 +279,24 @@ def test_an_unknown_server_is_one_sentence():
         asyncio.run(work())
 
 
-def test_a_server_that_is_not_installed_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+@pytest.mark.parametrize(
+    ("server", "missing", "extra"),
+    [
+        ("uvicorn", "websockets", "uvicorn"),
+        ("uvicorn-wsproto", "wsproto", "uvicorn"),
+        ("granian", "granian", "granian"),
+        ("hypercorn", "hypercorn", "hypercorn"),
+    ],
+)
+def test_a_server_that_is_not_installed_is_one_sentence(server, missing, extra, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else find(name))
 
     async def work():
-        async with serve(app(echo), server="granian"):
+        async with serve(app(echo), server=server):
             pass
 
-    with pytest.raises(ServerError, match=r"^granian needs the package granian, which is not installed: pip install"):
+    with pytest.raises(ServerError) as caught:
         asyncio.run(work())
+    words = f"{server} needs the package {missing}, which is not installed: pip install 'hangup[{extra}]'"
+    assert str(caught.value) == words
