@@ -16,7 +16,8 @@ from hangup.servers.models import MODELS
 from hangup.servers.running import RUNNERS
 from hangup.servers.running.listening import Runner
 from support.commands import shutdown
-from support.probes import ENDS, ends, logs, picture
+from support.playing import logs, picture
+from support.probes import ENDS, ends
 
 RELEASE = f"daphne=={MODELS['daphne'].measured}"
 PATIENCE = 3.0  # seconds; once a second daphne looks whether an app has ended
