@@ -82,7 +82,7 @@ def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[
     mine, its = ([line for ending in each for line in (f"{ending}:", *each[ending])] for each in (modelled, real))
     if mine != its:
         model = MODELS[name]
-        release = RELEASE if name == "daphne" else f"{model.package} {installed(model.package)}"
+        release = RELEASE.replace("==", " ") if name == "daphne" else f"{model.package} {installed(model.package)}"
         about = f"The model {name} is true of {model.package} {model.releases}; this is {release}."
         diff = "\n".join(difflib.ndiff(mine, its))
         pytest.fail(f"{about}\nThe model (-) and its server (+) differ:\n{diff}", pytrace=False)

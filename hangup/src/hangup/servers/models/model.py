@@ -71,7 +71,7 @@ class Model:
     package: str
     """The distribution that the releases are of, as in `pip install`."""
     since: str
-    """The oldest release of it for which this row is true."""
+    """The oldest release of it for which this row is true, as far as that was measured."""
     measured: str
     """The newest release of it on which the probes found this row true."""
 
