@@ -40,6 +40,7 @@ class MemoryConnection:
     ) -> None:
         self.model = model
         self.ending = ending
+        """How it will end, one of `hangup.servers.models.ENDINGS`."""
         self.moment = moment
         self.letter = letter
         self.yields = False
@@ -49,7 +50,9 @@ class MemoryConnection:
         self.on_spin: Callable[[], None] = _nothing
         """Called when the app is given the same disconnect again and again."""
         self.receives = 0
+        """How often the app has called receive()."""
         self.sends = 0
+        """How often the app has called send()."""
         self.gone = ""
         """The ending that has happened, "own" when the app closed first, or nothing yet."""
         self.done = False
@@ -57,6 +60,7 @@ class MemoryConnection:
         self.spun = False
         """Whether the app was given the same disconnect again and again."""
         self.accepted = False
+        """Whether the app has accepted it, and in time."""
         self.outbox: deque[str] = deque()
         """What the client has not read yet."""
         self._inbox = Inbox()
