@@ -301,6 +301,18 @@ def test_explore_wants_an_app():
         explore()
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"models": ["nginx"]}, r"^There is no model 'nginx': choose among uvicorn, .*, daphne\.$"),
+        ({"endings": ["bang"]}, r"^There is no ending 'bang': choose among close, fin, reset, shutdown, cancel\.$"),
+    ],
+)
+def test_a_name_that_there_is_not_is_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        explore(app(echo), **options)
+
+
 def test_time_does_not_pass_while_a_job_runs_in_a_thread():
     """A limit of an hour is not over because a thread works for a moment."""
     over = threading.Event()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import FAULTS, Client, ClientSchedule, Handler
+from hangup.explorer.clients.play import Client
+from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.explorer.clients.server import Handler
 from hangup.record.recorder import Session
 from hangup.record.rules import CLIENT, Rule
 from hangup.record.threads import Stuck

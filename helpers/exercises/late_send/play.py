@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from hangup.explorer.clients.schedules import ClientSession
-from hangup.record import recorder
-from hangup.record.recorder import Session, describe
+from hangup.explorer.clients.play import ClientSession
+from hangup.record.errors import describe, stack
+from hangup.record.session import Session, in_session
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event
@@ -55,13 +55,13 @@ class Play:
             loop.turns, loop.on_idle = 0, lambda: None
             await self._finish()
             await asyncio.sleep(GRACE)
-            drawn, left_open = len(self.trace._entries), self.peer.now_open
-        del self.trace._entries[drawn:]  # what the server does when all is over
+            drawn, left_open = len(self.trace.entries), self.peer.now_open
+        del self.trace.entries[drawn:]  # what the server does when all is over
         self.trace.ordered = True
         self._lose_what_is_lost()
         facts = facts_of(self.line, self.scene) | {"opened": self.peer.opened, "open": left_open}
         self.session.facts |= facts
-        self.session.look_at_errors()
+        self.session.retrieve_exceptions()
         return self.session
 
     async def _client(self, here: Peer) -> None:
@@ -72,16 +72,16 @@ class Play:
         """Call the answer, and take note of how it ends; what runs until then is the learner's."""
         session, loop = self.session, asyncio.get_running_loop()
         session.main = asyncio.current_task()
-        token = recorder._current.set(session)
         try:
-            session.facts["value"] = value = await self.answer(*given)
+            with in_session(session):
+                session.facts["value"] = value = await self.answer(*given)
         except asyncio.CancelledError as error:
             session.ended, session.error = "cancelled", error
             self._note("is cancelled")
             raise
         except BaseException as error:
             session.ended, session.error = "raised", error
-            session.where = recorder._stack(error)[1:]
+            session.where = stack(error)[1:]
             self._note("raises", describe(error))
             raise
         else:
@@ -89,7 +89,6 @@ class Play:
             self._note("returns", repr(value))
             return value
         finally:
-            recorder._current.reset(token)
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 
@@ -131,7 +130,7 @@ class Play:
 
     def _lose_what_is_lost(self) -> None:
         """Let what was sent into a silent wire end at the network, in the picture."""
-        silent, entries = False, self.trace._entries
+        silent, entries = False, self.trace.entries
         for number, entry in enumerate(entries):
             silent = silent or "(BlackHole)" in entry.event.detail
             if silent and entry.event.to in {"server", "client a"}:

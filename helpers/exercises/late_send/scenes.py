@@ -117,7 +117,7 @@ class Line:
         try:
             return await answer(*given)
         finally:
-            texts = [entry.event for entry in self.trace._entries if entry.event.action == "text"]
+            texts = [entry.event for entry in self.trace.entries if entry.event.action == "text"]
             words = [event.detail.strip("'") for event in texts if event.actor == "server"]
             acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
             self.sent, self.heard = len(texts) - len(words), max(acks, default=0)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import Client, Handler
+from hangup.explorer.clients.play import Client
+from hangup.explorer.clients.server import Handler
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
 from helpers.exercises.the_client_that_comes_back.servers import Scripted

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypeVar
 
-from hangup.record.recorder import Session
 from hangup.record.rules import Rule
+from hangup.record.session import Session
 from hangup.trace.table import Table
 
 SPREAD = "spread evenly"

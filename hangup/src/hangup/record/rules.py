@@ -6,7 +6,8 @@ A rule's docstring is its sentence in plain words; a verdict shows it. Rules kno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hangup.record.recorder import Session, describe, leaves
+from hangup.record.errors import describe, leaves
+from hangup.record.session import Session
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def leaves_no_task(session: Session) -> str | None:
 @rule
 def leaves_no_task_behind(session: Session) -> str | None:
     """No task runs on when the app has shut down."""
-    return f"still running: {', '.join(session.outlived)}" if session.outlived else None
+    return f"still running: {', '.join(session.left_at_shutdown)}" if session.left_at_shutdown else None
 
 
 @rule
@@ -111,7 +112,8 @@ def leaves_no_thread(session: Session) -> str | None:
 @rule
 def hides_no_error(session: Session) -> str | None:
     """No task of the handler fails without anybody looking."""
-    return f"nobody looked at the exception of: {', '.join(session.unseen)}" if session.unseen else None
+    hidden = session.never_retrieved
+    return f"nobody looked at the exception of: {', '.join(hidden)}" if hidden else None
 
 
 # ---- clients -----------------------------------------------------------------------------------------------------

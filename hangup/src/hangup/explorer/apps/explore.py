@@ -8,9 +8,12 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from hangup.explorer.apps.conversation import Lines
-from hangup.explorer.apps.schedules import Play, Schedule
+from hangup.explorer.apps.conversation import ParsedScript
+from hangup.explorer.apps.play import Play
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.names import choose
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
 from hangup.record.report import Findings, Report, spread
 from hangup.record.rules import GENERAL, Rule
@@ -41,11 +44,12 @@ def explore(
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
-    `probe` may add facts to a session for `rules` to judge. Above `limit` schedules, so many are
-    explored, spread evenly.
-    An app that spins is not explored further. The client asks for `path`, which may have a query. With `lifespan`, the
-    app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
+    `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
+    spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
+    `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
     `progress` is called after each schedule with how many are done and how many there are to do.
+    Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
     when the app does not end though it is cancelled again and again.
     """
@@ -53,12 +57,14 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
+    choose("model", models, MODELS)
+    choose("ending", endings, (*ENDINGS, "cancel"))
     findings = Findings(rules)
-    found = _Exploration(make, Lines.of(script), findings, probe, path, lifespan)
+    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
 
     async def work() -> None:
         with watch_tasks(asyncio.get_running_loop()):
-            await found.explore(models, endings, limit, progress)
+            await exploration.explore(models, endings, limit, progress)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
     return findings.report()
@@ -80,7 +86,7 @@ def replay(
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
-            session = await Play(app, Lines.of(script), wanted, trace, path, lifespan=lifespan).play()
+            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
             for each in (session, *session.others):
                 probe(app, each)
             return session
@@ -92,14 +98,16 @@ def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
     return lambda: app
 
 
+@dataclass(frozen=True)
 class _Exploration:
     """Plays every schedule of an app, or as many as are wanted."""
 
-    def __init__(
-        self, make: Callable[[], ASGIApp], lines: Lines, findings: Findings, probe: Probe, path: str, lifespan: bool
-    ) -> None:
-        self.make, self.lines, self.findings = make, lines, findings
-        self.probe, self.path, self.lifespan = probe, path, lifespan
+    make: Callable[[], ASGIApp]
+    script: ParsedScript
+    findings: Findings
+    probe: Probe
+    path: str
+    lifespan: bool
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -107,9 +115,9 @@ class _Exploration:
         plan = await self.plan(models, endings)
         self.findings.schedules = len(plan)
         for schedule in spread(plan, limit):
-            session = await self.session(schedule)
+            spins = await self.judged(schedule)
             progress(self.findings.explored, min(limit, len(plan)))
-            if session.facts["turned"]:
+            if spins:
                 self.findings.stopped = True  # each session of an app that spins takes long
                 return
 
@@ -117,14 +125,14 @@ class _Exploration:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
         plan = []
         for model in models:
-            known = MODELS[model]
-            ways = [e for e in endings if e in ENDINGS and (e in known.told or known.cancels)]
+            row = MODELS[model]
+            ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
             play = await self.undisturbed(Schedule(model, "close"))
-            calls = [Moment("send", n + 1) for n in range(play.before["send"])]
-            calls += [Moment("receive", n + 2) for n in range(max(play.before["receive"] - 1, 0))]
+            calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
+            calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
                 plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
-            if play.turned:
+            if play.spins:
                 return plan
         if "cancel" in endings and models:
             play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
@@ -132,19 +140,23 @@ class _Exploration:
         return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
-        play = Play(self.make(), self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
-        (await play.play()).forget()
+        """Play a schedule for what it says of the app's calls and awaits."""
+        play = self._play(self.make(), schedule)
+        (await play.play()).drop_references()
         return play
 
-    async def session(self, schedule: Schedule) -> Session:
-        """Play a schedule and judge what came of it."""
+    async def judged(self, schedule: Schedule) -> bool:
+        """Play a schedule and judge what came of it; return whether the app spins."""
         app = self.make()
-        play = Play(app, self.lines, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        play = self._play(app, schedule)
         session = await play.play()
         sessions = (session, *session.others)
         for each in sessions:
             self.probe(app, each)
         self.findings.add(str(schedule), sessions)
         for each in sessions:
-            each.forget()
-        return session
+            each.drop_references()
+        return play.spins
+
+    def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
+        return Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)

@@ -7,8 +7,11 @@ from hangup.network.toxics import Bytes, Moment, When
 
 
 @dataclass
-class Frame:
-    """A frame: `start` is its place in the stream, `first` its first byte, `length` is None until it is known."""
+class FrameSpan:
+    """Where a frame lies in its stream: it begins after `start` bytes; `length` is None until it is known.
+
+    `first` is its first byte, which holds FIN and the opcode (RFC 6455 section 5.2).
+    """
 
     start: int
     first: int
@@ -29,7 +32,7 @@ class Scanner:
     """Finds where the frames of a stream begin and how long they are, while their bytes pass."""
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
+        self.frames: list[FrameSpan] = []
         self._at = 0
         self._rest = bytearray()  # what follows the last whole frame
         self._open = self._dead = False
@@ -53,7 +56,7 @@ class Scanner:
 
     def _frame(self) -> int | None:
         if not self.frames or self.frames[-1].start < self._at:
-            self.frames.append(Frame(self._at, self._rest[0]))
+            self.frames.append(FrameSpan(self._at, self._rest[0]))
         self.frames[-1].length = _frame_length(self._rest)
         return self.frames[-1].length
 
@@ -74,7 +77,7 @@ def _frame_length(data: bytes | bytearray) -> int | None:
     return 2 + extended + 4 * masked + payload  # the masking key has 4 bytes
 
 
-def place_of(moment: Moment | None, frames: Sequence[Frame]) -> int | None:
+def place_of(moment: Moment | None, frames: Sequence[FrameSpan]) -> int | None:
     """Return how many bytes of the stream pass before the moment, or None while that is not known."""
     if moment is None or isinstance(moment, Bytes):
         return moment.n if moment else 0

@@ -4,13 +4,11 @@ One Wiretap draws one connection. A message that arrives goes from lifeline to l
 network. For use on one event loop, where the order in which things are recorded is the order in which they happened.
 """
 
-from typing import Literal
-
 from hangup.network.frames import FrameReader
+from hangup.network.toxics import Cut, Side, Stream
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
-Stream = Literal["upstream", "downstream"]
 CLIENT, SERVER, NETWORK = "client a", "server", "network"
 _ENDS: dict[Stream, tuple[str, str]] = {"upstream": (CLIENT, SERVER), "downstream": (SERVER, CLIENT)}
 
@@ -39,14 +37,14 @@ class Wiretap:
             return
         self._record(Event(NETWORK, "note", text))
 
-    def cut(self, side: Literal["client", "server"], how: str) -> None:
+    def cut(self, side: Side, how: Cut) -> None:
         """Draw that the network cuts one side off: `TCP FIN` or `TCP RST`."""
         target = CLIENT if side == "client" else SERVER
         if target not in self._over:
             self._record(Event(NETWORK, how, "", target))
             self._over.add(target)
 
-    def ended(self, stream: Stream, how: str) -> None:
+    def ended(self, stream: Stream, how: Cut) -> None:
         """Draw that who sends this stream has ended it without a closing handshake."""
         source, target = _ENDS[stream]
         if not self._over & {source, target}:
