@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 import hangup
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.report import Report
 from hangup.record.recorder import ASGIApp, Session, describe
-from hangup.record.report import Report
 from hangup.record.rules import GENERAL, Rule
 from hangup.record.threads import Escaped, Stuck, run_in_thread
 from hangup.servers.script import HELLO, Script
