@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
-from hangup.record.report import Report
+from hangup.explorer.report import Report
 from hangup.servers.memory import Moment
 from hangup.servers.models import ClientDisconnected
 from hangup.servers.script import Expect

@@ -74,5 +74,5 @@ def test_a_type_checker_sees_the_types_of_names_that_are_imported_late(tmp_path)
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     connect, explore_client, seven, *_ = done.stdout.splitlines()
     assert connect.endswith('-> hangup.network.client.connect"')
-    assert explore_client.endswith('-> hangup.record.report.Report"')
+    assert explore_client.endswith('-> hangup.explorer.report.Report"')
     assert 'Argument 1 to "explore" has incompatible type "int"' in seven

@@ -40,7 +40,7 @@ def test_an_app_is_explored_without_any_other_package():
     assert run(EXPLORES) == "True True returned\n"
 
 
-@pytest.mark.parametrize("module", ["trace", "record.rules", "record.report", "time", "network", "network.ports"])
+@pytest.mark.parametrize("module", ["trace", "record.rules", "explorer.report", "time", "network", "network.ports"])
 def test_a_room_that_exploring_needs_is_imported_without_any_other_package(module):
     assert run(f"import hangup.{module}\nprint('imported')") == "imported\n"
 

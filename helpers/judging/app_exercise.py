@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.report import Broken, Report
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.report import Broken, Report
 from hangup.record.rules import GENERAL, Rule
 from hangup.record.threads import Stuck, run_in_thread
 from hangup.servers.script import HELLO, Script

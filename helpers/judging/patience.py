@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hangup.explorer.report import Broken
 from hangup.record.recorder import Session
-from hangup.record.report import Broken
 from hangup.record.rules import Rule
 
 DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most

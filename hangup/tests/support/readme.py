@@ -27,10 +27,11 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def printed(command: str) -> str:
-    """Run a `hangup ...` in this process and return what it prints."""
+    """Run a `hangup ...` in this process and return what it prints, but for what it says of the releases installed."""
     with redirect_stdout(io.StringIO()) as out:
         main(shlex.split(command)[1:])
-    return out.getvalue()
+    doubted = re.sub(r"^.* is installed here[,;] .*\n", "", out.getvalue(), flags=re.MULTILINE)
+    return doubted.replace(", not installed here", "")
 
 
 def in_a_folder_with_its_files(text: str, folder: Path) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from hangup.explorer.apps.explore import explore
+from hangup.explorer.report import Report
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.report import Report
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send, beside
 from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted

@@ -14,6 +14,7 @@ from hangup.explorer.apps.schedules import Schedule
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models.doubts import doubts, with_releases
 from hangup.servers.script import HELLO
 
 EXAMPLE = """\
@@ -102,9 +103,11 @@ def _explore(options: argparse.Namespace) -> int:
 
 
 def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
-    """Say what is explored: the app, the models, the client. What is not certain of a model belongs here, too."""
+    """Say what is explored: the app, the models with their releases, the client; and what is not certain of a model."""
+    rows = [MODELS[name] for name in models]
     count = f"{len(models)} model{'s' * (len(models) > 1)}"
-    return f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
+    what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
+    return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
 
 
 def _at(options: argparse.Namespace) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TextIO
 
-from hangup.record.report import Report
+from hangup.explorer.report import Report
 from hangup.record.threads import Escaped, Stuck
 
 Progress = Callable[[int, int], None]

@@ -14,8 +14,8 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.names import choose
+from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
-from hangup.record.report import Findings, Report, spread
 from hangup.record.rules import GENERAL, Rule
 from hangup.record.threads import run_in_thread
 from hangup.servers.memory import Moment

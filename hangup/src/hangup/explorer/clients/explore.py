@@ -14,9 +14,9 @@ from hangup.explorer.clients.play import Client, ClientPlay
 from hangup.explorer.clients.schedules import FAULTS, INSIDE, ClientSchedule
 from hangup.explorer.clients.server import Handler
 from hangup.explorer.names import choose
+from hangup.explorer.report import Findings, Report, spread
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
-from hangup.record.report import Findings, Report, spread
 from hangup.record.rules import CLIENT, Rule
 from hangup.record.threads import run_in_thread
 from hangup.time.loopback import LoopbackLoop
