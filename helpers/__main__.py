@@ -1,40 +1,110 @@
-"""`python -m helpers` is for authors: `build` derives notebooks/ from solutions/, `run 02` runs a lesson anew."""
+"""`python -m helpers`: work through the lessons, see where you are, and, for authors, derive and run them."""
 
 import argparse
 import sys
+from collections.abc import Callable
+from pathlib import Path
+
+MISUSE = 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status: 0, 1 if something is wrong, 2 if it was called in a wrong way."""
+    arguments = sys.argv[1:] if argv is None else argv
+    own, _, rest = _partition(arguments, "--")
+    options = _parser().parse_args(own)
+    options.rest = rest
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except (LookupError, TimeoutError, OSError) as error:
+        print(error.args[0] if isinstance(error, LookupError) else error, file=sys.stderr)
+        return MISUSE if isinstance(error, LookupError) else 1
+
+
+def _partition(arguments: list[str], mark: str) -> tuple[list[str], bool, list[str]]:
+    found = mark in arguments
+    place = arguments.index(mark) if found else len(arguments)
+    return arguments[:place], found, arguments[place + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="derive notebooks/ from solutions/")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        added.set_defaults(run=run)
+        return added
+
+    learn = command("learn", _learn, "make or renew work/, your copies of the lessons; your answers stay")
+    learn.add_argument("--lab", action="store_true", help="then open JupyterLab there; what follows -- goes to it")
+    reset = command("reset", _reset, "hand out a lesson, or one exercise of it, afresh; a dated copy is kept first")
+    reset.add_argument("lesson", metavar="NN", help="number or name: 02, double-receive")
+    reset.add_argument("exercise", nargs="?", metavar="exN", help="only this exercise: ex1")
+    build = command("build", _build, "for authors: derive notebooks/ from solutions/")
     build.add_argument("--check", action="store_true", help="change nothing; name the files that drifted, exit with 1")
-    run = commands.add_parser("run", help="run solutions notebooks in new kernels and store their outputs")
+    run = command("run", _run, "for authors: run solutions notebooks in new kernels and store their outputs")
     run.add_argument("lessons", nargs="+", metavar="NN", help="how the name of a lesson starts: 02")
-    options = parser.parse_args(argv)
-    return _build(check=options.check) if options.command == "build" else _run(options.lessons)
+    return parser
 
 
-def _build(*, check: bool) -> int:
-    from helpers import lessons  # nbconvert takes two seconds to import
+def _learn(options: argparse.Namespace) -> int:
+    from helpers.workspace import files, renew
 
-    if check:
-        drifted = lessons.drifted()
-        for path in drifted:
-            print(f"{path.relative_to(lessons.ROOT)} is not what solutions/ gives: run python -m helpers build")
-        return 1 if drifted else 0
-    for path in lessons.build():
-        print(path.relative_to(lessons.ROOT))
+    try:
+        done, failed = renew.learn()
+    except OSError as error:  # a TimeoutError, too
+        print(f"{error}\nTo work in another folder, name it in the environment: {files.WORK}", file=sys.stderr)
+        return 1
+    print("\n".join(done or ["work/ is up to date"]))
+    for sentence in failed:
+        print(sentence, file=sys.stderr)
+    if options.lab:
+        renew.lab(options.rest)
+    return 1 if failed else 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from helpers.catalogue import chosen
+    from helpers.workspace import renew
+
+    (lesson,) = chosen([options.lesson])
+    digits = (options.exercise or "").removeprefix("ex")
+    if options.exercise is not None and not digits.isdecimal():
+        raise LookupError(f"{options.exercise!r} is no exercise; ex1 is one")
+    print("\n".join(renew.reset(lesson, int(digits) if digits else None)))
     return 0
 
 
-def _run(numbers: list[str]) -> int:
+def _build(options: argparse.Namespace) -> int:
+    from helpers import lessons
+    from helpers.workspace import edited, files
+
+    if options.check:
+        drifted = lessons.drifted()
+        for path in drifted:
+            print(f"{files.shown(path)} is not what solutions/ gives: run python -m helpers build")
+        return 1 if drifted else 0
+
+    def keep(path: Path) -> None:
+        if (copy := edited.keep_edited(path)) is not None:
+            print(f"{files.shown(path)} was edited by hand; that text is kept as {files.shown(copy)}")
+
+    built = lessons.build(keep=keep)
+    if built:
+        edited.note_built(built)
+    for path in built:
+        print(files.shown(path))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     from nbclient.exceptions import CellExecutionError
 
     from helpers import lessons
 
-    for number in numbers:
+    for number in options.lessons:
         try:
             path = lessons.source(number)
             lessons.execute(path)
