@@ -39,9 +39,15 @@ def _parser() -> argparse.ArgumentParser:
 
     learn = command("learn", _learn, "make or renew work/, your copies of the lessons; your answers stay")
     learn.add_argument("--lab", action="store_true", help="then open JupyterLab there; what follows -- goes to it")
+    command("progress", _progress, "show what you have solved and what comes next")
     reset = command("reset", _reset, "hand out a lesson, or one exercise of it, afresh; a dated copy is kept first")
     reset.add_argument("lesson", metavar="NN", help="number or name: 02, double-receive")
     reset.add_argument("exercise", nargs="?", metavar="exN", help="only this exercise: ex1")
+    collect = command("collect", _collect, "for a room: one table of the progress files in a folder")
+    collect.add_argument("folder", type=Path, metavar="DIR", help="holds NAME.json, or NAME/progress.json")
+    form = collect.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="a column for each exercise")
+    form.add_argument("--json", action="store_true", help="outcomes by name")
     build = command("build", _build, "for authors: derive notebooks/ from solutions/")
     build.add_argument("--check", action="store_true", help="change nothing; name the files that drifted, exit with 1")
     run = command("run", _run, "for authors: run solutions notebooks in new kernels and store their outputs")
@@ -75,6 +81,27 @@ def _reset(options: argparse.Namespace) -> int:
         raise LookupError(f"{options.exercise!r} is no exercise; ex1 is one")
     print("\n".join(renew.reset(lesson, int(digits) if digits else None)))
     return 0
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from helpers.progress import progress
+
+    print(progress())
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from helpers.progress import room
+
+    try:
+        learners = room.collected(options.folder)
+    except NotADirectoryError as error:
+        raise LookupError(str(error)) from None
+    print((room.as_csv if options.csv else room.as_json if options.json else room.as_text)(learners).rstrip("\n"))
+    problems = [learner.problem for learner in learners if learner.problem]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _build(options: argparse.Namespace) -> int:

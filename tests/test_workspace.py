@@ -390,7 +390,8 @@ def test_no_folder_to_work_in_is_one_sentence_with_the_way_out(room, capsys):
 def test_a_file_that_is_saved_during_the_renewal_is_merged_once_more(room, capsys, monkeypatch):
     learn(capsys)
     publish(TITLE, changed(DEMO, "x = 2"), STARTER, CHECK, LAST)
-    keep, saved = files.keep, []
+    keep = files.keep
+    saved: list[Path] = []
 
     def keep_and_save(path):
         copy = keep(path)

@@ -28,6 +28,7 @@ from hangup.servers.sessions import CUT, ENDINGS, run
 from helpers import lessons
 from helpers.judging.answers import Kind, Named, is_starter, no_answer
 from helpers.judging.verdict import Verdict
+from helpers.progress.remember import mine, remembered
 
 DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
 PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are longer where a machine is busy
@@ -76,6 +77,7 @@ class Exercise:
         """Lesson and number, as verdicts say them: `double-receive 1`."""
         return f"{self.lesson.partition('-')[2]} {self.number}"
 
+    @remembered
     def check(self, *answers: Any) -> Verdict:
         """Judge an answer on every server under every ending; never raises for anything an answer does."""
         if problem := no_answer(answers, self.kind, self.parameters):
@@ -113,6 +115,8 @@ class Exercise:
         return Verdict(
             self.name, "fail", "this exercise is broken: a connection did not end as it should", rule="fires"
         )
+
+    mine = mine  # brings back the answer that passed
 
     def hint(self) -> Page:
         """Show the next hint; the last one stays."""
