@@ -39,6 +39,13 @@ def _parser() -> argparse.ArgumentParser:
 
     learn = command("learn", _learn, "make or renew work/, your copies of the lessons; your answers stay")
     learn.add_argument("--lab", action="store_true", help="then open JupyterLab there; what follows -- goes to it")
+    check = command(
+        "check", _check, "judge the answers in work/, each notebook in a new kernel; exit with 1 if one fails"
+    )
+    check.add_argument("lessons", nargs="*", metavar="NN", help="numbers or names; all lessons if there are none")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    check.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
+    check.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds that a cell may take: 60")
     command("progress", _progress, "show what you have solved and what comes next")
     reset = command("reset", _reset, "hand out a lesson, or one exercise of it, afresh; a dated copy is kept first")
     reset.add_argument("lesson", metavar="NN", help="number or name: 02, double-receive")
@@ -81,6 +88,26 @@ def _reset(options: argparse.Namespace) -> int:
         raise LookupError(f"{options.exercise!r} is no exercise; ex1 is one")
     print("\n".join(renew.reset(lesson, int(digits) if digits else None)))
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from helpers.catalogue import chosen
+    from helpers.grading import report
+    from helpers.grading.attempts import attempt
+    from helpers.workspace import files
+    from helpers.workspace.renew import copy_of
+
+    lessons = chosen(options.lessons)
+    if not files.work().is_dir():
+        raise LookupError(f"there is no {files.shown(files.work())} yet: run python -m helpers learn")
+    graded = []
+    for lesson in lessons:
+        graded.append(report.Graded(lesson, tuple(attempt(lesson, copy_of(lesson), timeout=options.timeout))))
+        print(graded[-1], flush=True)
+    for path, told in ((options.json, report.as_json), (options.junit, report.as_junit)):
+        if path is not None:
+            files.write(path, told(graded))
+    return 1 if any(each.failed for each in graded) else 0
 
 
 def _progress(options: argparse.Namespace) -> int:
