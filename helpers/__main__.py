@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
     check.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds that a cell may take: 60")
     command("progress", _progress, "show what you have solved and what comes next")
+    command("doctor", _doctor, "look at this machine: what is missing, and what to do")
     reset = command("reset", _reset, "hand out a lesson, or one exercise of it, afresh; a dated copy is kept first")
     reset.add_argument("lesson", metavar="NN", help="number or name: 02, double-receive")
     reset.add_argument("exercise", nargs="?", metavar="exN", help="only this exercise: ex1")
@@ -115,6 +116,16 @@ def _progress(options: argparse.Namespace) -> int:
 
     print(progress())
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from helpers.doctor import examine
+
+    missing = False
+    for finding in examine():
+        print(finding, flush=True)
+        missing |= finding.grade == "missing"
+    return 1 if missing else 0
 
 
 def _collect(options: argparse.Namespace) -> int:
