@@ -74,6 +74,8 @@ def _learn(options: argparse.Namespace) -> int:
     print("\n".join(done or ["work/ is up to date"]))
     for sentence in failed:
         print(sentence, file=sys.stderr)
+    if done:
+        print("Is one of them open in JupyterLab? Choose File, Reload Notebook from Disk.")
     if options.lab:
         renew.lab(options.rest)
     return 1 if failed else 0

@@ -5,7 +5,7 @@ number, which may change.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from helpers.lessons import Cell, source_of, tags
 
 @dataclass(frozen=True)
 class Task:
-    """An exercise as its lesson announces it: `number` 2, `title` "Answer"; `heading` is the whole line, or ""."""
+    """An exercise as its lesson announces it: `number` 2, `title` "Answer", and the id of its first `cell`."""
 
     number: int
     title: str
-    heading: str
+    cell: str
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,23 @@ def role(cell: Cell) -> tuple[str, int] | None:
 
 def _lesson(path: Path) -> Lesson:
     cells = lessons.handout(path)["cells"]
-    prose = "\n".join(source_of(cell) for cell in cells if cell["cell_type"] == "markdown")
     number, _, name = path.stem.partition("-")
-    title = re.search(r"^# (?:\d+ · )?(.+)$", prose, re.MULTILINE)
-    headings = {int(n): (whole, words) for whole, n, words in re.findall(r"^#+ (Exercise (\d+) · (.+))$", prose, re.M)}
-    numbers = sorted({found[1] for cell in cells if (found := role(cell)) is not None})
-    tasks = (Task(n, headings.get(n, ("", f"Exercise {n}"))[1], headings.get(n, ("", ""))[0]) for n in numbers)
-    return Lesson(path, number, name, title.group(1).strip() if title else name, tuple(tasks))
+    title = re.search(r"^# (?:\d+ · )?(.+)$", source_of(cells[0]) if cells else "", re.MULTILINE)
+    return Lesson(path, number, name, title.group(1).strip() if title else name, tuple(_tasks(cells)))
+
+
+def _tasks(cells: Iterable[Cell]) -> Iterator[Task]:
+    """Yield the exercises that have a starter or a check; a heading such as "Exercise 2 · Answer" says more of them."""
+    titles: dict[int, str] = {}
+    first: dict[int, str] = {}
+    asked: set[int] = set()
+    for cell in cells:
+        if (found := role(cell)) is not None:
+            asked.add(found[1])
+            first.setdefault(found[1], str(cell.get("id", "")))
+        elif cell["cell_type"] == "markdown":
+            for which, title in re.findall(r"^#+ Exercise (\d+) · (.+)$", source_of(cell), re.MULTILINE):
+                titles[int(which)] = title.strip()
+                first.setdefault(int(which), str(cell.get("id", "")))
+    for each in sorted(asked):
+        yield Task(each, titles.get(each, f"Exercise {each}"), first[each])

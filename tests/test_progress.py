@@ -252,7 +252,7 @@ def test_in_a_cell_it_links_to_the_exercise(memory, monkeypatch):
     solve(memory, NAMES[0])
     monkeypatch.chdir(memory.parent)
     page = progress()._repr_mimebundle_()["text/html"]
-    assert '<a href="01-three-endings.ipynb#Exercise-1-·-Testify">01 Three endings, exercise 1: Testify</a>' in page
+    assert '<a href="01-three-endings.ipynb#cell-id=cell-23">01 Three endings, exercise 1: Testify</a>' in page
     open_tags: list[str] = []
 
     class Balanced(HTMLParser):

@@ -18,6 +18,7 @@ from helpers.workspace.merge import NEWER, merge
 
 ROOT = Path(__file__).parent.parent
 NAME = "07-title.ipynb"
+RELOAD = "Is one of them open in JupyterLab? Choose File, Reload Notebook from Disk.\n"
 
 
 def cell(name, source, *tags, kind="code", **more):
@@ -227,7 +228,7 @@ def learn(capsys, status=0):
     """Run `learn`; return what it says."""
     assert command.main(["learn"]) == status
     said = capsys.readouterr()
-    return said.err if status else said.out
+    return said.err if status else said.out.removesuffix(RELOAD)
 
 
 def test_learn_makes_copies_and_has_nothing_to_do_then(room, capsys):

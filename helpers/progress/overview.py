@@ -107,6 +107,6 @@ def _notebook(lesson: Lesson) -> Path:
 
 
 def _link(lesson: Lesson, task: Task | None = None) -> str:
-    """Return a link from the notebook that shows it; JupyterLab names a heading by its text, with - for spaces."""
+    """Return a link from the notebook that shows it; JupyterLab knows a cell by its id."""
     path = Path(os.path.relpath(_notebook(lesson), Path.cwd())).as_posix()
-    return f"{path}#{task.heading.replace(' ', '-')}" if task is not None and task.heading else path
+    return path if task is None else f"{path}#cell-id={task.cell}"
