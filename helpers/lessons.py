@@ -59,7 +59,7 @@ def parse(text: str, name: str) -> Notebook:
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list) or not all(isinstance(c, dict) and "cell_type" in c for c in cells):
         raise ValueError(f"{name} is no notebook")
-    return dict(found)
+    return {**found, "metadata": found["metadata"] if isinstance(found.get("metadata"), dict) else {}}
 
 
 def text(notebook: Notebook) -> str:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from helpers import __main__ as command
 from helpers import lessons
+from helpers.catalogue import role
 from helpers.workspace import files
 from helpers.workspace.merge import NEWER, merge
 
@@ -191,6 +193,48 @@ def test_tags_that_the_lesson_took_away_go_and_what_an_editor_noted_stays():
     assert merged([mine], [DEMO], [tagged])["cells"][0]["metadata"] == {"scrolled": True}
 
 
+def _mangled(random, cells, who):
+    """Return cells as somebody may leave them: changed, deleted, moved, copied, added."""
+    found = [dict(each) for each in cells]
+    for number in range(random.randrange(6)):
+        place = random.randrange(len(found) + 1)
+        match random.choice(["change", "delete", "move", "copy", "add", "new id"]):
+            case "add":
+                found.insert(place, cell(random.choice(["demo", f"{who}{number}"]), f"{who} added {number}"))
+            case "change" if found[place:]:
+                found[place] = changed(found[place], f"{who} changed {number}")
+            case "delete" if found[place:]:
+                del found[place]
+            case "move" if found[place:]:
+                found.insert(random.randrange(len(found)), found.pop(place))
+            case "copy" if found[place:]:
+                found.append(dict(found[place]))
+            case "new id" if found[place:]:
+                found[place]["id"] = f"{who}-{number}"
+    return found
+
+
+def _name(each):
+    """What a lesson has once: an id, a starter of an exercise, a check of one."""
+    return role(each) or each["id"]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_both_sides_do_nothing_of_the_learners_is_lost(seed):
+    random = Random(seed)
+    new = notebook(*{_name(each): each for each in _mangled(random, LESSON, "lesson")}.values())
+    mine = notebook(*_mangled(random, LESSON, "mine"))
+    found = merge(notebook(*LESSON), mine, new).notebook
+    checks = [lessons.source_of(each) for each in mine["cells"] if "check" in lessons.tags(each)]
+    written = [text for text in sources(mine) if text.startswith("mine") and text not in checks]
+    assert [text for text in written if text not in sources(found)] == []
+    ids = [each["id"] for each in found["cells"]]
+    assert len(set(ids)) == len(ids)
+    tasks = {role(each) for each in new["cells"]} - {None}
+    assert tasks <= {role(each) for each in found["cells"]}
+    assert merge(new, found, new).notebook == found
+
+
 # ---- the folder ----------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +298,20 @@ def test_learn_renews_and_keeps_a_dated_copy(room, capsys):
         "work/08-another.ipynb is new\n"
     )
     assert sources(mine())[1:3] == ["x = 2", "def shout(): return 'mine'"]
+
+
+def test_an_old_copy_that_an_open_window_saved_over_the_renewed_one_is_renewed_again(room, capsys):
+    """JupyterLab offers to overwrite; what the old copy says was handed out once, so nobody has written it."""
+    learn(capsys)
+    answer()
+    old = (files.work() / NAME).read_text()
+    for number in (2, 3):
+        publish(TITLE, changed(DEMO, f"x = {number}"), STARTER, CHECK, LAST)
+        learn(capsys)
+    (files.work() / NAME).write_text(old)
+    learn(capsys)
+    assert sources(mine())[1:3] == ["x = 3", "def shout(): return 'mine'"]
+    assert learn(capsys) == "work/ is up to date\n"
 
 
 def test_a_lesson_that_got_another_number_keeps_its_answers(room, capsys):

@@ -20,6 +20,9 @@ from helpers.lessons import Cell, Notebook, source_of, tags
 NEWER = "newer"
 """The tag of a cell that shows what the lesson says now, below a cell that the learner changed."""
 
+EARLIER = "earlier"
+"""The metadata of a base that hold what cells said in earlier versions: who saves an old copy has not touched them."""
+
 
 @dataclass
 class Merged:
@@ -40,10 +43,11 @@ def merge(base: Notebook | None, mine: Notebook, new: Notebook) -> Merged:
     key = _recogniser(new["cells"])
     wanted = _keyed(new["cells"], key)
     handed = _keyed(base["cells"], key) if base is not None else wanted
+    earlier = frozenset(base["metadata"].get(EARLIER, ())) if base is not None else frozenset()
     found = _recognised([_sound(cell) for cell in mine["cells"]], key, {**wanted, **handed})
     merged = Merged({**mine, "nbformat": 4, "nbformat_minor": max(5, mine.get("nbformat_minor", 5))})
     kept: list[tuple[Hashable, list[Cell]]] = [
-        (name, cells if name is None else _together(merged, cells, handed.get(name), wanted.get(name)))
+        (name, cells if name is None else _together(merged, cells, handed.get(name), wanted.get(name), earlier))
         for name, cells in _groups(found, handed, wanted)
     ]
     present = {name for name, _ in kept}
@@ -54,6 +58,15 @@ def merge(base: Notebook | None, mine: Notebook, new: Notebook) -> Merged:
     merged.notebook["cells"] = _with_ids(cell for _, cells in kept for cell in cells)
     merged.notebook = copy.deepcopy(merged.notebook)
     return merged
+
+
+def base_of(new: Notebook, old: Notebook | None) -> Notebook:
+    """Return the base to remember when `new` is handed out and `old` was the one before."""
+    if old is None:
+        return new
+    said = {source_of(cell) for cell in old["cells"]} - {source_of(cell) for cell in new["cells"]}
+    earlier = sorted(said | set(old["metadata"].get(EARLIER, ())))
+    return {**new, "metadata": {**new["metadata"], EARLIER: earlier}} if earlier else new
 
 
 def restored(mine: Notebook, new: Notebook, number: int) -> Notebook:
@@ -118,7 +131,10 @@ def _recognised(cells: list[Cell], key: Key, known: dict[Hashable, Cell]) -> lis
     for place, cell in enumerate(cells):
         if place not in taken and (name := rest.pop((cell["cell_type"], source_of(cell)), None)) is not None:
             taken[place] = name
-    return [(taken.get(place), cell) for place, cell in enumerate(cells)]
+    ids = {cells[place].get("id") for place in taken}
+    own = ((place, cell) for place, cell in enumerate(cells) if place not in taken)
+    copies = {place: _anonymous(cell) for place, cell in own if cell.get("id") in ids}
+    return [(taken.get(place), copies.get(place, cell)) for place, cell in enumerate(cells)]
 
 
 def _has_the_id(lessons: Cell, one: Cell, other: Cell) -> bool:
@@ -147,10 +163,13 @@ def _groups(
     return groups
 
 
-def _together(merged: Merged, cells: list[Cell], handed: Cell | None, new: Cell | None) -> list[Cell]:
+def _together(
+    merged: Merged, cells: list[Cell], handed: Cell | None, new: Cell | None, earlier: frozenset[str]
+) -> list[Cell]:
     """Return what becomes of a cell of the lesson and the learner's own cells behind it."""
     mine, *own = cells
-    untouched = (handed is not None and _same(mine, handed)) or _is_check(mine)
+    known = handed is not None and (_same(mine, handed) or source_of(mine) in earlier)
+    untouched = known or _is_check(mine)
     if new is None:
         merged.removed += untouched
         return own if untouched else cells

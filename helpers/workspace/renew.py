@@ -14,7 +14,7 @@ from helpers import lessons
 from helpers.catalogue import Lesson, catalogue
 from helpers.lessons import Notebook
 from helpers.workspace import edited, files
-from helpers.workspace.merge import Merged, merge, restored
+from helpers.workspace.merge import Merged, base_of, merge, restored
 
 
 def learn() -> tuple[list[str], list[str]]:
@@ -29,7 +29,7 @@ def learn() -> tuple[list[str], list[str]]:
         for lesson in catalogue():
             try:
                 done += _renewed(lesson)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # one lesson must not keep the others, or JupyterLab, from opening
                 failed.append(f"{files.shown(copy_of(lesson))} is as it was: {error}")
     return done, failed
 
@@ -51,7 +51,7 @@ def reset(lesson: Lesson, number: int | None = None) -> list[str]:
             ) from None
         files.write(path, lessons.text(fresh))
         if number is None:
-            files.write(_base(lesson), lessons.text(new))
+            _note_base(lesson, new)
     what = files.shown(path) if number is None else f"exercise {number} in {files.shown(path)}"
     return [f"{what} is as it is handed out; what you had is in {files.shown(kept)}"]
 
@@ -80,6 +80,14 @@ def _base(lesson: Lesson) -> Path:
     return files.work() / ".base" / f"{lesson.name}.ipynb"
 
 
+def _note_base(lesson: Lesson, new: Notebook) -> None:
+    """Remember what was handed out, if it is news."""
+    old = _read(_base(lesson))
+    base = base_of(new, old)
+    if base != old:
+        files.write(_base(lesson), lessons.text(base))
+
+
 def _renewed(lesson: Lesson) -> Iterator[str]:
     """Make or renew one copy, and yield a sentence for what changed."""
     new, path, target = lessons.handout(lesson.path), copy_of(lesson), files.work() / lesson.path.name
@@ -87,8 +95,7 @@ def _renewed(lesson: Lesson) -> Iterator[str]:
         yield from _merged(lesson, path, target, new)
     else:
         yield from _made(target, new)
-    if _read(_base(lesson)) != new:
-        files.write(_base(lesson), lessons.text(new))
+    _note_base(lesson, new)
 
 
 def _made(target: Path, new: Notebook) -> Iterator[str]:
