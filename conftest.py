@@ -1,10 +1,16 @@
-"""Where a model of hangup is found untrue, the lessons are named that teach it; hangup itself knows no lesson."""
+"""What holds for all tests of both houses.
+
+Where a model of hangup is found untrue, the lessons are named that teach it; hangup itself knows no lesson.
+Notebooks in work/ and notebooks/ hold answers: pytest judges them; those in solutions/ are compared by nbval.
+"""
 
 from collections.abc import Generator
 
 import pytest
 
 from tests.taught import lessons_on
+
+pytest_plugins = ("helpers.grading.pytest_plugin",)
 
 
 @pytest.hookimpl(wrapper=True)

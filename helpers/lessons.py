@@ -1,23 +1,33 @@
 """Lessons as files: where they are, what their cells say, and how notebooks/ is derived from solutions/.
 
 A solutions notebook is the one source of its lesson. Cells tagged `solution` exist only there; a cell tagged `starter`
-and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer. Whoever only reads cells, as each
-check does, reads them as JSON; whoever writes notebooks imports nbformat.
+and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer.
+
+Most of this reads notebooks as plain JSON, which costs milliseconds; `import nbformat` costs more than a second.
 """
+
+from __future__ import annotations
 
 import functools
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # nbformat takes a second and a half to import, and who reads cells needs none of it
+if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+Notebook = dict[str, Any]
+Cell = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+"""The metadata of every notebook."""
 
 
 def sources() -> list[Path]:
@@ -34,38 +44,75 @@ def source(number: str) -> Path:
 
 
 def derive(path: Path) -> str:
-    """Return the learner's notebook for a solutions notebook: no solutions, no outputs; the same text at every call."""
+    """Return the text of the learner's notebook for a solutions notebook."""
+    return text(handout(path))
+
+
+def read(path: Path) -> Notebook:
+    """Return a notebook as JSON; raises ValueError for what is no notebook, OSError for what cannot be read."""
+    return parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def parse(text: str, name: str) -> Notebook:
+    """Return a notebook's text as JSON; raises ValueError with the notebook's name for what is none."""
+    found = json.loads(text)
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(c, dict) and "cell_type" in c for c in cells):
+        raise ValueError(f"{name} is no notebook")
+    return {**found, "metadata": found["metadata"] if isinstance(found.get("metadata"), dict) else {}}
+
+
+def text(notebook: Notebook) -> str:
+    """Return a notebook as the text of its file, as nbformat writes it."""
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def handout(path: Path) -> Notebook:
+    """Return the learner's notebook for a solutions notebook: no solutions, no outputs, the same at every call."""
+    notebook = read(path)
+    notebook["cells"] = [_bare(cell) for cell in notebook["cells"] if "solution" not in tags(cell)]
+    notebook["metadata"] = KERNEL
+    return notebook
+
+
+def _bare(cell: Cell) -> Cell:
+    fixed = {"editable": False, "deletable": False} if "check" in tags(cell) else {}
+    kept = {key: value for key, value in cell["metadata"].items() if key not in {"execution", "collapsed", "scrolled"}}
+    bare = cell | {"metadata": kept | fixed}
+    return bare | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else bare
+
+
+def tags(cell: Cell) -> list[str]:
+    """Return a cell's tags, whatever stands in its metadata."""
+    metadata = cell.get("metadata")
+    found = metadata.get("tags") if isinstance(metadata, dict) else None
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def source_of(cell: Cell) -> str:
+    """Return a cell's source as one string; a file may hold it as a list of lines."""
+    found = cell.get("source", "")
+    return "".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def _text(notebook: NotebookNode) -> str:
     import nbformat
-    from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
-    notebook = nbformat.read(path, as_version=4)
-    notebook, _ = TagRemovePreprocessor(remove_cell_tags={"solution"}, enabled=True).preprocess(notebook, {})
-    notebook, _ = ClearOutputPreprocessor(enabled=True).preprocess(notebook, {})
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        if "check" in cell.metadata.get("tags", []):
-            cell.metadata.update(editable=False, deletable=False)
-    return _text(notebook)
-
-
-def _text(notebook: "NotebookNode") -> str:
-    import nbformat
-
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    notebook.metadata = nbformat.from_dict(KERNEL)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(dict(sorted(cell.metadata.items())))
     return str(nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False)) + "\n"
 
 
-def build() -> list[Path]:
-    """Write notebooks/ anew and return the files that changed, those without a source removed."""
+def build(*, keep: Callable[[Path], object]) -> list[Path]:
+    """Write notebooks/ anew and return the files that changed, those without a source removed.
+
+    `keep` is called with each file before it is replaced or removed, and may copy it.
+    """
     changed = drifted()
     for path in changed:
+        if path.exists():
+            keep(path)
         if (SOLUTIONS / path.name).exists():
             NOTEBOOKS.mkdir(exist_ok=True)
             path.write_text(derive(SOLUTIONS / path.name), encoding="utf-8")
@@ -103,7 +150,7 @@ _WHERE = re.compile(r"~?(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)")
 """The folder in which packages or Python's own modules are installed."""
 
 
-def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
+def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return outputs without what differs from run to run or from machine to machine.
 
     A stream comes in as many pieces as it happened to be read in; a traceback names where packages are installed.
@@ -121,24 +168,11 @@ def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
     return tidy
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a notebook; `kind` is nbformat's cell_type: "code" or "markdown"."""
-
-    kind: str
-    source: str
-    tags: frozenset[str]
-
-
-def cells(lesson: str, *tags: str) -> tuple[Cell, ...]:
+def cells(lesson: str, *wanted: str) -> tuple[Cell, ...]:
     """Return the cells of a lesson that carry all these tags."""
-    return tuple(cell for cell in _cells(source(lesson)) if cell.tags.issuperset(tags))
+    return tuple(cell for cell in _cells(source(lesson)) if {*wanted} <= {*tags(cell)})
 
 
 @functools.cache
 def _cells(path: Path) -> tuple[Cell, ...]:
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(
-        Cell(cell["cell_type"], "".join(cell["source"]), frozenset(cell["metadata"].get("tags", [])))
-        for cell in notebook["cells"]
-    )
+    return tuple(read(path)["cells"])

@@ -24,15 +24,16 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exerc
 def source(exercise: Exercise, *tags: str) -> str:
     """Return the code of an exercise's cells with these tags; a check is one only if asked for."""
     cells = lessons.cells(exercise.lesson, f"ex{exercise.number}", *tags)
-    kept = [cell for cell in cells if cell.kind == "code" and ("check" in cell.tags) == ("check" in tags)]
-    return kept[0].source
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    kept = [cell for cell in code if ("check" in lessons.tags(cell)) == ("check" in tags)]
+    return lessons.source_of(kept[0])
 
 
 def check(exercise: Exercise, code: str):
     """Execute the notebook's first code cell, this code, and the notebook's own check of it; return the verdict."""
     namespace: dict[str, object] = {"__name__": "__main__"}  # as in a notebook; Litestar looks names up there
-    first = next(cell for cell in lessons.cells(exercise.lesson) if cell.kind == "code")
-    exec(first.source, namespace)
+    first = next(cell for cell in lessons.cells(exercise.lesson) if cell["cell_type"] == "code")
+    exec(lessons.source_of(first), namespace)
     exec(code, namespace)
     return eval(source(exercise, "check"), namespace)
 

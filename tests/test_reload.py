@@ -35,7 +35,7 @@ def offline(monkeypatch, tmp_path):
 def lesson(tmp_path_factory):
     """The functions that the lesson's cells define, as a module of source text."""
     file = tmp_path_factory.mktemp("lesson") / "cells.py"
-    cells = [c.source for c in lessons.cells(LESSON) if c.kind == "code" and c.source.startswith("async def")]
+    cells = [source for c in lessons.cells(LESSON) if (source := lessons.source_of(c)).startswith("async def")]
     file.write_text("\n\n".join(cell.partition("\n\n")[0] for cell in cells) + "\n", "utf-8")
     spec = importlib.util.spec_from_file_location("cells", file)
     assert spec is not None

@@ -10,7 +10,6 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocketDisconnect
 
 from helpers.exercises import cancelled_cleanup, double_receive, late_send, listener_lifespan, start_here, three_endings
-from helpers.judging import exercise as module
 from helpers.judging import patience
 from tests.test_exercises import check, every_exercise, source
 
@@ -264,10 +263,3 @@ def test_every_exercise_says_why_it_holds_and_what_helps(exercise):
 
 def test_a_pass_says_why():
     assert str(shout.check(right)).splitlines()[-1] == f"  {shout.why}"
-
-
-def test_whoever_listens_hears_of_each_check(monkeypatch):
-    heard = []
-    monkeypatch.setattr(module, "after_check", [lambda *told: heard.append(told)])
-    verdicts = [shout.check(right), shout.check(None)]
-    assert heard == [(shout, (right,), verdicts[0]), (shout, (None,), verdicts[1])]

@@ -6,7 +6,7 @@ own event loop, so that nothing it does to that loop reaches the notebook's.
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from helpers.judging.answers import Kind, Named, is_starter, no_answer
 from helpers.judging.cell import STALE, is_stale
 from helpers.judging.moment import mistake, where
 from helpers.judging.verdict import MARKS, Verdict
+from helpers.progress.remember import mine, remembered
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,6 @@ class Page:
 
     def __str__(self) -> str:
         return self.text
-
-
-after_check: list[Callable[["Exercise", tuple[Any, ...], Verdict], None]] = []
-"""Called after each check, with the exercise, what check() was given, and the verdict: to remember it, for example."""
 
 
 @dataclass(kw_only=True)
@@ -79,6 +76,7 @@ class Exercise:
         """The rules in the order in which they are judged: the exercise's own, then the general ones."""
         return [*self.rules, *(rule for rule in self.general if rule not in (*self.rules, *self.without))]
 
+    @remembered
     def check(self, *answers: Any) -> Verdict:
         """Judge an answer under every ending; never raises for anything an answer does.
 
@@ -91,8 +89,6 @@ class Exercise:
         if verdict.outcome != "no answer" and is_stale(answers[0]):
             verdict = replace(verdict, facts=(("note", STALE), *verdict.facts))
         self._broke = verdict.rule
-        for listen in after_check:
-            listen(self, answers, verdict)
         return verdict
 
     def _verdict(self, answers: tuple[Any, ...]) -> Verdict:
@@ -118,6 +114,8 @@ class Exercise:
         """Return the verdict on an answer; `until` is the moment, of `time.monotonic`, at which the check is over."""
         raise NotImplementedError
 
+    mine = mine  # brings back the answer that passed
+
     def hint(self) -> Page:
         """Show the hint for the rule that the last check found broken, then the others in order.
 
@@ -134,8 +132,8 @@ class Exercise:
     def solution(self) -> Page:
         """Show the answer and its explanation, as they stand in the solutions notebook."""
         found = lessons.cells(self.lesson, "solution", f"ex{self.number}")
-        shown = [cell for cell in found if "check" not in cell.tags]
-        return Page("\n\n".join(f"```python\n{c.source}\n```" if c.kind == "code" else c.source for c in shown))
+        shown = [cell for cell in found if "check" not in lessons.tags(cell)]
+        return Page("\n\n".join(_shown(cell) for cell in shown))
 
     # ---- what subclasses say -----------------------------------------------------------------------------------
 
@@ -222,7 +220,7 @@ class Exercise:
 
     @property
     def _starter(self) -> str:
-        return "\n".join(cell.source for cell in lessons.cells(self.lesson, "starter", f"ex{self.number}"))
+        return "\n".join(map(lessons.source_of, lessons.cells(self.lesson, "starter", f"ex{self.number}")))
 
     @property
     def _starter_name(self) -> str:
@@ -238,6 +236,11 @@ def too_long() -> str:
 def too_late(verdict: Verdict) -> Verdict:
     """Return a verdict on what had broken when time was up, and say that it was."""
     return replace(verdict, facts=(*verdict.facts, ("then", too_long())))
+
+
+def _shown(cell: lessons.Cell) -> str:
+    source = lessons.source_of(cell)
+    return f"```python\n{source}\n```" if cell["cell_type"] == "code" else source
 
 
 def _interrupted() -> KeyboardInterrupt:
