@@ -29,16 +29,13 @@ class BookError(RuntimeError):
     """The book cannot be built; the words say why."""
 
 
-def build(out: Path, *, builder: str = "html") -> None:
-    """Write the book into `out`/html, and what Sphinx reads into `out`/source; raise BookError at the first warning.
-
-    `builder` is one of Sphinx's: `linkcheck` asks for every link that leads out of the book, and needs the network.
-    """
+def build(out: Path) -> None:
+    """Write the book into `out`/html, and what Sphinx reads into `out`/source; raise BookError at the first warning."""
     source = out / "source"
     shutil.rmtree(source, ignore_errors=True)
     lay_out(source)
-    command = [sys.executable, "-m", "sphinx", "-W", "-E", "-q", "-b", builder]
-    command += ["-d", str(out / "doctrees"), str(source), str(out / builder)]
+    command = [sys.executable, "-m", "sphinx", "-W", "-E", "-q", "-b", "html", "-d", str(out / "doctrees")]
+    command += [str(source), str(out / "html")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BookError(done.stdout + done.stderr)
@@ -123,7 +120,10 @@ def _known(name: str) -> str:
     """Return what a comment in docs/ asks for."""
     match name:
         case 'README.md as far as "## Lessons"':
-            return _linked(README, "index.md").partition("\n## Lessons\n")[0]
+            screen, found, _ = _linked(README, "index.md").partition("\n## Lessons\n")
+            if not found:
+                raise BookError("README.md has no heading `## Lessons`, before which the book's first page stops.")
+            return screen
         case "hangup/README.md":
             return _linked(INSTRUMENT, "hangup.md")
         case "the lessons":
