@@ -177,8 +177,12 @@ def _list_of_lessons() -> str:
 
 
 def _contents() -> str:
-    others = ["troubleshooting.md", "servers.md", "hangup.md", "api.md", *([PAGES[WORKSHOP]] * WORKSHOP.exists())]
-    chapters = {"Lessons": [PAGES[path] for path in lessons.sources()], "Beside the lessons": [*others, "genindex"]}
+    """Return the book's two lists of contents: lessons, and whatever else has a page."""
+    order = ["troubleshooting.md", "servers.md", "hangup.md", "api.md"]
+    others = sorted({path.name for path in DOCS.glob("*.md")} - {"index.md", *order})
+    workshop = [PAGES[WORKSHOP]] if WORKSHOP.exists() else []
+    beside = [*order, *others, *workshop, "genindex"]
+    chapters = {"Lessons": [PAGES[path] for path in lessons.sources()], "Beside the lessons": beside}
     tree = "```{{toctree}}\n:hidden:\n:caption: {}\n{}\n```\n"
     return "".join(tree.format(caption, "\n".join(pages)) for caption, pages in chapters.items())
 
