@@ -58,9 +58,22 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="outcomes by name")
     build = command("build", _build, "for authors: derive notebooks/ from solutions/")
     build.add_argument("--check", action="store_true", help="change nothing; name the files that drifted, exit with 1")
+    command("book", _book, "for authors: build the lessons as a book, from what is stored, into docs/_build")
     run = command("run", _run, "for authors: run solutions notebooks in new kernels and store their outputs")
     run.add_argument("lessons", nargs="+", metavar="NN", help="how the name of a lesson starts: 02")
     return parser
+
+
+def _book(options: argparse.Namespace) -> int:
+    from helpers import book, lessons
+
+    try:
+        book.build(lessons.ROOT / "docs" / "_build")
+    except book.BookError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("docs/_build/html/index.html")
+    return 0
 
 
 def _learn(options: argparse.Namespace) -> int:
