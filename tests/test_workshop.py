@@ -1,6 +1,10 @@
-"""WORKSHOP.md: minutes that add up, and nothing named that the lessons do not have; the wrong answers' page."""
+"""WORKSHOP.md: minutes that add up, and nothing named that the lessons do not have; the wrong answers' page.
+
+And what a room without a network needs: a lock that can build the two packages.
+"""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -69,7 +73,7 @@ def test_what_everybody_sees_is_stored_in_the_lesson(part):
 
 
 def _shown(output) -> str:
-    return output.get("text") or output.get("evalue") or output.data["text/plain"]
+    return str(output.get("text") or output.get("evalue") or output.data["text/plain"])
 
 
 def test_every_exercise_that_is_named_exists():
@@ -88,3 +92,18 @@ def test_every_wrong_answer_says_what_somebody_does():
 
 def test_the_page_of_wrong_answers_is_what_the_catalogue_gives():
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m docs.wrong_answers"
+
+
+@pytest.mark.parametrize("project", [".", "hangup"])
+def test_the_lock_has_what_builds_the_packages_so_that_a_wheelhouse_is_complete(project):
+    build = tomllib.loads((ROOT / project / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    pinned = {line.partition("==")[0] for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()}
+    assert {*build["requires"], "editables"} <= pinned
+
+
+def test_the_offline_page_has_the_two_commands_that_ci_takes_from_it():
+    page = (ROOT / "docs" / "offline.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in page if line.startswith("python3 ")] == [
+        "python3 -m pip download -r requirements.txt -d wheelhouse",
+        "python3 -m venv .venv && .venv/bin/pip install --no-index --find-links wheelhouse -r requirements.txt",
+    ]
