@@ -3,6 +3,7 @@
 And what a room without a network needs: a lock that can build the two packages.
 """
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -104,6 +105,20 @@ def test_the_lock_has_what_builds_the_packages_so_that_a_wheelhouse_is_complete(
 def test_the_offline_page_has_the_two_commands_that_ci_takes_from_it():
     page = (ROOT / "docs" / "offline.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("python3 ")] == [
-        "python3 -m pip download -r requirements.txt -d wheelhouse",
+        "python3 -m pip wheel -r requirements.txt -w wheelhouse",
         "python3 -m venv .venv && .venv/bin/pip install --no-index --find-links wheelhouse -r requirements.txt",
     ]
+
+
+def test_the_dev_container_installs_and_opens_what_the_readme_says():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = next(line for line in readme.splitlines() if line.startswith("python3 "))
+    opened = container["postAttachCommand"].replace(" --no-browser", "")
+    assert first == f"{container['postCreateCommand']} && {opened}"
+
+
+def test_conda_and_binder_install_the_lock():
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert environment.endswith("  - pip:\n      - -r requirements.txt\n")
+    assert not (ROOT / "binder").exists()  # it would take the place of environment.yml
