@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from hangup.record.rules import CLIENT, GENERAL
+from helpers.judging.client_exercise import ClientExercise
 from helpers.judging.exercise import Exercise
 from tests.answers import ANSWERS_WRONG, Answer, import_all
 
@@ -44,7 +46,8 @@ def page() -> str:
 
 
 def _exercise(exercise: Exercise, answers: list[Answer]) -> Iterator[str]:
-    sentences = {**_VERDICTS, **{rule.name: rule.sentence for rule in exercise._rules}}  # general ones, too
+    general = CLIENT if isinstance(exercise, ClientExercise) else GENERAL
+    sentences = _VERDICTS | {rule.name: rule.sentence for rule in (*general, *exercise.rules)}
     broken: dict[str, list[Answer]] = {}
     for each in answers:
         broken.setdefault(each.rule, []).append(each)
