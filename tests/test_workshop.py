@@ -60,7 +60,7 @@ def test_a_day_lists_the_exercises_that_its_steps_have_time_for(day):
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.startswith("Lesson ")])
 def test_a_step_is_a_section_of_its_lesson_in_the_lessons_order(part):
-    cells = [cell.source for cell in lessons.cells(part[-2:]) if cell.cell_type == "markdown"]
+    cells = [lessons.source_of(cell) for cell in lessons.cells(part[-2:]) if cell["cell_type"] == "markdown"]
     sections = ["Opening", *re.findall(r"^## (.*)$", "\n".join(cells), re.MULTILINE)]
     steps = [row[0] for row in rows(part)]
     assert steps == [section for section in sections if section in steps]
@@ -74,7 +74,8 @@ def test_what_everybody_sees_is_stored_in_the_lesson(part):
 
 
 def _shown(output) -> str:
-    return str(output.get("text") or output.get("evalue") or output.data["text/plain"])
+    words = output.get("text") or output.get("evalue") or output["data"]["text/plain"]
+    return "".join(words)
 
 
 def test_every_exercise_that_is_named_exists():
