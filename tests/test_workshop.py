@@ -122,3 +122,19 @@ def test_conda_and_binder_install_the_lock():
     environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert environment.endswith("  - pip:\n      - -r requirements.txt\n")
     assert not (ROOT / "binder").exists()  # it would take the place of environment.yml
+
+
+def test_the_hub_listens_to_nobody_outside_and_has_no_password_of_its_own(monkeypatch):
+    from traitlets.config import Config
+
+    settings = Config()
+    code = compile((ROOT / "docs/hub/jupyterhub_config.py").read_text(encoding="utf-8"), "config", "exec")
+    given = {"get_config": lambda: settings, "__file__": str(ROOT / "docs/hub/jupyterhub_config.py")}
+    monkeypatch.delenv("HUB_URL", raising=False)
+    monkeypatch.delenv("HUB_PASSWORD", raising=False)
+    with pytest.raises(KeyError, match="HUB_PASSWORD"):
+        exec(code, dict(given))
+    monkeypatch.setenv("HUB_PASSWORD", "for one day")
+    exec(code, dict(given))
+    assert settings.JupyterHub.bind_url == "http://127.0.0.1:8000"
+    assert settings.SharedPasswordAuthenticator.user_password == "for one day"
