@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ def rows(title: str) -> list[list[str]]:
     """Return the cells of a section's table, without its two head lines."""
     lines = [line for line in SECTIONS[title].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def cells(part: str) -> list[dict[str, Any]]:
+    """Return the cells of the lesson that a part is about, with what is stored for them."""
+    return list(json.loads(lessons.source(part[-2:]).read_text(encoding="utf-8"))["cells"])
 
 
 def minutes(cell: str) -> int:
@@ -60,21 +66,21 @@ def test_a_day_lists_the_exercises_that_its_steps_have_time_for(day):
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.startswith("Lesson ")])
 def test_a_step_is_a_section_of_its_lesson_in_the_lessons_order(part):
-    cells = [cell.source for cell in lessons.cells(part[-2:]) if cell.cell_type == "markdown"]
-    sections = ["Opening", *re.findall(r"^## (.*)$", "\n".join(cells), re.MULTILINE)]
+    prose = ["".join(cell["source"]) for cell in cells(part) if cell["cell_type"] == "markdown"]
+    sections = ["Opening", *re.findall(r"^## (.*)$", "\n".join(prose), re.MULTILINE)]
     steps = [row[0] for row in rows(part)]
     assert steps == [section for section in sections if section in steps]
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.startswith("Lesson ")])
 def test_what_everybody_sees_is_stored_in_the_lesson(part):
-    shown = "\n".join(_shown(output) for cell in lessons.cells(part[-2:]) for output in cell.get("outputs", []))
+    shown = "\n".join(_shown(output) for cell in cells(part) for output in cell.get("outputs", []))
     seen = [words for row in rows(part) for words in re.findall(r"`([^`]+)`", row[-1])]
     assert [words for words in seen if words not in shown] == []
 
 
 def _shown(output) -> str:
-    return str(output.get("text") or output.get("evalue") or output.data["text/plain"])
+    return "".join(output.get("text") or output.get("evalue") or output["data"]["text/plain"])
 
 
 def test_every_exercise_that_is_named_exists():
