@@ -10,6 +10,7 @@ import pytest
 
 from helpers import __main__ as command
 from helpers import lessons
+from tests import lists
 from tests.pictures import double_receive
 
 ROOT = Path(__file__).parent.parent
@@ -33,17 +34,41 @@ def test_the_first_screen_has_the_two_commands_and_ci_runs_the_second():
     assert "bin/pytest$' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_the_readme_lists_every_lesson():
-    listed = re.findall(r"\(notebooks/(.*?)\)", README)
-    assert listed == [path.name for path in lessons.sources()]
+def test_the_readme_and_lesson_00_list_what_the_lessons_say_of_themselves():
+    assert [lesson.file for lesson in lessons.catalogue()] == [path.name for path in lessons.sources()]
+    assert lists.listed(lists.README) == lessons.table("notebooks/"), "run python -m tests.lists"
+    assert lists.listed(lists.START) == lessons.table(), "run python -m tests.lists"
 
 
-@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
-def test_a_lesson_begins_with_a_title_and_a_synchronous_cell(path):
-    cells = nbformat.read(path, as_version=4).cells
-    assert cells[0].source.startswith(f"# {path.name[:2]} · ")
+@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_begins_with_what_it_says_of_itself_and_a_synchronous_cell(lesson):
+    cells = nbformat.read(lessons.SOLUTIONS / lesson.file, as_version=4).cells
+    needs = f"after {lesson.needs} · {lesson.uses}" if lesson.needs else "needs nothing but this page"
+    assert cells[0].source.splitlines()[:2] == [
+        f"# {lesson.number} · {lesson.title}",
+        f"*{lesson.minutes} minutes · {needs}*",
+    ]
     first = next(cell for cell in cells if cell.cell_type == "code")
     assert "await" not in first.source
+
+
+@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_explains_the_errors_that_lead_to_it(lesson):
+    cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.file), as_version=4).cells
+    shown = nbformat.read(lessons.SOLUTIONS / lesson.file, as_version=4).cells
+    outputs = [str(output) for cell in shown for output in cell.get("outputs", ())]
+    text = "\n".join([*(cell.source for cell in cells), *outputs])
+    assert [words for words in lesson.errors if words.rstrip(".") not in text] == []
+
+
+@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_ends_with_the_way_on(lesson):
+    after = [each for each in lessons.catalogue() if each.number > lesson.number][:1]
+    for text in (lessons.derive(lessons.SOLUTIONS / lesson.file), (lessons.SOLUTIONS / lesson.file).read_text("utf-8")):
+        last = nbformat.reads(text, as_version=4).cells[-1]
+        links = re.findall(r"\]\((.*?\.ipynb)\)", last.source)
+        assert [each.file for each in after if each.file not in links] == []
+        assert links.count("00-start-here.ipynb") == 1
 
 
 @pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
