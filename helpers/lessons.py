@@ -174,7 +174,7 @@ def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
 
     A stream comes in as many pieces as it happened to be read in; a traceback names where packages are installed.
     """
-    tidy: "list[NotebookNode]" = []
+    tidy: list[NotebookNode] = []
     for output in outputs:
         output.get("metadata", {}).clear()
         if "traceback" in output:
