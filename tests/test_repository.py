@@ -1,5 +1,6 @@
 """What a clone holds: derived notebooks, the README's commands and picture, code that the linters accept."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -56,9 +57,33 @@ def test_a_lesson_begins_with_what_it_says_of_itself_and_a_synchronous_cell(less
 def test_a_lesson_explains_the_errors_that_lead_to_it(lesson):
     cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.file), as_version=4).cells
     shown = nbformat.read(lessons.SOLUTIONS / lesson.file, as_version=4).cells
-    outputs = [str(output) for cell in shown for output in cell.get("outputs", ())]
+    outputs = [text for cell in shown for output in cell.get("outputs", ()) for text in _printed(output)]
     text = "\n".join([*(cell.source for cell in cells), *outputs])
     assert [words for words in lesson.errors if words.rstrip(".") not in text] == []
+
+
+def _printed(output):
+    return [output.get("text", ""), output.get("evalue", ""), output.get("data", {}).get("text/plain", "")]
+
+
+@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+def test_what_came_out_is_folded_below_the_cell_that_is_to_be_predicted(lesson):
+    cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.file), as_version=4).cells
+    pairs = enumerate(itertools.pairwise(cells))
+    asked = [n for n, (cell, after) in pairs if n and _asks(cell) and _runs(after)]  # a title asks what the lesson asks
+    told = [next(c.source for c in cells[n + 1 :] if c.cell_type == "markdown") for n in asked]
+    assert len(told) >= 1
+    folded = re.compile(r"<details><summary>.+</summary>\n\n.+\n</details>", re.DOTALL)
+    assert [text for text in told if not folded.match(text)] == []
+
+
+def _asks(cell):
+    """Tell whether a Markdown cell's last paragraph asks something."""
+    return cell.cell_type == "markdown" and "?" in cell.source.split("</details>")[-1].split("\n\n")[-1]
+
+
+def _runs(cell):
+    return cell.cell_type == "code" and "starter" not in cell.metadata.get("tags", []) and cell.id != "progress"
 
 
 @pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
