@@ -1,81 +1,24 @@
 """Lessons as files: where they are, what their cells say, and how notebooks/ is derived from solutions/.
 
 A solutions notebook is the one source of its lesson. Cells tagged `solution` exist only there; a cell tagged `starter`
-and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer. What a lesson is about and how
-long it takes stands in its notebook's metadata: `catalogue()` reads it, and every list of lessons is made from that.
+and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer.
 """
 
 import functools
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode  # slow to import: it compiles the grammars of its schemas' formats
+import nbformat
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
 ABOUT = "after_the_disconnect"
-"""The key in a notebook's metadata under which a lesson tells what it is: see Lesson."""
+"""The key in a notebook's metadata under which a lesson says what it is: see helpers.contents."""
 PROGRESS = "from helpers.progress import progress\n\nprogress()"
 """What a learner's notebook runs before its way on. Not in solutions/: what comes out depends on who runs it."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a lesson says of itself. Under `ABOUT` its notebook has these names, but for the first, and `with`."""
-
-    name: str
-    """The name of its file, without its ending."""
-    title: str
-    minutes: int
-    needs: str
-    """The number of the lesson to read before, or nothing."""
-    uses: str
-    """The libraries it is about; `with` in the metadata."""
-    errors: tuple[str, ...]
-    """What people search for, word for word, and find explained here."""
-    symptom: str
-    """What is seen where there is no such error, or beside it."""
-
-    @property
-    def number(self) -> str:
-        """The first two characters of its name."""
-        return self.name[:2]
-
-    @property
-    def file(self) -> str:
-        """The name of its notebook in notebooks/, in solutions/ and where a learner works."""
-        return f"{self.name}.ipynb"
-
-
-def catalogue() -> tuple[Lesson, ...]:
-    """Return all lessons in their order. Raises KeyError or TypeError for a notebook that does not say what it is."""
-    return tuple(_lesson(path) for path in sources())
-
-
-def _lesson(path: Path) -> Lesson:
-    about = dict(json.loads(path.read_text(encoding="utf-8"))["metadata"][ABOUT])
-    return Lesson(path.stem, uses=about.pop("with"), errors=tuple(about.pop("errors")), **about)
-
-
-def table(folder: str = "") -> str:
-    """Return the lessons as a table in Markdown whose links lead into `folder`, such as `notebooks/`."""
-    head = "| | Lesson | The error that brought you here | Minutes | With |\n|---|---|---|---|---|"
-    rows = (
-        f"| {each.number} | [{each.title}]({folder}{each.file}) | {_words(each)} | {each.minutes} | {each.uses} |"
-        for each in catalogue()
-    )
-    return "\n".join([head, *rows])
-
-
-def _words(lesson: Lesson) -> str:
-    symptom = [f"({lesson.symptom})"] if lesson.symptom else []
-    return "<br>".join([*(f"`{words}`" for words in lesson.errors), *symptom])
 
 
 def sources() -> list[Path]:
@@ -94,9 +37,8 @@ def source(number: str) -> Path:
 def derive(path: Path) -> str:
     """Return the learner's notebook for a solutions notebook: no solutions, no outputs; the same text at every call.
 
-    Before the cell tagged `way-on` it asks how far the learner is.
+    Before the cell tagged `way-on` stands one that shows how far the learner is.
     """
-    import nbformat
     from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor  # slow to import
 
     notebook = nbformat.read(path, as_version=4)
@@ -108,13 +50,10 @@ def derive(path: Path) -> str:
             cell.metadata.update(editable=False, deletable=False)
     for place in [n for n, cell in enumerate(notebook.cells) if "way-on" in cell.metadata.get("tags", [])]:
         notebook.cells.insert(place, nbformat.v4.new_code_cell(PROGRESS, id="progress"))
-    return written(notebook)
+    return _text(notebook)
 
 
-def written(notebook: "NotebookNode") -> str:
-    """Return a notebook as its file: always in the same way, and without what another Jupyter adds."""
-    import nbformat
-
+def _text(notebook: NotebookNode) -> str:
     about = {ABOUT: notebook.metadata[ABOUT]} if ABOUT in notebook.metadata else {}
     notebook.metadata = nbformat.from_dict(
         about
@@ -153,7 +92,6 @@ def execute(path: Path, *, timeout: int = 120) -> None:
 
     Raises nbclient's CellExecutionError, for a group of exceptions too.
     """
-    import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
@@ -162,14 +100,14 @@ def execute(path: Path, *, timeout: int = 120) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = _tidy(cell.outputs)
-    path.write_text(written(notebook), encoding="utf-8")
+    path.write_text(_text(notebook), encoding="utf-8")
 
 
 _WHERE = re.compile(r"~?(?:/[^/\s\x1b]+)+/(?=site-packages/|python3\.\d+/)")
 """The folder in which packages or Python's own modules are installed."""
 
 
-def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
+def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return outputs without what differs from run to run or from machine to machine.
 
     A stream comes in as many pieces as it happened to be read in; a traceback names where packages are installed.
@@ -188,15 +126,13 @@ def _tidy(outputs: "list[NotebookNode]") -> "list[NotebookNode]":
 
 
 @functools.cache
-def cells(lesson: str, *tags: str) -> "tuple[NotebookNode, ...]":
+def cells(lesson: str, *tags: str) -> tuple[NotebookNode, ...]:
     """Return the cells of a lesson that carry all these tags."""
-    import nbformat
-
     path = source(lesson)
     return tuple(_with_tags(nbformat.read(path, as_version=4), set(tags)))
 
 
-def _with_tags(notebook: "NotebookNode", tags: set[str]) -> "Iterator[NotebookNode]":
+def _with_tags(notebook: NotebookNode, tags: set[str]) -> Iterator[NotebookNode]:
     for cell in notebook.cells:
         if tags <= set(cell.metadata.get("tags", [])):
             yield cell

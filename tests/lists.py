@@ -1,11 +1,10 @@
 """The lists of lessons in the README and in lesson 00: `python -m tests.lists` writes both anew, a test compares."""
 
+import json
 import re
 from pathlib import Path
 
-import nbformat
-
-from helpers import lessons
+from helpers import contents, lessons
 
 README = lessons.ROOT / "README.md"
 START = lessons.source("00")
@@ -20,17 +19,18 @@ def listed(path: Path) -> str:
 def write() -> None:
     """Make both lists what the lessons say of themselves."""
     readme = README.read_text(encoding="utf-8")
-    README.write_text(_TABLE.sub(lambda _: lessons.table("notebooks/"), readme), encoding="utf-8")
-    notebook = nbformat.read(START, as_version=4)
-    for cell in notebook.cells:
-        cell.source = _TABLE.sub(lambda _: lessons.table(), cell.source)
-    START.write_text(lessons.written(notebook), encoding="utf-8")
+    README.write_text(_TABLE.sub(lambda _: contents.table("notebooks/"), readme), encoding="utf-8")
+    notebook = json.loads(START.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        source = _TABLE.sub(lambda _: contents.table(), "".join(cell["source"]))
+        cell["source"] = source.splitlines(keepends=True)
+    text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    START.write_text(text, encoding="utf-8")
 
 
 def _texts(path: Path) -> list[str]:
-    if path.suffix == ".ipynb":
-        return [cell.source for cell in nbformat.read(path, as_version=4).cells]
-    return [path.read_text(encoding="utf-8")]
+    text = path.read_text(encoding="utf-8")
+    return ["".join(cell["source"]) for cell in json.loads(text)["cells"]] if path.suffix == ".ipynb" else [text]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import __main__ as command
-from helpers import lessons
+from helpers import contents, lessons
 
 ABOUT = {"title": "Title", "minutes": 5, "with": "nothing", "needs": "06", "errors": ["it breaks"], "symptom": "once"}
 
@@ -59,8 +59,8 @@ def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
             "kernelspec",
             "language_info",
         }
-    assert lessons.catalogue() == (lessons.Lesson("07-title", "Title", 5, "06", "nothing", ("it breaks",), "once"),)
-    assert lessons.table("x/").splitlines()[2] == (
+    assert contents.catalogue() == (contents.Lesson("07-title", "Title", 5, "06", "nothing", ("it breaks",), "once"),)
+    assert contents.table("x/").splitlines()[2] == (
         "| 07 | [Title](x/07-title.ipynb) | `it breaks`<br>(once) | 5 | nothing |"
     )
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from helpers import __main__ as command
-from helpers import lessons
+from helpers import contents, lessons
 from tests import lists
 from tests.pictures import double_receive
 
@@ -36,12 +36,12 @@ def test_the_first_screen_has_the_two_commands_and_ci_runs_the_second():
 
 
 def test_the_readme_and_lesson_00_list_what_the_lessons_say_of_themselves():
-    assert [lesson.file for lesson in lessons.catalogue()] == [path.name for path in lessons.sources()]
-    assert lists.listed(lists.README) == lessons.table("notebooks/"), "run python -m tests.lists"
-    assert lists.listed(lists.START) == lessons.table(), "run python -m tests.lists"
+    assert [lesson.file for lesson in contents.catalogue()] == [path.name for path in lessons.sources()]
+    assert lists.listed(lists.README) == contents.table("notebooks/"), "run python -m tests.lists"
+    assert lists.listed(lists.START) == contents.table(), "run python -m tests.lists"
 
 
-@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", contents.catalogue(), ids=lambda lesson: lesson.name)
 def test_a_lesson_begins_with_what_it_says_of_itself_and_a_synchronous_cell(lesson):
     cells = nbformat.read(lessons.SOLUTIONS / lesson.file, as_version=4).cells
     needs = f"after {lesson.needs} · {lesson.uses}" if lesson.needs else "needs nothing but this page"
@@ -53,7 +53,7 @@ def test_a_lesson_begins_with_what_it_says_of_itself_and_a_synchronous_cell(less
     assert "await" not in first.source
 
 
-@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", contents.catalogue(), ids=lambda lesson: lesson.name)
 def test_a_lesson_explains_the_errors_that_lead_to_it(lesson):
     cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.file), as_version=4).cells
     shown = nbformat.read(lessons.SOLUTIONS / lesson.file, as_version=4).cells
@@ -66,7 +66,7 @@ def _printed(output):
     return [output.get("text", ""), output.get("evalue", ""), output.get("data", {}).get("text/plain", "")]
 
 
-@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", contents.catalogue(), ids=lambda lesson: lesson.name)
 def test_what_came_out_is_folded_below_the_cell_that_is_to_be_predicted(lesson):
     cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.file), as_version=4).cells
     pairs = enumerate(itertools.pairwise(cells))
@@ -86,9 +86,9 @@ def _runs(cell):
     return cell.cell_type == "code" and "starter" not in cell.metadata.get("tags", []) and cell.id != "progress"
 
 
-@pytest.mark.parametrize("lesson", lessons.catalogue(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", contents.catalogue(), ids=lambda lesson: lesson.name)
 def test_a_lesson_ends_with_the_way_on(lesson):
-    after = [each for each in lessons.catalogue() if each.number > lesson.number][:1]
+    after = [each for each in contents.catalogue() if each.number > lesson.number][:1]
     for text in (lessons.derive(lessons.SOLUTIONS / lesson.file), (lessons.SOLUTIONS / lesson.file).read_text("utf-8")):
         last = nbformat.reads(text, as_version=4).cells[-1]
         links = re.findall(r"\]\((.*?\.ipynb)\)", last.source)
