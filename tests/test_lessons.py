@@ -50,7 +50,7 @@ def test_before_the_way_on_a_learner_sees_how_far_he_is(room):
     nbformat.write(notebook, path)
     cells = nbformat.reads(lessons.derive(path), as_version=4).cells
     assert [cell.id for cell in cells] == ["a", "b", "d", "progress", "e"]
-    assert cells[3].source == lessons.PROGRESS
+    assert cells[3].source == lessons.source_of(lessons.PROGRESS)
 
 
 def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
@@ -62,7 +62,9 @@ def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
             "kernelspec",
             "language_info",
         }
-    assert catalogue.catalogue() == (contents.Lesson("07-title", "Title", 5, "06", "nothing", ("it breaks",), "once"),)
+    (lesson,) = catalogue.catalogue()
+    assert (lesson.name, lesson.number, lesson.title, lesson.minutes) == ("title", "07", "Title", 5)
+    assert (lesson.needs, lesson.uses, lesson.errors, lesson.symptom) == ("06", "nothing", ("it breaks",), "once")
     assert catalogue.table("x/").splitlines()[2] == (
         "| 07 | [Title](x/07-title.ipynb) | `it breaks`<br>(once) | 5 | nothing |"
     )
