@@ -120,7 +120,7 @@ def test_the_dev_container_installs_and_opens_what_the_readme_says():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     first = next(line for line in readme.splitlines() if line.startswith("python3 "))
-    opened = container["postAttachCommand"].replace(" --no-browser", "")
+    opened = container["postAttachCommand"].replace(" -- --no-browser", "")
     assert first == f"{container['postCreateCommand']} && {opened}"
 
 
