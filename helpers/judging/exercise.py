@@ -20,7 +20,7 @@ import hangup
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.report import Report
 from hangup.record.recorder import ASGIApp, Session, describe
-from hangup.record.rules import GENERAL, Rule
+from hangup.record.rules import STRICT, Rule
 from hangup.record.threads import Escaped, Stuck, run_in_thread
 from hangup.servers.script import HELLO, Script
 from hangup.servers.serve import SERVERS
@@ -143,7 +143,7 @@ class Exercise:
 
     @property
     def _rules(self) -> list[Rule]:
-        return [*self.rules, *(rule for rule in GENERAL if rule not in (*self.rules, *self.without))]
+        return [*self.rules, *(rule for rule in STRICT if rule not in (*self.rules, *self.without))]
 
     def _explored(self, answer: Any, reports: Sequence[Report], until: float) -> Verdict:
         """Tell the first broken rule, with a replay of the schedule that broke it."""
