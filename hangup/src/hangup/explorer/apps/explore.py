@@ -85,8 +85,13 @@ def replay(
     path: str = "/",
     lifespan: bool = False,
     excuse: Collection[str] = (),
+    closer: bool = False,
 ) -> Session:
-    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
+    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
+
+    With `closer`, more sessions follow, to find out what one alone does not tell: whether the connection is kept, and
+    which errors an app logs that nobody has disturbed.
+    """
 
     async def work() -> Session:
         wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
@@ -95,8 +100,9 @@ def replay(
             session = await Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse).play()
             for each in (session, *session.others):
                 probe(app, each)
-            again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse)
-            await again.look_closer(wanted, (session, *session.others))
+            if closer:
+                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse)
+                await again.look_closer(wanted, (session, *session.others))
             return session
 
     return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
