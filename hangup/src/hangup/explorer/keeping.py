@@ -81,22 +81,33 @@ class Keeping(Generic[S]):
         return [kept for kept in found if grows.get(kept.where)]
 
     async def _again(self, wanted: Sequence[tuple[S, str]]) -> list[Kept[S]]:
-        """Play each schedule twice, on one app; return those under which both connections are kept."""
-        found: list[Kept[S]] = []
-        played = []
+        """Play each schedule twice, all on one app; return those under which both connections are kept."""
+        app = self._make()
+        played: dict[tuple[S, str], list[weakref.ref[Any]]] = {}
         for schedule in dict.fromkeys(schedule for schedule, _ in wanted):
-            app = self._make()
-            played.append((schedule, app, [await self._connections(app, schedule) for _ in range(2)]))
+            for _ in range(2):
+                for letter, connection in (await self._connections(app, schedule)).items():
+                    played.setdefault((schedule, letter), []).append(connection)
         await asyncio.sleep(HOUR)
         gc.collect()
-        for schedule, app, twice in played:
-            for letter in twice[0]:
-                held = [each[letter]() for each in twice if letter in each]
-                both = (schedule, letter) in wanted and len(held) == 2 and None not in held
-                if both and (where := holder(held[1], app, (held, twice, played))):
-                    found.append(Kept(schedule, letter, where))
-                del held
-        return found
+        left = {
+            key: held[1]
+            for key in wanted
+            if len(held := [ref() for ref in played.get(key, ())]) == 2 and None not in held
+        }
+        found: dict[tuple[S, str], str] = {}
+        for _ in range(TRIES):
+            first = next((key for key in left if key not in found), None)
+            if first is None:
+                break
+            held_by = holder(left[first], app, (left,))
+            if held_by is None:
+                del left[first]
+                continue
+            also = held_by.reaches(left.values())
+            found.update({key: held_by.words for key, each in left.items() if key not in found and id(each) in also})
+            found.setdefault(first, held_by.words)
+        return [Kept(*key, found[key]) for key in wanted if key in found]
 
     async def _grows(self, kept: Kept[S]) -> bool:
         app = self._make()

@@ -84,7 +84,8 @@ class Session:
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
     _recorded: int = 0
     _ended_at: float = 0.0
-    _stopped: bool = False
+    _ends_by_itself: bool = True
+    """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
 
     @property
     def app(self) -> str:
@@ -137,8 +138,8 @@ class Session:
     def end(self) -> None:
         """Take note of the tasks that still run, now that the app has ended."""
         for task, line in self.tasks.items():
+            self._ended_at = task.get_loop().time()
             if not task.done():
-                self._ended_at = task.get_loop().time()
                 self.record(Event(line, "note", "still running"))
         self.left += self.still_running()
         self.finished.set()
@@ -149,9 +150,20 @@ class Session:
 
     def stop_waiting(self, *, known: bool) -> None:
         """Take note, before anybody cancels them, of the tasks that do not end by themselves, if that is known."""
-        self._stopped = True
+        self._ends_by_itself = False
         if known:
             self.left_for_good = self.still_running()
+
+    def shutting_down(self) -> None:
+        """Take note that the app's lifespan is about to end: what ends with it belongs to it."""
+        self._ends_by_itself = False
+
+    def shut_down(self) -> None:
+        """Take note of the tasks that run on though the app's lifespan has ended."""
+        self._ends_by_itself = True
+        self.left_at_shutdown = self.still_running()
+        if self.left_at_shutdown:
+            self._ended_at = asyncio.get_running_loop().time()
 
     def _excused(self, task: "asyncio.Task[Any]") -> bool:
         qualname: str = getattr(task.get_coro(), "__qualname__", "")
@@ -176,9 +188,11 @@ class Session:
         return [error for task in done if (error := task.exception())]
 
     def _task_done(self, task: "asyncio.Task[Any]") -> None:
+        if task not in self.tasks:
+            return  # it ended in the last turn of a session that is judged by now
         name = self.name_of(task)
         line = self.tasks[task]
-        if self.finished.is_set() and not self._stopped and not self._excused(task):
+        if self.finished.is_set() and self._ends_by_itself and not self._excused(task):
             seconds = task.get_loop().time() - self._ended_at
             self.lingered += [(name, seconds)] if seconds > 0 else []
         if task.cancelled():

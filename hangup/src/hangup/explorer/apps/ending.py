@@ -69,9 +69,11 @@ async def stop(
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
         await _cancel(tasks, wait)
+        for session in sessions:
+            session.shutting_down()
         await _until_done(lifespan.stop(), wait)
         for session in sessions:
-            session.left_at_shutdown = session.still_running()
+            session.shut_down()
     await patience.spend(sessions, wait)
     await write_down(wait.loop, sessions[0])
     if lifespan is not None:

@@ -149,7 +149,7 @@ class _Exploration:
         for judged in self.early.values():
             if judged.broken:  # what was played is told, though it was not asked for
                 self.findings.count(judged)
-        if not self.findings.stopped:
+        if keeps_no_connection in self.findings.rules and not self.findings.stopped:
             self._tell(await keeping.confirm())
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> tuple[list[Schedule], set[Schedule]]:
@@ -191,7 +191,7 @@ class _Exploration:
         sessions = (session, *session.others)
         judged = self._judge(app, schedule, sessions)
         self.findings.count(judged)
-        if _may_keep(schedule, sessions):
+        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
             keeping.look(app, schedule, sessions)
         return play.spins
 
@@ -205,12 +205,10 @@ class _Exploration:
         return judged
 
     def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
-        if kept and keeps_no_connection in self.findings.rules:
-            place = list(self.findings.rules).index(keeps_no_connection)
-            got = _who_stays(kept)
-            for each in kept:
-                broken = Broken(keeps_no_connection.sentence, str(each.schedule), got, each.letter)
-                self.findings.accuse(place, broken)
+        place = list(self.findings.rules).index(keeps_no_connection)
+        for each in kept:
+            broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
+            self.findings.accuse(place, broken)
 
     async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
         """Find out of a schedule that is played again what one session alone does not tell."""

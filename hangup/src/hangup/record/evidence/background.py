@@ -34,12 +34,12 @@ def background_tasks() -> Iterator[None]:
         yield
         return
     one, several = module.BackgroundTask, module.BackgroundTasks
-    call, call_all, add = one.__call__, several.__call__, several.add_task
+    init, call, call_all = one.__init__, one.__call__, several.__call__
     watch = _Background()
 
-    @functools.wraps(add)
-    def add_task(self: Any, func: Any, *args: Any, **options: Any) -> None:
-        add(self, func, *args, **options)
+    @functools.wraps(init)
+    def begin(self: Any, func: Any, *args: Any, **options: Any) -> None:
+        init(self, func, *args, **options)
         if (session := current()) is not None:
             watch.added.append((session, getattr(func, "__name__", type(func).__name__)))
 
@@ -53,12 +53,12 @@ def background_tasks() -> Iterator[None]:
         watch.runs_some = True
         await call_all(self)
 
-    one.__call__, several.__call__, several.add_task = run, run_all, add_task
+    one.__init__, one.__call__, several.__call__ = begin, run, run_all
     _watching.append(watch)
     try:
         yield
     finally:
-        one.__call__, several.__call__, several.add_task = call, call_all, add
+        one.__init__, one.__call__, several.__call__ = init, call, call_all
         _watching.remove(watch)
 
 

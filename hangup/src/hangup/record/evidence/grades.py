@@ -42,8 +42,11 @@ def _tells_of_the_end(session: Session, error: BaseException) -> bool:
 def taken_in_silence(session: Session, error: BaseException) -> bool:
     """Return whether the server of this session logs nothing of an exception that an app lets out; measured.
 
-    uvicorn does so with the ClientDisconnected that its own send raises, hypercorn with a CancelledError.
+    uvicorn does so with the ClientDisconnected that its own send raises, hypercorn with a CancelledError; neither with
+    a group in which it is.
     """
+    if error is not session.error:
+        return False
     if isinstance(error, asyncio.CancelledError):
         return session.schedule.partition("/")[0] == "hypercorn"
     return type(error).__name__ == "ClientDisconnected" and _is_one_of(error, session.late)
@@ -56,11 +59,8 @@ def _is_one_of(error: BaseException | None, errors: list[BaseException]) -> bool
 def remarks(session: Session) -> Iterator[str]:
     """Yield what is worth a word and breaks no rule."""
     for name, seconds in session.lingered:
-        when = "the app's shutdown" if name in session.left_at_shutdown else "it"
-        if when == "it":
-            yield f"a task of the handler ({name}) ends {seconds:.3g} s after it"
-        else:
-            yield f"a task of the handler ({name}) still runs at {when} and ends {seconds:.3g} s after its handler"
+        after = "the app has shut down" if name in session.left_at_shutdown else "it"
+        yield f"a task of the handler ({name}) ends {seconds:.3g} s after {after}"
     for error in let_out(session):
         if taken_in_silence(session, error):
             yield f"the handler lets {describe(error)} out, of which this server says nothing"

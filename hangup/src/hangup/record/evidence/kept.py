@@ -7,72 +7,99 @@ import asyncio
 import gc
 import sys
 import types
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 _FAR = 12  # references from the object
-_MANY = 4_000  # objects to look at
+_MANY = 20_000  # objects to look at
 _SKIPPED = (types.FrameType, types.TracebackType, BaseException, asyncio.AbstractEventLoop, types.CoroutineType)
+_OTHERS = (*_SKIPPED, types.ModuleType, type)
 _OURS = {"hangup", "asyncio", "gc"}
 _CALLED = (types.FunctionType, types.MethodType, type)
 
 
-def holder(kept: object, app: object, ours: Sequence[object] = ()) -> str | None:
-    """Return in words what holds an object, such as "`room`, a list of module chat"; None if nothing of the app's does.
+@dataclass(frozen=True)
+class Holder:
+    """What holds something for good, in words such as "`room`, a list of module chat"."""
 
-    `ours` are objects of the caller's, which do not count.
+    words: str
+    held: object
+
+    def reaches(self, targets: Iterable[object]) -> set[int]:
+        """Return the identities of those targets that it holds as well."""
+        wanted, seen = {id(each) for each in targets}, {id(self.held)}
+        level: list[object] = [self.held]
+        for _ in range(_FAR):
+            found = {id(each): each for each in gc.get_referents(*level) if not isinstance(each, _OTHERS)}
+            level = [each for key, each in found.items() if key not in seen]
+            seen |= found.keys()
+        return wanted & seen
+
+
+def holder(kept: object, app: object, ours: Sequence[object] = ()) -> Holder | None:
+    """Return what holds an object, or None if nothing of the app's does; `ours` are the caller's, which do not count.
+
+    Each step back looks through everything that the interpreter has.
     """
     modules = {
         id(vars(module)): name
         for name, module in list(sys.modules.items())
         if isinstance(module, types.ModuleType) and name.partition(".")[0] not in _OURS
     }
-    came_from: dict[int, object] = {}
-    far: dict[int, int] = {id(kept): 0}
-    todo = deque([kept])
-    skipped = {id(each) for each in (*ours, came_from, far, todo)}
-    while todo and len(far) < _MANY:
-        each = todo.popleft()
-        referrers = gc.get_referrers(each)
-        skipped.add(id(referrers))
-        for referrer in referrers:
-            if id(referrer) in far or id(referrer) in skipped or isinstance(referrer, _SKIPPED):
+    towards: dict[int, object] = {}  # from what refers to something to that
+    level: list[object] = [kept]
+    seen = {id(each) for each in (*ours, ours, towards, kept)}
+    for _ in range(_FAR):
+        last = {id(each): each for each in level}
+        seen |= {id(level), id(last)}
+        found = gc.get_referrers(*level)
+        level = []
+        for referrer in found:
+            if id(referrer) in seen or isinstance(referrer, _SKIPPED):
+                continue
+            inner = next((last[id(each)] for each in gc.get_referents(referrer) if id(each) in last), None)
+            if inner is None:
                 continue
             if id(referrer) in modules:
-                name = next((name for name, value in list(referrer.items()) if value is each), None)
-                if name is not None:
-                    attribute, what = _attribute(each, came_from)
-                    return f"`{name}{attribute}`, {_kind(what)} of module {modules[id(referrer)]}"
+                if (named := _named(referrer, modules[id(referrer)], inner, towards)) is not None:
+                    return named
                 continue
-            far[id(referrer)], came_from[id(referrer)] = far[id(each)] + 1, each
+            seen.add(id(referrer))
+            towards[id(referrer)] = inner
             if referrer is app:
-                return _closed_over(app, came_from) or f"the app, {_kind(app)}"
-            if far[id(referrer)] < _FAR:
-                todo.append(referrer)
+                return _closed_over(app, towards) or Holder(f"the app, {_kind(app)}", app)
+            level.append(referrer)
+        if not level or len(seen) > _MANY:
+            return None
     return None
 
 
-def _attribute(held: object, came_from: dict[int, object]) -> tuple[str, object]:
-    """Return the attribute of an object, and its value, by which it holds what is kept; none of a container's."""
-    inner = came_from.get(id(held))
-    after = came_from.get(id(inner))
-    attributes = vars(held) if hasattr(held, "__dict__") and not isinstance(held, _CALLED) else {}
-    found = next(((f".{name}", value) for name, value in attributes.items() if value is inner or value is after), None)
-    return found or ("", held)
+def _named(namespace: Any, module: str, inner: object, towards: dict[int, object]) -> Holder | None:
+    """Return the variable of a module, and the attribute of it, that holds what is kept."""
+    name = next((name for name, value in list(namespace.items()) if value is inner), None)
+    if name is None:
+        return None
+    first = towards.get(id(inner))
+    second = towards.get(id(first))
+    attributes = vars(inner) if hasattr(inner, "__dict__") and not isinstance(inner, _CALLED) else {}
+    found = ((f"{name}.{each}", value) for each, value in attributes.items() if value is first or value is second)
+    name, held = next(found, (name, inner))
+    return Holder(f"`{name}`, {_kind(held)} of module {module}", held)
 
 
-def _closed_over(app: object, came_from: dict[int, object]) -> str | None:
+def _closed_over(app: object, towards: dict[int, object]) -> Holder | None:
     """Return the first variable on the way from an app to what it keeps that a function closes over."""
     way: list[Any] = [app]
-    while id(way[-1]) in came_from:
-        way.append(came_from[id(way[-1])])
+    while id(way[-1]) in towards:
+        way.append(towards[id(way[-1])])
     for function, cells, cell in zip(way, way[1:], way[2:], strict=False):
         if isinstance(function, types.FunctionType) and isinstance(cell, types.CellType):
             names = function.__code__.co_freevars
             name = next((name for name, each in zip(names, cells, strict=False) if each is cell), None)
-            if name is not None and not isinstance(cell.cell_contents, _CALLED):
-                return f"`{name}`, {_kind(cell.cell_contents)} that {function.__qualname__}() closes over"
+            held = cell.cell_contents
+            if name is not None and not isinstance(held, _CALLED):
+                return Holder(f"`{name}`, {_kind(held)} that {function.__qualname__}() closes over", held)
     return None
 
 

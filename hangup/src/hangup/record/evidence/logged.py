@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hangup.record.errors import describe, leaves
 from hangup.record.session import Session, current
@@ -21,23 +21,17 @@ class Logged(NamedTuple):
     words: str
 
 
-class _Listener(logging.Handler):
-    """Writes down in its session an error that is about a peer that has left."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        session = current()
-        if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
-            return
-        error = (record.exc_info[1] if record.exc_info else None) or sys.exception()
-        if error is not None and _is_about_the_end(session, error):
-            said = record.getMessage().strip().partition("\n")[0]
-            words = describe(error)
-            said = said if words in said else f"{said}: {words}"
-            key = (record.name, str(record.msg), type(error).__name__)
-            session.logged.append(Logged(key, f"{record.levelname} {record.name}: {said}"))
+def _look(record: logging.LogRecord) -> None:
+    """Write down in its session an error that is about a peer that has left."""
+    session = current()
+    if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
+        return
+    error = (record.exc_info[1] if record.exc_info else None) or sys.exception()
+    if error is not None and _is_about_the_end(session, error):
+        said, words = record.getMessage().strip().partition("\n")[0], describe(error)
+        key = (record.name, str(record.msg), type(error).__name__)
+        said = said if words in said else f"{said}: {words}"
+        session.logged.append(Logged(key, f"{record.levelname} {record.name}: {said}"))
 
 
 def _is_about_the_end(session: Session, error: BaseException) -> bool:
@@ -60,10 +54,22 @@ def _is_about_the_end(session: Session, error: BaseException) -> bool:
 
 @contextmanager
 def errors_logged() -> Iterator[None]:
-    """While the block runs, sessions know what they log about a peer that has left; nothing is printed for that."""
-    listener, root = _Listener(), logging.getLogger()
-    root.addHandler(listener)
+    """While the block runs, sessions know what they log about a peer that has left.
+
+    A record is seen as it is made, whichever handlers its logger has; where the root has none, nothing is printed.
+    """
+    make, root, silence = logging.getLogRecordFactory(), logging.getLogger(), logging.NullHandler()
+
+    def factory(*given: Any, **named: Any) -> logging.LogRecord:
+        record = make(*given, **named)
+        if record.levelno >= logging.ERROR:
+            _look(record)
+        return record
+
+    logging.setLogRecordFactory(factory)
+    root.addHandler(silence)
     try:
         yield
     finally:
-        root.removeHandler(listener)
+        root.removeHandler(silence)
+        logging.setLogRecordFactory(make)

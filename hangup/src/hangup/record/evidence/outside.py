@@ -4,10 +4,11 @@ asyncio tells its exception handler of these, and the default one would log them
 """
 
 import asyncio
+import contextlib
+import contextvars
 import sys
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from hangup.record.errors import describe
@@ -23,6 +24,8 @@ class Outside:
         self.failed: list[tuple[Session | None, str]] = []
         self.closing = 0
         """How many async generators were garbage before they had ended; the loop closes them in a turn or two."""
+        self.begun: set[int] = set()
+        """The identities of the async generators that were begun since."""
 
     def __call__(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Be the exception handler of a loop."""
@@ -48,31 +51,49 @@ class Outside:
                 await asyncio.sleep(0)
         for session, words in self.failed:
             (session or first).outside.append(words)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let nobody know of what has failed since somebody last took it."""
         self.failed.clear()
+        self.begun.clear()
+        self.closing = 0
 
 
 _watched: dict[asyncio.AbstractEventLoop, Outside] = {}
 
 
-@contextmanager
+@contextlib.contextmanager
 def failures_outside(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """While the block runs, on that loop, what fails outside of its tasks is written down."""
     outside = _watched[loop] = Outside()
     before, hooks = loop.get_exception_handler(), sys.get_asyncgen_hooks()
 
+    def firstiter(agen: Any) -> None:
+        outside.begun.add(id(agen))
+        if hooks.firstiter is not None:
+            hooks.firstiter(agen)
+
     def finalizer(agen: Any) -> None:
-        outside.closing += 1
-        if hooks.finalizer is not None:
+        if id(agen) not in outside.begun:  # a collector has found it, in a session that is not its own
+            loop.create_task(_close(agen), context=contextvars.Context())
+        elif hooks.finalizer is not None:
+            outside.closing += 1
             hooks.finalizer(agen)
 
     loop.set_exception_handler(outside)
-    sys.set_asyncgen_hooks(finalizer=finalizer)
+    sys.set_asyncgen_hooks(firstiter, finalizer)
     try:
         yield
     finally:
         loop.set_exception_handler(before)
         sys.set_asyncgen_hooks(*hooks)
         del _watched[loop]
+
+
+async def _close(agen: Any) -> None:
+    with contextlib.suppress(Exception):
+        await agen.aclose()
 
 
 async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
@@ -85,5 +106,4 @@ async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
 def forget(loop: asyncio.AbstractEventLoop) -> None:
     """Let nobody know of what has failed since: it comes of the end that an exploration puts to what runs on."""
     if loop in _watched:
-        _watched[loop].failed.clear()
-        _watched[loop].closing = 0
+        _watched[loop].forget()
