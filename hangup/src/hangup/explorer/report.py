@@ -149,7 +149,7 @@ def _field(total: int, wrong: int) -> str:
     return f"✗ {wrong} of {total}" if wrong else f"✓ {total}"
 
 
-@dataclass
+@dataclass(slots=True)
 class Judged:
     """What came of one schedule: what broke which rule, by its place among them."""
 
@@ -186,21 +186,24 @@ class Findings:
 
     def judge(self, schedule: str, sessions: Sequence[Session]) -> Judged:
         """Judge sessions by the rules; what only repeats the words of an earlier rule has the same cause."""
-        judged = Judged(schedule, sessions[0].ended, fired=bool(sessions[0].facts["fired"]))
+        first = sessions[0]
+        judged = Judged(schedule, first.ended, first.facts["fired"])
         for session in sessions:
             said: list[str] = []
             for place, rule in enumerate(self.rules):
                 if (got := rule.test(session)) is not None and not any(got in each for each in said):
                     said.append(got)
                     judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))
-            judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in remarks(session)]
+            if session.lingered or session.late or session.ended == "cancelled":
+                judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in remarks(session)]
         return judged
 
     def count(self, judged: Judged) -> None:
         """Count a schedule as explored, with what came of it."""
         for place, broken in judged.broken:
             self.accuse(place, broken)
-        self.remarks += judged.remarks
+        if judged.remarks:
+            self.remarks += judged.remarks
         self.how.append((judged.schedule, judged.ended))
         self.fired += judged.fired
         self.unfired += not judged.fired and not judged.schedule.endswith("@end")

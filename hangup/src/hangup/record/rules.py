@@ -174,8 +174,10 @@ STRICT = (
 
 
 def _ends_quietly(session: Session) -> str | None:
+    if session.error is None:
+        return None
     errors = let_out(session)
-    if not errors and session.error is not None and session.ended == "cancelled":
+    if session.ended == "cancelled":
         errors = [session.error]
     return None if all(taken_in_silence(session, error) for error in errors) else ends_quietly.test(session)
 

@@ -60,19 +60,19 @@ class Session:
     never_retrieved: list[str] = field(default_factory=list)
     left_at_shutdown: list[str] = field(default_factory=list)
     """The tasks that still ran when the app's lifespan had ended."""
-    left_for_good: list[str] = field(default_factory=list)
+    left_for_good: Sequence[str] = field(default=(), init=False)
     """The tasks that never ended by themselves, as far as an exploration waited for them."""
-    lingered: list[tuple[str, float]] = field(default_factory=list)
+    lingered: Sequence[tuple[str, float]] = field(default=(), init=False)
     """The tasks that ended by themselves some time after the app, and how many seconds after it."""
-    outside: list[str] = field(default_factory=list)
+    outside: Sequence[str] = field(default=(), init=False)
     """What failed where no task of the app's ran, such as in a callback, in words."""
-    logged: "list[Logged]" = field(default_factory=list)
+    logged: "Sequence[Logged]" = field(default=(), init=False)
     """The errors that the app logged about a peer that had left."""
-    unrun: list[str] = field(default_factory=list)
+    unrun: Sequence[str] = field(default=(), init=False)
     """The background tasks that were added and never run."""
-    connection: "weakref.ref[Any] | None" = field(default=None, repr=False)
+    connection: "weakref.ref[Any] | None" = field(default=None, init=False, repr=False)
     """What the app got as receive and send, for as long as somebody keeps it."""
-    excuse: Collection[str] = ()
+    excuse: Collection[str] = field(default=(), init=False)
     """Names of tasks, or of their coroutine functions, that may run on."""
     facts: dict[str, Any] = field(default_factory=dict)
     cancelled_by: str = ""
@@ -82,9 +82,9 @@ class Session:
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
-    _recorded: int = 0
-    _ended_at: float = 0.0
-    _ends_by_itself: bool = True
+    _recorded: int = field(default=0, init=False)
+    _ended_at: float = field(default=0.0, init=False)
+    _ends_by_itself: bool = field(default=True, init=False)
     """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
 
     @property
@@ -141,7 +141,8 @@ class Session:
             self._ended_at = task.get_loop().time()
             if not task.done():
                 self.record(Event(line, "note", "still running"))
-        self.left += self.still_running()
+        if self.tasks:
+            self.left += self.still_running()
         self.finished.set()
 
     def still_running(self) -> list[str]:
@@ -194,7 +195,8 @@ class Session:
         line = self.tasks[task]
         if self.finished.is_set() and self._ends_by_itself and not self._excused(task):
             seconds = task.get_loop().time() - self._ended_at
-            self.lingered += [(name, seconds)] if seconds > 0 else []
+            if seconds > 0:
+                self.lingered = (*self.lingered, (name, seconds))
         if task.cancelled():
             self.record(Event(line, "is cancelled"))
         elif error := peek_exception(task):

@@ -7,7 +7,7 @@ from typing import Any
 
 from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.waiting import Wait
-from hangup.record.evidence import write_down
+from hangup.record.evidence import something_failed, write_down
 from hangup.record.internals import drop_from_all_tasks
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
@@ -41,6 +41,8 @@ class Patience:
 
         When a handler runs on as well, nothing is known of its tasks, nor of the others'.
         """
+        if not any(session.tasks for session in sessions):
+            return
         known = not any(session.cancelled_by == "server" for session in sessions)
         names = {name for session in sessions for name in session.still_running()}
         if names and known:
@@ -75,7 +77,8 @@ async def stop(
         for session in sessions:
             session.shut_down()
     await patience.spend(sessions, wait)
-    await write_down(wait.loop, sessions[0])
+    if something_failed(wait.loop):
+        await write_down(wait.loop, sessions[0])
     if lifespan is not None:
         await _cancel([lifespan.task], wait)
     await _cancel([*(task for session in sessions for task in session.tasks), *tasks], wait)

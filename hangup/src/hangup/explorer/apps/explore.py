@@ -197,7 +197,8 @@ class _Exploration:
 
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
         for each in sessions:
-            each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+            if each.logged:
+                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
             self.probe(app, each)
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
@@ -251,8 +252,9 @@ def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
 
     When the server shuts down, or cancels its apps for that, the process is about to end.
     """
-    ends = schedule.ending != "shutdown" and not schedule.cancel_at
-    return ends and not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
+    if schedule.ending == "shutdown" or schedule.cancel_at:
+        return False
+    return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
 
 
 def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:

@@ -65,6 +65,9 @@ def background_tasks() -> Iterator[None]:
 def write_down_unrun() -> None:
     """Let the sessions know, now that they are over, what they have added and nothing runs."""
     for watch in _watching:
+        if not watch.added:
+            continue
         for session, name in watch.added:
-            session.unrun += [] if watch.runs_some else [name]
+            if not watch.runs_some:
+                session.unrun = (*session.unrun, name)
         watch.added.clear()

@@ -4,11 +4,12 @@ A task that ends by itself some time after its handler is one; so is an exceptio
 """
 
 import asyncio
-import traceback
 from collections.abc import Iterator
 
 from hangup.record.errors import describe, leaves
 from hangup.record.session import Session
+
+_STARLETTE = "starlette.websockets", "send"
 
 
 def let_out(session: Session) -> list[BaseException]:
@@ -33,10 +34,11 @@ def _tells_of_the_end(session: Session, error: BaseException) -> bool:
         return True
     if not _is_one_of(error.__context__, session.refusals) or type(error).__name__ != "WebSocketDisconnect":
         return False
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and (
-        frames[-1].f_globals.get("__name__") == "starlette.websockets" and frames[-1].f_code.co_name == "send"
-    )
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    frame = None if last is None else last.tb_frame
+    return frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) == _STARLETTE
 
 
 def taken_in_silence(session: Session, error: BaseException) -> bool:

@@ -31,7 +31,7 @@ def _look(record: logging.LogRecord) -> None:
         said, words = record.getMessage().strip().partition("\n")[0], describe(error)
         key = (record.name, str(record.msg), type(error).__name__)
         said = said if words in said else f"{said}: {words}"
-        session.logged.append(Logged(key, f"{record.levelname} {record.name}: {said}"))
+        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}"))
 
 
 def _is_about_the_end(session: Session, error: BaseException) -> bool:

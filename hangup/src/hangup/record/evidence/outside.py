@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import contextvars
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from hangup.record.errors import describe
 from hangup.record.session import Session, current
 
-_CLOSING = 4  # turns of the loop in which an async generator closes that waits for nothing
+_TURNS = 8  # of the loop, in which an async generator that is closed may still wait for something
 
 
 class Outside:
@@ -22,10 +23,11 @@ class Outside:
 
     def __init__(self) -> None:
         self.failed: list[tuple[Session | None, str]] = []
-        self.closing = 0
-        """How many async generators were garbage before they had ended; the loop closes them in a turn or two."""
+        self.closing: list[asyncio.Task[Any]] = []
+        """The tasks in which async generators are closed that were garbage before they had ended."""
         self.begun: set[int] = set()
         """The identities of the async generators that were begun since."""
+        self._takes = False
 
     def __call__(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Be the exception handler of a loop."""
@@ -33,31 +35,37 @@ class Outside:
         if error is None or isinstance(error, asyncio.CancelledError):
             return
         future = context.get("future") or context.get("task")
-        if isinstance(future, asyncio.Task):
-            if isinstance(future.get_coro(), types.CoroutineType | types.GeneratorType):
-                return  # a task of the app's, whose exception its session knows
-            where = "an async generator that was never closed fails when the event loop closes it"
-        elif future is not None:
-            return  # it is told when a collector finds the future, which may be in any session
-        else:
+        if future is None:
             where = "a callback fails" if "handle" in context else "the event loop says"
+        elif self._takes and isinstance(future, asyncio.Task) and not _is_of_the_app(future):
+            where = "an async generator that was never closed fails when the event loop closes it"
+        else:
+            return  # a session knows of its tasks; and a collector may find a future in any session
         self.failed.append((current(), f"{where}: {describe(error)}"))
 
     async def take(self, first: Session) -> None:
         """Write down in its session, or else in the first one, what has failed; wait for what is being closed."""
-        if self.closing:
-            self.closing = 0
-            for _ in range(_CLOSING):
-                await asyncio.sleep(0)
+        for _ in range(_TURNS):
+            if all(task.done() for task in self.closing):
+                break
+            await asyncio.sleep(0)
+        self._takes = True
+        self.closing.clear()  # nobody else has these tasks: of each that has failed asyncio tells now
+        self._takes = False
         for session, words in self.failed:
-            (session or first).outside.append(words)
+            blamed = session or first
+            blamed.outside = (*blamed.outside, words)
         self.forget()
 
     def forget(self) -> None:
         """Let nobody know of what has failed since somebody last took it."""
+        self.closing.clear()
         self.failed.clear()
         self.begun.clear()
-        self.closing = 0
+
+
+def _is_of_the_app(task: "asyncio.Task[Any]") -> bool:
+    return isinstance(task.get_coro(), types.CoroutineType | types.GeneratorType)
 
 
 _watched: dict[asyncio.AbstractEventLoop, Outside] = {}
@@ -65,9 +73,9 @@ _watched: dict[asyncio.AbstractEventLoop, Outside] = {}
 
 @contextlib.contextmanager
 def failures_outside(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """While the block runs, on that loop, what fails outside of its tasks is written down."""
+    """While the block runs, in the loop's thread, what fails outside of its tasks is written down."""
     outside = _watched[loop] = Outside()
-    before, hooks = loop.get_exception_handler(), sys.get_asyncgen_hooks()
+    before, hooks, thread = loop.get_exception_handler(), sys.get_asyncgen_hooks(), threading.get_ident()
 
     def firstiter(agen: Any) -> None:
         outside.begun.add(id(agen))
@@ -75,11 +83,13 @@ def failures_outside(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             hooks.firstiter(agen)
 
     def finalizer(agen: Any) -> None:
-        if id(agen) not in outside.begun:  # a collector has found it, in a session that is not its own
+        if threading.get_ident() != thread or loop.is_closed():
+            if hooks.finalizer is not None:
+                hooks.finalizer(agen)
+        elif id(agen) in outside.begun:
+            outside.closing.append(loop.create_task(agen.aclose()))
+        else:  # a collector has found it, in a session that is not its own
             loop.create_task(_close(agen), context=contextvars.Context())
-        elif hooks.finalizer is not None:
-            outside.closing += 1
-            hooks.finalizer(agen)
 
     loop.set_exception_handler(outside)
     sys.set_asyncgen_hooks(firstiter, finalizer)
@@ -96,11 +106,15 @@ async def _close(agen: Any) -> None:
         await agen.aclose()
 
 
-async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
-    """Let the sessions know what has failed outside of tasks on a loop that is watched."""
+def something_failed(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether something has failed outside of tasks, or may yet, on a loop that is watched."""
     outside = _watched.get(loop)
-    if outside is not None and (outside.closing or outside.failed):
-        await outside.take(first)
+    return outside is not None and bool(outside.closing or outside.failed)
+
+
+async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
+    """Let the sessions know what that is; where nobody knows whose it is, the first session."""
+    await _watched[loop].take(first)
 
 
 def forget(loop: asyncio.AbstractEventLoop) -> None:
