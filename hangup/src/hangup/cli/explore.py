@@ -11,7 +11,7 @@ from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
-from hangup.record.evidence.grades import remarks
+from hangup.explorer.report import Findings
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -134,10 +134,10 @@ def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:
     return app if options.factory else lambda: app
 
 
-def _again(options: argparse.Namespace, app: ASGIApp, schedule: str, *, closer: bool = False) -> Session:
+def _again(options: argparse.Namespace, app: ASGIApp, schedule: str) -> Session:
     """Play one schedule."""
     path, lifespan, excuse = options.path, options.lifespan, options.excuse
-    return replay(app, schedule, options.client, path=path, lifespan=lifespan, excuse=excuse, closer=closer)
+    return replay(app, schedule, options.client, path=path, lifespan=lifespan, excuse=excuse, closer=True)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -146,15 +146,15 @@ def _replay(options: argparse.Namespace) -> int:
     out = sys.stdout
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
         app = _load(options)()
-        session = _again(options, app, str(schedule), closer=True)
+        session = _again(options, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    broken = [f"✗ {rule.sentence}: {got}" for rule in GENERAL if (got := rule.test(session)) is not None]
-    verdict = "\n".join(broken) or "✓ every rule holds"
-    verdict = "\n".join((verdict, *(f"· remark: {got}" for got in remarks(session))))
+    judged = Findings(GENERAL).judge(str(schedule), [session])
+    broken = [f"✗ {each.rule}: {each.got}" for _, each in judged.broken] or ["✓ every rule holds"]
+    verdict = "\n".join((*broken, *(f"· remark: {each.got}" for each in judged.remarks)))
     if options.mermaid:
         sys.stderr.write(f"{verdict}\n")
         out.write(f"{session.trace.mermaid()}\n")
     else:
         out.write(f"{schedule}\n{session.trace}\n\n{verdict}\n")
-    return 1 if broken else 0
+    return 1 if judged.broken else 0

@@ -190,12 +190,15 @@ class Findings:
         judged = Judged(schedule, first.ended, first.facts["fired"])
         for session in sessions:
             said: list[str] = []
+            noisy = False
             for place, rule in enumerate(self.rules):
                 if (got := rule.test(session)) is not None and not any(got in each for each in said):
                     said.append(got)
+                    noisy = noisy or rule.name == "ends_quietly"
                     judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))
             if session.lingered or session.late or session.ended == "cancelled":
-                judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in remarks(session)]
+                told = remarks(session, noisy=noisy)
+                judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in told]
         return judged
 
     def count(self, judged: Judged) -> None:

@@ -189,14 +189,15 @@ def _left_for_good(session: Session) -> str | None:
     return f"still running{when}: {', '.join(session.left_for_good)}"
 
 
-GRADED = (
-    replace(ends_quietly, test=_ends_quietly),
-    replace(leaves_no_task, sentence="no task of the handler runs on for ever", test=_left_for_good),
+ends_quietly_graded = replace(ends_quietly, test=_ends_quietly)
+"""The same, but what the server takes in silence is a remark."""
+leaves_no_task_for_good = replace(
+    leaves_no_task, sentence="no task of the handler runs on for ever", test=_left_for_good
 )
-"""The two rules of `STRICT` that are graded: what breaks only the strict one is a remark."""
-_IN_PLACE = {each.name: each for each in GRADED}
+"""The same, but a task that ends by itself, some time later, is a remark."""
+_GRADED = {each.name: each for each in (ends_quietly_graded, leaves_no_task_for_good)}
 GENERAL = (
-    *(_IN_PLACE.get(each.name, each) for each in STRICT),
+    *(_GRADED.get(each.name, each) for each in STRICT),
     keeps_no_connection,
     logs_no_error,
     runs_what_it_adds,

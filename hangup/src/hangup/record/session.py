@@ -149,14 +149,8 @@ class Session:
         """Return the names of the spawned tasks that run now, but for those that are excused."""
         return [self.name_of(task) for task in self.tasks if not task.done() and not self._excused(task)]
 
-    def stop_waiting(self, *, known: bool) -> None:
-        """Take note, before anybody cancels them, of the tasks that do not end by themselves, if that is known."""
-        self._ends_by_itself = False
-        if known:
-            self.left_for_good = self.still_running()
-
-    def shutting_down(self) -> None:
-        """Take note that the app's lifespan is about to end: what ends with it belongs to it."""
+    def stops(self) -> None:
+        """Take note that whatever ends from now on does not do so by itself: the app shuts down, or is cancelled."""
         self._ends_by_itself = False
 
     def shut_down(self) -> None:

@@ -50,7 +50,7 @@ class Patience:
             tasks = [task for session in sessions for task in session.tasks if not task.done()]
             await _until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
         for session in sessions:
-            session.stop_waiting(known=known)
+            session.left_for_good = session.still_running() if known else ()
         self._never.update({name for session in sessions for name in session.left_for_good})
 
 
@@ -59,10 +59,11 @@ async def stop(
     tasks: "Iterable[asyncio.Task[None]]",
     lifespan: Lifespan | None,
     wait: Wait,
-    patience: Patience,
+    patience: Patience | None,
 ) -> None:
     """Stop the app in each session, then its lifespan, then the tasks that it has spawned; leave none on the loop.
 
+    Without `patience`, tasks that their handlers have left behind are cancelled at once.
     Raises Stuck when a task goes on though it is cancelled again and again.
     """
     for session in sessions:
@@ -72,11 +73,14 @@ async def stop(
     if lifespan is not None:
         await _cancel(tasks, wait)
         for session in sessions:
-            session.shutting_down()
+            session.stops()
         await _until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()
-    await patience.spend(sessions, wait)
+    if patience is not None:
+        await patience.spend(sessions, wait)
+    for session in sessions:
+        session.stops()
     if something_failed(wait.loop):
         await write_down(wait.loop, sessions[0])
     if lifespan is not None:

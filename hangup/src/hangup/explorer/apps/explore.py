@@ -19,7 +19,7 @@ from hangup.explorer.names import choose
 from hangup.explorer.report import Broken, Findings, Judged, Report, spread
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.rules import GENERAL, Rule, keeps_no_connection
+from hangup.record.rules import GENERAL, Rule, keeps_no_connection, leaves_no_task_for_good
 from hangup.record.threads import run_in_thread
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -65,7 +65,8 @@ def explore(
     choose("model", models, MODELS)
     choose("ending", endings, (*ENDINGS, "cancel"))
     findings = Findings(rules)
-    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse)
+    patience = Patience() if leaves_no_task_for_good in rules else None
+    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
 
     async def work() -> None:
         with watch(asyncio.get_running_loop()):
@@ -89,19 +90,21 @@ def replay(
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
 
-    With `closer`, more sessions follow, to find out what one alone does not tell: whether the connection is kept, and
-    which errors an app logs that nobody has disturbed.
+    With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
+    find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
     """
 
     async def work() -> Session:
         wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
         with watch(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
-            session = await Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse).play()
+            patience = Patience() if closer else None
+            play = Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience)
+            session = await play.play()
             for each in (session, *session.others):
                 probe(app, each)
             if closer:
-                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse)
+                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
             return session
 
@@ -123,7 +126,8 @@ class _Exploration:
     path: str
     lifespan: bool
     excuse: Collection[str]
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience | None
+    """None where no rule asks what becomes of tasks that their handlers leave behind."""
     usual: set[tuple[str, str, str]] = field(default_factory=set)
     """What an undisturbed app logs: that is not about a peer that has left."""
     early: dict[Schedule, Judged] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class Play:
         state = self.lifespan.state if self.lifespan is not None else {}
         self.connections = Connections(recorder, schedule, path, state, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, self._a_left, self._all_left)
-        self.patience = ending.Patience() if patience is None else patience
+        self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
         self.spins = False

@@ -58,11 +58,13 @@ def _is_one_of(error: BaseException | None, errors: list[BaseException]) -> bool
     return any(error is each for each in errors)
 
 
-def remarks(session: Session) -> Iterator[str]:
-    """Yield what is worth a word and breaks no rule."""
+def remarks(session: Session, *, noisy: bool = False) -> Iterator[str]:
+    """Yield what is worth a word and breaks no rule; of a session that does not end quietly, not how it ended."""
     for name, seconds in session.lingered:
         after = "the app has shut down" if name in session.left_at_shutdown else "it"
         yield f"a task of the handler ({name}) ends {seconds:.3g} s after {after}"
+    if noisy:
+        return
     for error in let_out(session):
         if taken_in_silence(session, error):
             yield f"the handler lets {describe(error)} out, of which this server says nothing"
