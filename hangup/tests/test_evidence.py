@@ -1,32 +1,19 @@
-"""What an exploration sees beside its sessions: what is left, kept, logged and never run, and what fails elsewhere."""
+"""What an exploration sees beside its sessions: what is left, logged and never run, and what fails elsewhere."""
 
 import asyncio
-import collections
 import contextlib
-import functools
 import logging
 
 import pytest
 from starlette.background import BackgroundTask, BackgroundTasks
 
-from hangup.explorer.apps.explore import explore, replay
-from hangup.explorer.report import Report
-from hangup.servers.models import EXPLORED
+from hangup.explorer.apps.explore import explore
 from support.apps import app
+from support.reports import found
 
-KEPT = "a connection that is gone is not kept"
 LEFT = "no task of the handler runs on for ever"
 HIDDEN = "no task of the handler fails without anybody looking"
 LOGGED = "the app logs no error about a peer that has left"
-QUIET = "the handler ends quietly when the peer leaves"
-
-
-def found(report: Report) -> dict[str, set[str]]:
-    """Return for each broken rule what happened instead."""
-    broken: dict[str, set[str]] = {}
-    for each in report.broken:
-        broken.setdefault(each.rule, set()).add(each.got)
-    return broken
 
 
 async def answer(websocket):
@@ -148,86 +135,6 @@ def test_the_first_session_is_judged_too():
 
     report = explore(app(handler))
     assert [(each.rule, each.schedule) for each in report.broken] == [(LEFT, "uvicorn/close@end")]
-    assert explore(app(handler)).ok
-
-
-# ---- what is kept ------------------------------------------------------------------------------------------------
-
-
-def keeping(keep, forget=lambda _: None):
-    """Return an app that keeps each connection, and forgets it again unless a send fails."""
-
-    async def raw(scope, receive, send):
-        await receive()
-        keep(send)
-        await send({"type": "websocket.accept"})
-        while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": message["text"]})
-        forget(send)
-
-    return raw
-
-
-room: list[object] = []
-
-
-def test_a_connection_that_stays_in_a_list_is_found_with_the_list():
-    report = explore(keeping(room.append, room.remove))
-    got = f"who leaves before accept or while the app sends stays reachable: `room`, a list of module {__name__}"
-    assert found(report) == {KEPT: {got}}
-    assert {each.schedule.partition("/")[0] for each in report.broken} == set(EXPLORED[:3])
-    assert report.broken[0].schedule == "uvicorn/close@send#1"
-    room.clear()
-
-
-def test_a_new_app_for_each_session_is_found_to_keep_its_connections_too():
-    def make():
-        members = []
-
-        async def member(scope, receive, send):
-            members.append(send)
-            await keeping(lambda _: None)(scope, receive, send)
-
-        return member
-
-    (got,) = found(explore(make=make))[KEPT]
-    assert got.endswith("`members`, a list that " + make.__qualname__ + ".<locals>.member() closes over")
-
-
-def test_a_replay_that_looks_closer_finds_it_and_one_that_does_not_plays_one_session():
-    session = replay(keeping(room.append, room.remove), "uvicorn/fin@send#2", closer=True)
-    assert session.facts["kept"].startswith("who leaves while the app sends stays reachable: `room`")
-    room.clear()
-    assert "kept" not in replay(keeping(room.append, room.remove), "uvicorn/fin@send#2").facts
-    assert len(room) == 1
-    room.clear()
-
-
-@functools.lru_cache
-def seen(_: object) -> bool:
-    return True
-
-
-few: collections.deque[object] = collections.deque(maxlen=40)
-
-
-@pytest.mark.parametrize("keep", [few.append, seen])
-def test_who_keeps_no_more_than_so_many_has_no_leak(keep):
-    assert explore(keeping(keep)).ok
-
-
-def test_a_timer_and_an_exception_keep_no_connection_for_good():
-    errors = []
-
-    async def handler(websocket):
-        await websocket.accept()
-        asyncio.get_running_loop().call_later(25, id, websocket)
-        try:
-            while True:
-                await websocket.send_text(await websocket.receive_text())
-        except Exception as error:
-            errors.append(error)
-
     assert explore(app(handler)).ok
 
 

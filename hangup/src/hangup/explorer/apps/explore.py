@@ -7,6 +7,7 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -133,19 +134,23 @@ class _Exploration:
     early: dict[Schedule, Judged] = field(default_factory=dict)
     """What came of the schedules that were played to make the plan."""
 
+    @functools.cached_property
+    def keeping(self) -> Keeping[Schedule]:
+        """What finds out whether the app keeps connections that are gone."""
+        return Keeping(self.make, self._played)
+
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
     ) -> None:
         plan, spinning = await self.plan(models, endings)
         self.findings.schedules = len(plan)
-        keeping = Keeping(self.make, self._played)
         for schedule in spread(plan, limit):
             judged = self.early.pop(schedule, None)
             spins = schedule in spinning
             if judged is not None:
                 self.findings.count(judged)
             else:
-                spins = await self.judged(schedule, keeping)
+                spins = await self.judged(schedule)
             progress(self.findings.explored, min(limit, len(plan)))
             if spins:
                 self.findings.stopped = True  # each session of an app that spins takes long
@@ -154,7 +159,7 @@ class _Exploration:
             if judged.broken:  # what was played is told, though it was not asked for
                 self.findings.count(judged)
         if keeps_no_connection in self.findings.rules and not self.findings.stopped:
-            self._tell(await keeping.confirm())
+            self._tell(await self.keeping.confirm())
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> tuple[list[Schedule], set[Schedule]]:
         """Run the app undisturbed on each model; return every schedule that follows, and those that spun."""
@@ -187,7 +192,7 @@ class _Exploration:
         self.early[schedule] = self._judge(app, schedule, sessions)
         return play
 
-    async def judged(self, schedule: Schedule, keeping: "Keeping[Schedule]") -> bool:
+    async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
         app = self.make()
         play = self._play(app, schedule)
@@ -195,8 +200,6 @@ class _Exploration:
         sessions = (session, *session.others)
         judged = self._judge(app, schedule, sessions)
         self.findings.count(judged)
-        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
-            keeping.look(app, schedule, sessions)
         return play.spins
 
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
@@ -207,10 +210,14 @@ class _Exploration:
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
             each.drop_references()
+        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, sessions)
         return judged
 
     def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
         place = list(self.findings.rules).index(keeps_no_connection)
+        order = {name: number for number, (name, _) in enumerate(self.findings.how)}
+        kept = sorted(kept, key=lambda each: order.get(str(each.schedule), len(order)))
         for each in kept:
             broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
             self.findings.accuse(place, broken)
@@ -223,9 +230,8 @@ class _Exploration:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
         if not _may_keep(schedule, sessions):
             return
-        keeping = Keeping(self.make, self._played)
-        keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
-        kept = await keeping.confirm()
+        self.keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
+        kept = await self.keeping.confirm()
         for each in sessions:
             if mine := [one for one in kept if one.letter == each.letter]:
                 each.facts["kept"] = _who_stays(mine)
