@@ -60,7 +60,7 @@ def as_json(report: Report, **more: object) -> str:
     """Return a report as JSON, with more at its beginning."""
     kept = {"explored": report.explored, "schedules": report.schedules, "ok": report.ok}
     found = {name: [asdict(each) for each in getattr(report, name)] for name in ("broken", "remarks")}
-    return json.dumps({**more, **kept, "verdicts": report.verdicts, **found}, indent=2)
+    return json.dumps({**more, **kept, **found, "verdicts": report.verdicts}, indent=2)
 
 
 def summary(report: Report, again: str) -> str:

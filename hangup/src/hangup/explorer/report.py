@@ -201,8 +201,11 @@ class Findings:
                 judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in told]
         return judged
 
-    def count(self, judged: Judged) -> None:
-        """Count a schedule as explored, with what came of it."""
+    def count(self, judged: Judged, before: Judged | None = None) -> None:
+        """Count a schedule as explored, with what came of it, and what came of it `before`, if that was another."""
+        if before is not None:
+            judged.broken += [each for each in before.broken if each not in judged.broken]
+            judged.remarks += [each for each in before.remarks if each not in judged.remarks]
         for place, broken in judged.broken:
             self.accuse(place, broken)
         if judged.remarks:

@@ -142,15 +142,10 @@ class _Exploration:
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
     ) -> None:
-        plan, spinning = await self.plan(models, endings)
+        plan = await self.plan(models, endings)
         self.findings.schedules = len(plan)
         for schedule in spread(plan, limit):
-            judged = self.early.pop(schedule, None)
-            spins = schedule in spinning
-            if judged is not None:
-                self.findings.count(judged)
-            else:
-                spins = await self.judged(schedule)
+            spins = await self.judged(schedule)
             progress(self.findings.explored, min(limit, len(plan)))
             if spins:
                 self.findings.stopped = True  # each session of an app that spins takes long
@@ -161,25 +156,24 @@ class _Exploration:
         if keeps_no_connection in self.findings.rules and not self.findings.stopped:
             self._tell(await self.keeping.confirm())
 
-    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> tuple[list[Schedule], set[Schedule]]:
-        """Run the app undisturbed on each model; return every schedule that follows, and those that spun."""
+    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
+        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
         plan: list[Schedule] = []
         for model in models:
             row = MODELS[model]
             ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
-            first = Schedule(model, (ways or ["close"])[0])
-            play = await self.undisturbed(first)
+            play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
             calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
                 plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
             if play.spins:
-                return plan, {first}
+                return plan
         if "cancel" in endings and models:
             play = self._play(self.make(), Schedule(models[0], "close", cancel_at=-1))
             (await play.play()).drop_references()
             plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
-        return plan, set()
+        return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
         """Play a schedule for what it says of the app's calls; judge it, too: an app may break something but once."""
@@ -198,8 +192,7 @@ class _Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         sessions = (session, *session.others)
-        judged = self._judge(app, schedule, sessions)
-        self.findings.count(judged)
+        self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
 
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
