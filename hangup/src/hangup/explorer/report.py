@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypeVar
 
+from hangup.explorer.unknown import Unknown, in_words
 from hangup.record.rules import Rule
 from hangup.record.session import Session
 from hangup.trace.table import Table
 
 SPREAD = "spread evenly"
 STOPPED = "and then stopped, because it spins"
+HOLDS = "and then stopped, because it holds the event loop"
+LATER = "only after earlier sessions: your app keeps something (each of these holds on a fresh app)"
+HELD = Rule("yields", "the handler does not hold the event loop", lambda session: session.facts.get("held"))
+"""The rule that is judged alone where it breaks: who holds the loop was ended, and shows nothing else."""
 T = TypeVar("T")
 
 
@@ -43,11 +48,17 @@ class Report:
     """How those were chosen that were explored, if not all were."""
     rows: str = "server"
     """What the first part of a schedule's name is."""
+    unknown: tuple[Unknown, ...] = ()
+    """What is not known, and why."""
+    later: tuple[Broken, ...] = ()
+    """What broke on an app that had other sessions before, and does not break on a fresh one."""
+    waited: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    """For what the exploration waited in real time, "threads" or "sockets", and for how many seconds."""
 
     @property
     def ok(self) -> bool:
         """Whether every rule held everywhere."""
-        return not self.broken
+        return not self.broken and not self.later
 
     @property
     def table(self) -> Table:
@@ -83,6 +94,14 @@ class Report:
             first = next(broken for broken in self.broken if broken.rule == rule)
             count = len(self.schedules_breaking(rule))
             lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
+        if self.later:
+            lines.append(f"\n{LATER}:")
+        for rule in dict.fromkeys(broken.rule for broken in self.later):
+            of = [broken for broken in self.later if broken.rule == rule]
+            count = len({broken.schedule for broken in of})
+            lines.append(f"✗ {rule}: {of[0].got}\n    first at {of[0].schedule}, {count} in all")
+        lines += in_words(self.unknown)
+        lines += [f"waited in real time for {what}" for what, _ in self.waited]
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -107,10 +126,14 @@ class Findings:
     """How many there are, whether explored or not."""
     fired: int = 0
     unfired: int = 0
-    stopped: bool = False
-    """Whether the exploration has ended early."""
+    stopped: str = ""
+    """Why the exploration has ended early, if it has."""
+    unknown: list[Unknown] = field(default_factory=list)
+    waited: dict[str, float] = field(default_factory=dict)
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
+    first: set[Broken] = field(default_factory=set)
+    """What broke in an undisturbed run, and is not told twice."""
 
     @property
     def explored(self) -> int:
@@ -119,21 +142,55 @@ class Findings:
 
     def add(self, schedule: str, sessions: Sequence[Session]) -> None:
         """Judge what came of a schedule; client a's session is the first."""
-        for session in sessions:
-            for place, rule in enumerate(self.rules):
-                if (got := rule.test(session)) is not None:
-                    broken = Broken(rule.sentence, schedule, got, session.letter)
-                    self.broken.setdefault(place, []).append(broken)
+        self.judge(schedule, sessions)
         self.how.append((schedule, sessions[0].ended))
         fired = bool(sessions[0].facts["fired"])
         self.fired += fired
         self.unfired += not fired and not schedule.endswith("@end")
 
+    def add_first(self, schedule: str, sessions: Sequence[Session]) -> None:
+        """Judge an undisturbed run, which counts for no schedule; a thread that it starts may be the whole app's."""
+        sessions[0].facts["threads"] = []
+        self.judge(schedule, sessions)
+        self.first = {broken for found in self.broken.values() for broken in found}
+
+    def add_held(self, schedule: str, where: str) -> None:
+        """Take note of a session that holds the event loop and could not be ended."""
+        self._add(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}, and could not be ended"))
+
+    def judge(self, schedule: str, sessions: Sequence[Session]) -> None:
+        """Judge sessions by every rule, or say why that cannot be."""
+        facts = sessions[0].facts
+        if facts.get("unknown"):
+            self.unknown.append(Unknown(schedule, facts["unknown"]))
+        elif facts.get("held"):
+            self._add(len(self.rules), Broken(HELD.sentence, schedule, facts["held"]))
+        else:
+            for session in sessions:
+                for place, rule in enumerate(self.rules):
+                    if (got := rule.test(session)) is not None:
+                        self._add(place, Broken(rule.sentence, schedule, got, session.letter))
+
+    def _add(self, place: int, broken: Broken) -> None:
+        if broken not in self.first:
+            self.broken.setdefault(place, []).append(broken)
+
     def report(self, rows: str = "server") -> Report:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
-        cut = STOPPED if self.stopped else SPREAD
-        return Report(self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows)
+        cut = self.stopped or SPREAD
+        return Report(
+            self.schedules,
+            self.explored,
+            broken,
+            tuple(self.how),
+            self.fired,
+            self.unfired,
+            cut,
+            rows,
+            unknown=tuple(self.unknown),
+            waited=tuple(self.waited.items()),
+        )
 
 
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:

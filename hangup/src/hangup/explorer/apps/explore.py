@@ -14,16 +14,19 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.names import choose
-from hangup.explorer.report import Findings, Report, spread
+from hangup.explorer.report import HOLDS, STOPPED, Findings, Report, spread
+from hangup.explorer.unknown import Unknown
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
 from hangup.record.rules import GENERAL, Rule
-from hangup.record.threads import run_in_thread
+from hangup.record.threads import Stuck
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.script import HELLO, Script
+from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
+HOLDS_AT_MOST = 4  # sessions in which an app holds the event loop, before it is not explored further
 Probe = Callable[[ASGIApp, Session], None]
 
 
@@ -37,7 +40,7 @@ def explore(
     models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = (*ENDINGS, "cancel"),
     limit: int = 2_000,
-    seconds: float = 60.0,
+    seconds: float = 600.0,
     path: str = "/",
     lifespan: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -46,12 +49,13 @@ def explore(
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
+    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks for `path`, which may have a query. With
     `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
     `progress` is called after each schedule with how many are done and how many there are to do.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
-    Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
-    when the app does not end though it is cancelled again and again.
+    Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
+    `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
+    when the app's lifespan does not start.
     """
     if app is not None:
         make = _always(app)
@@ -63,10 +67,18 @@ def explore(
     exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
 
     async def work() -> None:
-        with watch_tasks(asyncio.get_running_loop()):
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        with watch_tasks(loop):
             await exploration.explore(models, endings, limit, progress)
+        findings.waited = loop.elsewhere.waited
 
-    run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+    try:
+        run_on_loop(work, seconds=seconds, on_held=exploration.held)
+    except Stuck as stuck:
+        if not (stuck.where and exploration.playing):
+            raise
+        exploration.given_up()
     return findings.report()
 
 
@@ -82,23 +94,30 @@ def replay(
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
 
+    plays: list[Play] = []
+
+    def held(where: str) -> None:
+        for play in plays:
+            play.held = where
+
     async def work() -> Session:
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
-            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            plays.append(Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan))
+            session = await plays[0].play()
             for each in (session, *session.others):
                 probe(app, each)
             return session
 
-    return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+    return run_on_loop(work, seconds=seconds, on_held=held)
 
 
 def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
     return lambda: app
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Exploration:
     """Plays every schedule of an app, or as many as are wanted."""
 
@@ -108,6 +127,24 @@ class _Exploration:
     probe: Probe
     path: str
     lifespan: bool
+    playing: Play | None = None
+    holds: int = 0
+    """In how many sessions the app has held the event loop."""
+
+    def held(self, where: str) -> None:
+        """Take note that the app holds the event loop, at this line; it is ended now. Another thread says so."""
+        self.holds += 1
+        if self.playing is not None:
+            self.playing.held = where
+
+    def given_up(self) -> None:
+        """Judge the session that did not end even so, and say what was not explored for that."""
+        assert self.playing is not None
+        schedule, findings = str(self.playing.schedule), self.findings
+        findings.add_held(schedule, self.playing.held)
+        rest = max(findings.schedules - findings.explored, 0)
+        what = f"{rest:,} schedules" if findings.schedules else "all other schedules"
+        findings.unknown.append(Unknown(what, f"not explored, because {schedule} could not be ended"))
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -117,8 +154,8 @@ class _Exploration:
         for schedule in spread(plan, limit):
             spins = await self.judged(schedule)
             progress(self.findings.explored, min(limit, len(plan)))
-            if spins:
-                self.findings.stopped = True  # each session of an app that spins takes long
+            if spins or self.holds >= HOLDS_AT_MOST:
+                self.findings.stopped = STOPPED if spins else HOLDS  # each such session takes long
                 return
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
@@ -132,7 +169,7 @@ class _Exploration:
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
                 plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
-            if play.spins:
+            if play.spins or play.held:
                 return plan
         if "cancel" in endings and models:
             play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
@@ -141,8 +178,11 @@ class _Exploration:
 
     async def undisturbed(self, schedule: Schedule) -> Play:
         """Play a schedule for what it says of the app's calls and awaits."""
-        play = self._play(self.make(), schedule)
-        (await play.play()).drop_references()
+        app = self.make()
+        play = self._play(app, schedule)
+        session = await play.play()
+        self.findings.add_first(str(schedule), self._probed(app, session))
+        session.drop_references()
         return play
 
     async def judged(self, schedule: Schedule) -> bool:
@@ -150,13 +190,19 @@ class _Exploration:
         app = self.make()
         play = self._play(app, schedule)
         session = await play.play()
-        sessions = (session, *session.others)
-        for each in sessions:
-            self.probe(app, each)
+        sessions = self._probed(app, session)
         self.findings.add(str(schedule), sessions)
         for each in sessions:
             each.drop_references()
         return play.spins
 
+    def _probed(self, app: ASGIApp, session: Session) -> tuple[Session, ...]:
+        sessions = (session, *session.others)
+        for each in sessions:
+            self.probe(app, each)
+        return sessions
+
     def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
-        return Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        trace = Trace(silent=True)
+        self.playing = play = Play(app, self.script, schedule, trace, self.path, lifespan=self.lifespan)
+        return play

@@ -1,0 +1,91 @@
+"""Whether a thread is parked: whether it waits for work, or for another thread, and can do nothing by itself.
+
+A thread that sleeps, computes, or waits for a socket is not: in a moment it may go on, and give a loop something to do.
+It is told by the innermost frames of the thread's stack, which the interpreter shows (`sys._current_frames`).
+"""
+
+import linecache
+import queue
+import selectors
+import sys
+import threading
+from concurrent.futures import thread as pools
+from types import FrameType
+from typing import Any
+
+_QUEUES = (queue.SimpleQueue, queue.Queue)
+_THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
+Place = tuple[int, int, int]
+
+
+class Parked:
+    """Remembers where each thread was parked, so that a second look at it costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, tuple[Place, list[Any]]] = {}
+
+    def take_for_parked(self) -> None:
+        """Take every thread for parked where it is now, until it moves."""
+        for ident, frame in sys._current_frames().items():
+            self._places[ident] = _place(frame), _queues(frame)
+
+    def busy(self, but: "set[int]") -> int | None:
+        """Return the ident of a thread, other than these, that is not parked; None if all are."""
+        for ident, frame in sys._current_frames().items():
+            if ident in but:
+                continue
+            known = self._places.get(ident)
+            if known is not None and known[0] == _place(frame):
+                if any(each.qsize() for each in known[1]):
+                    return ident
+            elif is_parked(frame):
+                self._places[ident] = _place(frame), _queues(frame)
+            else:
+                self._places.pop(ident, None)
+                return ident
+        return None
+
+    def is_parked(self, ident: int | None) -> bool:
+        """Return whether the thread of this ident is parked."""
+        frame = sys._current_frames().get(ident or 0)
+        return frame is None or is_parked(frame)
+
+
+def is_parked(frame: FrameType) -> bool:
+    """Return whether a thread whose innermost frame this is can do nothing until another thread lets it."""
+    name, file = frame.f_code.co_name, frame.f_code.co_filename
+    if file == _SELECTORS:
+        return True  # a loop of its own; what it does for ours, a future tells
+    if any(each.qsize() for each in _queues(frame)):
+        return False
+    if file == _THREADING:
+        return name in {"wait", "_wait_for_tstate_lock", "join"} and _has_no_timeout(frame)
+    if file == _POOLS:
+        return name == "_worker"
+    return ".get(" in linecache.getline(file, frame.f_lineno) and bool(_queues(frame))
+
+
+def _has_no_timeout(frame: FrameType) -> bool:
+    if frame.f_locals.get("timeout") in {None, -1}:
+        return True
+    return False
+
+
+def _queues(frame: FrameType) -> list[Any]:
+    """Return the queues that the innermost frames know: a thread with something in one of them has work to do."""
+    found: list[Any] = []
+    each: FrameType | None = frame
+    for _ in range(3):
+        if each is None:
+            break
+        values = list(each.f_locals.values())
+        own = getattr(each.f_locals.get("self"), "__dict__", {})
+        found += [value for value in (*values, *own.values()) if isinstance(value, _QUEUES)]
+        if each.f_code.co_filename not in {_THREADING, _QUEUE}:
+            break
+        each = each.f_back
+    return found
+
+
+def _place(frame: FrameType) -> Place:
+    return id(frame), id(frame.f_code), frame.f_lasti
