@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterable
 from selectors import EVENT_WRITE, SelectorKey
 from typing import Any
 
-from hangup.time.parked import Parked
+from hangup.record.threads import run_in_thread
+from hangup.time.parked import Parked, waiting_in
 
 PATIENCE = 10.0  # seconds of real time for which a session waits for one thing
 AGAIN = 0.25  # seconds for what was given up once
@@ -49,9 +50,9 @@ class Elsewhere:
         self._parked = Parked()
         self._ours: set[int] = set()
 
-    def begin(self, waiter: int | None) -> None:
-        """Begin an exploration in this thread, for which the thread `waiter` waits; what was there before is parked."""
-        self._ours = {threading.get_ident(), *([] if waiter is None else [waiter])}
+    def begin(self) -> None:
+        """Begin an exploration in this thread; take the threads that are there already for parked."""
+        self._ours = {threading.get_ident(), *waiting_in(run_in_thread.__code__)}
         self._parked = Parked()
         self._parked.take_for_parked()
         self.jobs.clear()

@@ -19,13 +19,12 @@ from hangup.record.recorder import Interrupted
 from hangup.time.virtual import VirtualLoop
 
 TICK = 0.1  # seconds between two looks
-COMPUTES = 4.0  # seconds of computing without a turn of the loop, which are too many
+COMPUTES = 1.5  # seconds of computing without a turn of the loop, which are too many
 WAITS = 8.0  # seconds of real time in one call, which are too many
-AGAIN = 4  # how many times shorter both are once the loop has been held
+AGAIN = 6  # how many times shorter both are once the loop has been held
 IMPORTS = 15  # how many times longer both are while a module is imported
-_LIBRARIES = tuple(
-    str(Path(path)) for path in (*sysconfig.get_paths().values(), Path(hangup.__file__).parent, "<frozen")
-)
+_PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
+_LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(hangup.__file__).parent), "<frozen")
 
 
 class Watch:

@@ -10,7 +10,7 @@ import selectors
 import sys
 import threading
 from concurrent.futures import thread as pools
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
@@ -63,6 +63,17 @@ def is_parked(frame: FrameType) -> bool:
     if file == _POOLS:
         return name == "_worker"
     return ".get(" in linecache.getline(file, frame.f_lineno) and bool(_queues(frame))
+
+
+def waiting_in(function: CodeType) -> list[int]:
+    """Return the idents of the threads that have called a function, and are still in it."""
+    found = []
+    for ident, frame in sys._current_frames().items():
+        each: FrameType | None = frame
+        while each is not None and each.f_code is not function:
+            each = each.f_back
+        found += [ident] * (each is not None)
+    return found
 
 
 def _has_no_timeout(frame: FrameType) -> bool:

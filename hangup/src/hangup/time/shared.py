@@ -5,7 +5,6 @@ has one can be explored, replayed and served again and again only if the loop is
 left for the next: no task, no timer, no thread of the executor.
 """
 
-import functools
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -57,15 +56,13 @@ def _run(
     real: bool,
     close: bool,
 ) -> T:
-    waiter = threading.get_ident()
-
     async def begin() -> T:
-        loop.begin(waiter)
+        loop.begin()
         loop.real = real
         return await make()
 
     watch = None if on_held is None else Watch(loop, on_held)
-    look = None if watch is None else functools.partial(watch.look)
+    look = None if watch is None else watch.look
     try:
         return run_in_thread(begin, seconds=seconds, loop=loop, look=look, tick=TICK)
     except Stuck as stuck:

@@ -60,19 +60,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.real = False
         """Whether time is real: for what runs on real servers, on the loop that module-level locks are bound to."""
         self.elsewhere = Elsewhere()
-        self.begin(None)
+        self.begin()
         selector = _Selector(self)
         super().__init__(selector)
-        selector.own = frozenset(selector.get_map())
+        selector.own = frozenset(key.fd for key in selector.get_map().values())
 
-    def begin(self, waiter: int | None) -> None:
-        """Begin anew in this thread, at 0 o'clock; the thread `waiter` waits for it."""
+    def begin(self) -> None:
+        """Begin anew in this thread, at 0 o'clock."""
         self.now, self.alarms, self.on_idle = 0.0, (), lambda: None
         self.turns = self.turn = 0
         self._thread = threading.get_ident()
         self._known = set(threading.enumerate())
         self._names: set[str] = set()
-        self.elsewhere.begin(waiter)
+        self.elsewhere.begin()
 
     def forget(self) -> None:
         """Drop every callback and timer that is left, and the threads of the executor."""
@@ -129,7 +129,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         known = thread_name(thread) in self._names  # an app that forgets threads does so in each session
         while thread.is_alive() and (now := time.monotonic()) < until:
             still = parked.is_parked(thread.ident)
-            if still and known or (still or known) and now >= soon:
+            if (still and known) or ((still or known) and now >= soon):
                 break
             thread.join(0.02)
         return not thread.is_alive()

@@ -93,7 +93,6 @@ def replay(
     lifespan: bool = False,
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
-
     plays: list[Play] = []
 
     def held(where: str) -> None:
