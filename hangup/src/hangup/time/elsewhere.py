@@ -107,7 +107,7 @@ class Elsewhere:
                 return events
             # a machine that is busy makes a look longer than it should be: that costs no patience
             self._spent[what] = self._spent.get(what, 0.0) + min(took, 2 * LOOK)
-            if self._spent[what] >= (AGAIN if what in self._hopeless else PATIENCE):
+            if self._spent[what] >= (AGAIN if what in self._hopeless or self.given_up else PATIENCE):
                 self.given_up.add(what)
                 self._hopeless.add(what)
         return select(0)  # what came between the last look and the last thought

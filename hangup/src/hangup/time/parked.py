@@ -4,8 +4,10 @@ A thread that sleeps, computes, or waits for a socket is not: in a moment it may
 It is told by the innermost frames of the thread's stack, which the interpreter shows (`sys._current_frames`).
 """
 
+import itertools
 import linecache
 import queue
+import re
 import selectors
 import sys
 import threading
@@ -15,6 +17,7 @@ from typing import Any
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
 _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
+_GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
 Place = tuple[int, int, int]
 
 
@@ -22,26 +25,28 @@ class Parked:
     """Remembers where each thread was parked, so that a second look at it costs next to nothing."""
 
     def __init__(self) -> None:
+        self._first: dict[int, tuple[Place, list[Any]]] = {}
         self._places: dict[int, tuple[Place, list[Any]]] = {}
 
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
         for ident, frame in sys._current_frames().items():
-            self._places[ident] = _place(frame), _queues(frame)
+            self._first[ident] = _place(frame), _queues(frame)
 
     def busy(self, but: "set[int]") -> int | None:
         """Return the ident of a thread, other than these, that is not parked; None if all are."""
         for ident, frame in sys._current_frames().items():
             if ident in but:
                 continue
-            known = self._places.get(ident)
-            if known is not None and known[0] == _place(frame):
-                if any(each.qsize() for each in known[1]):
-                    return ident
-            elif is_parked(frame):
-                self._places[ident] = _place(frame), _queues(frame)
+            place = _place(frame)
+            for known in (self._places.get(ident), self._first.get(ident)):
+                if known is not None and known[0] == place:
+                    break
             else:
-                self._places.pop(ident, None)
+                if not is_parked(frame):
+                    return ident
+                known = self._places[ident] = place, _queues(frame)
+            if any(each.qsize() for each in known[1]):
                 return ident
         return None
 
@@ -62,7 +67,17 @@ def is_parked(frame: FrameType) -> bool:
         return name in {"wait", "_wait_for_tstate_lock", "join"} and _has_no_timeout(frame)
     if file == _POOLS:
         return name == "_worker"
-    return ".get(" in linecache.getline(file, frame.f_lineno) and bool(_queues(frame))
+    return bool(_GETS.fullmatch(_call(frame))) and bool(_queues(frame))
+
+
+def _call(frame: FrameType) -> str:
+    """Return the words of the call at which a frame is, if it has one line and its source is there."""
+    positions = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    line, last, begins, ends = next(positions, (None, None, None, None))
+    if line is None or line != last:
+        return ""
+    text = linecache.getline(frame.f_code.co_filename, line).encode()
+    return text[begins:ends].decode(errors="replace")
 
 
 def waiting_in(function: CodeType) -> list[int]:
@@ -77,9 +92,7 @@ def waiting_in(function: CodeType) -> list[int]:
 
 
 def _has_no_timeout(frame: FrameType) -> bool:
-    if frame.f_locals.get("timeout") in {None, -1}:
-        return True
-    return False
+    return frame.f_locals.get("timeout") in {None, -1}
 
 
 def _queues(frame: FrameType) -> list[Any]:
@@ -89,7 +102,7 @@ def _queues(frame: FrameType) -> list[Any]:
     for _ in range(3):
         if each is None:
             break
-        values = list(each.f_locals.values())
+        values = [*each.f_locals.values(), *(each.f_globals.get(name) for name in each.f_code.co_names)]
         own = getattr(each.f_locals.get("self"), "__dict__", {})
         found += [value for value in (*values, *own.values()) if isinstance(value, _QUEUES)]
         if each.f_code.co_filename not in {_THREADING, _QUEUE}:

@@ -49,8 +49,9 @@ def explore(
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks for `path`, which may have a query. With
-    `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks
+    for `path`, which may have a query. With `lifespan`, the app's lifespan starts before each session and is shut down
+    after it (asgi lifespan.rst).
     `progress` is called after each schedule with how many are done and how many there are to do.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
