@@ -78,9 +78,9 @@ def _explore(options: argparse.Namespace) -> int:
         make = _load(options)
         with bar(sys.stderr) as progress:
             report = explore(
-                None,
+                None if options.factory else make(),
                 options.client,
-                make=make,
+                make=make if options.factory else None,
                 models=models,
                 endings=endings,
                 limit=options.limit,

@@ -87,12 +87,15 @@ def _imports(ident: int) -> bool:
 
 def _where(ident: int) -> str:
     """Return the line at which a thread spends its time, in the words of a traceback."""
-    seen: Counter[str] = Counter()
-    for _ in range(50):
+    seen: Counter[tuple[str, str, int]] = Counter()
+    for _ in range(60):
         frames = list(_frames(ident))
         own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_LIBRARIES)]
         for frame in (own or frames)[:1]:
-            code = frame.f_code
-            seen[f"{Path(code.co_filename).name}, line {frame.f_lineno}, in {code.co_name}"] += 1
+            seen[Path(frame.f_code.co_filename).name, frame.f_code.co_name, frame.f_lineno] += 1
         time.sleep(0.002)
-    return min(seen, key=lambda line: (-seen[line], line)) if seen else "nobody knows where"
+    often = [where for where, count in seen.items() if count >= 6]  # a loop has several lines: say the same each time
+    if not often:
+        return "a line that nobody knows"
+    file, function, line = min(often)
+    return f"{file}, line {line}, in {function}"

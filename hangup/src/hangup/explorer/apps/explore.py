@@ -7,14 +7,17 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.fresh import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.names import choose
-from hangup.explorer.report import HOLDS, STOPPED, Findings, Report, spread
+from hangup.explorer.report import HOLDS, STOPPED, Broken, Findings, Report, spread
 from hangup.explorer.unknown import Unknown
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
 from hangup.record.rules import GENERAL, Rule
@@ -30,13 +33,17 @@ HOLDS_AT_MOST = 4  # sessions in which an app holds the event loop, before it is
 Probe = Callable[[ASGIApp, Session], None]
 
 
+def _no_facts(*_: object) -> None:
+    """Add no facts."""
+
+
 def explore(
     app: ASGIApp | None = None,
     script: Script = HELLO,
     *,
     make: Callable[[], ASGIApp] | None = None,
     rules: Sequence[Rule] = GENERAL,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = (*ENDINGS, "cancel"),
     limit: int = 2_000,
@@ -58,6 +65,8 @@ def explore(
     `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
     when the app's lifespan does not start.
     """
+    if ALONE in os.environ and threading.current_thread() is threading.main_thread():
+        raise RuntimeError("a module that explores when it is imported cannot be imported to be explored")
     if app is not None:
         make = _always(app)
     if make is None:
@@ -77,10 +86,45 @@ def explore(
     try:
         run_on_loop(work, seconds=seconds, on_held=exploration.held)
     except Stuck as stuck:
+        stuck.schedule = str(exploration.playing.schedule) if exploration.playing else ""
         if not (stuck.where and exploration.playing):
             raise
         exploration.given_up()
-    return findings.report()
+    report = findings.report()
+    return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
+
+
+def _told_apart(
+    report: Report, app: ASGIApp, exploration: "_Exploration", rules: Sequence[Rule], probe: Probe
+) -> Report:
+    """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
+    origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
+    if origin is not None:
+        return told_apart(report, origin, exploration.script.steps, exploration.path, lifespan=exploration.lifespan)
+    if exploration.repeats_itself(report):
+        return report
+    why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
+    return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
+
+
+def broken_by(
+    app: ASGIApp, schedule: str, script: Script = HELLO, *, path: str = "/", lifespan: bool = False
+) -> list[Broken]:
+    """Play one schedule, without its picture, and return what breaks."""
+    findings = Findings(GENERAL)
+    exploration = _Exploration(_always(app), ParsedScript.of(script), findings, _no_facts, path, lifespan)
+
+    async def work() -> None:
+        with watch_tasks(asyncio.get_running_loop()):
+            await exploration.judged(Schedule.parse(schedule))
+
+    try:
+        run_on_loop(work, seconds=60.0, on_held=exploration.held)
+    except Stuck as stuck:
+        if not stuck.where:
+            raise
+        exploration.given_up()
+    return list(findings.report().broken)
 
 
 def replay(
@@ -88,7 +132,7 @@ def replay(
     schedule: str,
     script: Script = HELLO,
     *,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     seconds: float = 30.0,
     path: str = "/",
     lifespan: bool = False,
@@ -137,6 +181,30 @@ class _Exploration:
         if self.playing is not None:
             self.playing.held = where
 
+    def repeats_itself(self, report: Report) -> bool:
+        """Play the undisturbed run and the first of each outcome again: return whether the same breaks as before."""
+        first = {(each.rule, each.got): each.schedule for each in reversed(report.broken)}
+        undisturbed = dict.fromkeys(f"{name.partition('/')[0]}/close@end" for name, _ in report.how)
+        again = Findings(self.findings.rules)
+        exploration = replace(self, findings=again, holds=0)
+        names = list(dict.fromkeys((*undisturbed, *first.values())))
+
+        async def work() -> None:
+            with watch_tasks(asyncio.get_running_loop()):
+                for name in names:
+                    if exploration.holds < HOLDS_AT_MOST:
+                        await exploration.judged(Schedule.parse(name))
+
+        try:
+            run_on_loop(work, seconds=60.0, on_held=exploration.held)
+        except Stuck:
+            return True  # it does not end now, as it did not before
+        played = {name for name, _ in again.how}
+        before = {(each.schedule, each.rule) for each in report.broken if each.schedule in played}
+        explored = {name for name, _ in report.how}
+        after = {(each.schedule, each.rule) for each in again.report().broken if each.schedule in explored}
+        return before >= after and {each for each in before if each[0] in first.values()} <= after
+
     def given_up(self) -> None:
         """Judge the session that did not end even so, and say what was not explored for that."""
         assert self.playing is not None
@@ -181,7 +249,7 @@ class _Exploration:
         app = self.make()
         play = self._play(app, schedule)
         session = await play.play()
-        self.findings.add_first(str(schedule), self._probed(app, session))
+        self.findings.add_first(f"{schedule.model}/close@end", self._probed(app, session))
         session.drop_references()
         return play
 
