@@ -18,13 +18,14 @@ from typing import Any, Literal
 
 import hangup
 from hangup.explorer.apps.explore import explore, replay
-from hangup.explorer.report import Report
+from hangup.explorer.report import HELD, Report
 from hangup.record.recorder import ASGIApp, Session, describe
 from hangup.record.rules import GENERAL, Rule
-from hangup.record.threads import Escaped, Stuck, run_in_thread
+from hangup.record.threads import Escaped, Stuck
 from hangup.servers.script import HELLO, Script
 from hangup.servers.serve import SERVERS
 from hangup.servers.sessions import CUT, ENDINGS, run
+from hangup.time.shared import run_on_loop
 from helpers import lessons
 from helpers.judging.answers import Kind, Named, is_starter, no_answer
 from helpers.judging.verdict import Verdict
@@ -103,7 +104,8 @@ class Exercise:
             return self._explored(answer, reports, until)
         if not any(report.fired for report in reports):
             return self._never_fired
-        sessions = run_in_thread(functools.partial(self._sessions, answer), seconds=_left(until))
+        # on the loop of the exploration, to which locks and queues of the answer's module belong
+        sessions = run_on_loop(functools.partial(self._sessions, answer), seconds=_left(until), real=True)
         if not all(session.facts["fired"] or session.facts["unanswered"] for session in sessions):
             return self._never_fired
         return self._judge_real(answer, sessions, sum(report.explored for report in reports))
@@ -147,6 +149,11 @@ class Exercise:
 
     def _explored(self, answer: Any, reports: Sequence[Report], until: float) -> Verdict:
         """Tell the first broken rule, with a replay of the schedule that broke it."""
+        held = next((each for report in reports for each in report.broken if each.rule == HELD.sentence), None)
+        if held is not None:
+            headline = "your answer holds the event loop: nothing else can run"
+            facts = (("when", held.schedule), ("got", held.got))
+            return Verdict(self.name, "fail", headline, facts, note=self._stuck, rule=HELD.name)
         order = [rule.sentence for rule in self._rules]
         number, broken = min(
             ((n, report.broken[0]) for n, report in enumerate(reports) if report.broken),

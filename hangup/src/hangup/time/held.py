@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-import hangup
 from hangup.record.recorder import Interrupted
 from hangup.time.virtual import VirtualLoop
 
@@ -24,7 +23,7 @@ WAITS = 8.0  # seconds of real time in one call, which are too many
 AGAIN = 6  # how many times shorter both are once the loop has been held
 IMPORTS = 15  # how many times longer both are while a module is imported
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
-_LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(hangup.__file__).parent), "<frozen")
+_LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(__file__).parents[1]), "<frozen")
 
 
 class Watch:

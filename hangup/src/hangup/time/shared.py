@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from hangup.record.threads import Stuck, run_in_thread
+from hangup.record.threads import Escaped, Stuck, run_in_thread
 from hangup.time.held import TICK, Watch
 from hangup.time.virtual import VirtualLoop
 
 T = TypeVar("T")
 _lock = threading.Lock()
 _loop: VirtualLoop | None = None
+_running: list[VirtualLoop] = []
 
 
 def run_on_loop(
@@ -40,11 +41,20 @@ def run_on_loop(
         loop = _loop
         try:
             return _run(loop, make, seconds, on_held, real=real, close=False)
-        except Stuck:
+        except (Stuck, Escaped):
             _loop = None
+            _drop(loop)
             raise
     finally:
         _lock.release()
+
+
+def _drop(loop: VirtualLoop) -> None:
+    """Close a loop that is given up; one that runs on cannot be, and must not be collected."""
+    if loop.is_running():
+        _running.append(loop)
+    else:
+        loop.close()
 
 
 def _run(
@@ -71,5 +81,5 @@ def _run(
     finally:
         if not loop.is_running():
             loop.forget()
-            if close:
-                loop.close()
+        if close:
+            _drop(loop)

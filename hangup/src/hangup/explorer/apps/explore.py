@@ -9,8 +9,9 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
@@ -83,13 +84,7 @@ def explore(
             await exploration.explore(models, endings, limit, progress)
         findings.waited = loop.elsewhere.waited
 
-    try:
-        run_on_loop(work, seconds=seconds, on_held=exploration.held)
-    except Stuck as stuck:
-        stuck.schedule = str(exploration.playing.schedule) if exploration.playing else ""
-        if not (stuck.where and exploration.playing):
-            raise
-        exploration.given_up()
+    exploration.run(work, seconds=seconds)
     report = findings.report()
     return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
 
@@ -101,7 +96,7 @@ def _told_apart(
     origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
     if origin is not None:
         return told_apart(report, origin, exploration.script.steps, exploration.path, lifespan=exploration.lifespan)
-    if exploration.repeats_itself(report):
+    if exploration.holds or exploration.repeats_itself(report):
         return report
     why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
     return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
@@ -118,12 +113,7 @@ def broken_by(
         with watch_tasks(asyncio.get_running_loop()):
             await exploration.judged(Schedule.parse(schedule))
 
-    try:
-        run_on_loop(work, seconds=60.0, on_held=exploration.held)
-    except Stuck as stuck:
-        if not stuck.where:
-            raise
-        exploration.given_up()
+    exploration.run(work, seconds=60.0)
     return list(findings.report().broken)
 
 
@@ -182,28 +172,37 @@ class _Exploration:
             self.playing.held = where
 
     def repeats_itself(self, report: Report) -> bool:
-        """Play the undisturbed run and the first of each outcome again: return whether the same breaks as before."""
+        """Play the undisturbed run and the first of each outcome twice more: whether the same breaks as before."""
         first = {(each.rule, each.got): each.schedule for each in reversed(report.broken)}
-        undisturbed = dict.fromkeys(f"{name.partition('/')[0]}/close@end" for name, _ in report.how)
-        again = Findings(self.findings.rules)
-        exploration = replace(self, findings=again, holds=0)
+        undisturbed = [f"{name.partition('/')[0]}/close@end" for name, _ in report.how]
         names = list(dict.fromkeys((*undisturbed, *first.values())))
+        breaks = {name: {each.rule for each in report.broken if each.schedule == name} for name in names}
+        return all(breaks == self._breaks(names) for _ in range(2))
+
+    def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """Play schedules and return for each the rules that it breaks."""
+        exploration = replace(self, findings=Findings(self.findings.rules), holds=0)
 
         async def work() -> None:
             with watch_tasks(asyncio.get_running_loop()):
                 for name in names:
-                    if exploration.holds < HOLDS_AT_MOST:
-                        await exploration.judged(Schedule.parse(name))
+                    await exploration.judged(Schedule.parse(name))
 
+        exploration.run(work, seconds=60.0)
+        breaks: dict[str, set[str]] = {name: set() for name in names}
+        for each in exploration.findings.report().broken:
+            breaks[each.schedule].add(each.rule)
+        return breaks
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        """Run what plays sessions; raise Stuck, unless it is known who holds the loop: that is judged."""
         try:
-            run_on_loop(work, seconds=60.0, on_held=exploration.held)
-        except Stuck:
-            return True  # it does not end now, as it did not before
-        played = {name for name, _ in again.how}
-        before = {(each.schedule, each.rule) for each in report.broken if each.schedule in played}
-        explored = {name for name, _ in report.how}
-        after = {(each.schedule, each.rule) for each in again.report().broken if each.schedule in explored}
-        return before >= after and {each for each in before if each[0] in first.values()} <= after
+            run_on_loop(work, seconds=seconds, on_held=self.held)
+        except Stuck as stuck:
+            stuck.schedule = str(self.playing.schedule) if self.playing else ""
+            if not (stuck.where and self.playing):
+                raise
+            self.given_up()
 
     def given_up(self) -> None:
         """Judge the session that did not end even so, and say what was not explored for that."""
