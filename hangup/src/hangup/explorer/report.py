@@ -17,6 +17,7 @@ HOLDS = "and then stopped, because it holds the event loop"
 LATER = "only after earlier sessions: your app keeps something (each of these holds on a fresh app)"
 HELD = Rule("yields", "the handler does not hold the event loop", lambda session: session.facts.get("held"))
 """The rule that is judged alone where it breaks: who holds the loop was ended, and shows nothing else."""
+NO_END = ", and could not be ended"
 T = TypeVar("T")
 
 
@@ -156,7 +157,7 @@ class Findings:
 
     def add_held(self, schedule: str, where: str) -> None:
         """Take note of a session that holds the event loop and could not be ended."""
-        self._add(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}, and could not be ended"))
+        self._add(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}{NO_END}"))
 
     def judge(self, schedule: str, sessions: Sequence[Session]) -> None:
         """Judge sessions by every rule, or say why that cannot be."""

@@ -19,7 +19,7 @@ from hangup.time.virtual import VirtualLoop
 
 TICK = 0.1  # seconds between two looks
 COMPUTES = 1.5  # seconds of computing without a turn of the loop, which are too many
-WAITS = 8.0  # seconds of real time in one call, which are too many
+WAITS = 6.0  # seconds of real time in one call, which are too many
 AGAIN = 6  # how many times shorter both are once the loop has been held
 IMPORTS = 15  # how many times longer both are while a module is imported
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")

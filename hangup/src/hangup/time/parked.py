@@ -18,7 +18,7 @@ from typing import Any
 _QUEUES = (queue.SimpleQueue, queue.Queue)
 _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
 _GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
-Place = tuple[int, int, int]
+Place = tuple[FrameType, int]
 
 
 class Parked:
@@ -31,19 +31,19 @@ class Parked:
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
         for ident, frame in sys._current_frames().items():
-            self._first[ident] = _place(frame), _queues(frame)
+            self._first[ident] = (frame, frame.f_lasti), _queues(frame)
 
     def busy(self, but: "set[int]") -> int | None:
         """Return the ident of a thread, other than these, that is not parked; None if all are."""
         for ident, frame in sys._current_frames().items():
             if ident in but:
                 continue
-            place = _place(frame)
+            place = frame, frame.f_lasti
             for known in (self._places.get(ident), self._first.get(ident)):
                 if known is not None and known[0] == place:
                     break
             else:
-                if not is_parked(frame):
+                if not is_parked(frame, old=ident in self._first):
                     return ident
                 known = self._places[ident] = place, _queues(frame)
             if any(each.qsize() for each in known[1]):
@@ -56,15 +56,18 @@ class Parked:
         return frame is None or is_parked(frame)
 
 
-def is_parked(frame: FrameType) -> bool:
-    """Return whether a thread whose innermost frame this is can do nothing until another thread lets it."""
+def is_parked(frame: FrameType, *, old: bool = False) -> bool:
+    """Return whether a thread whose innermost frame this is can do nothing until another thread lets it.
+
+    An `old` one was there before the exploration: it may wait with a timeout, as a thread that watches something does.
+    """
     name, file = frame.f_code.co_name, frame.f_code.co_filename
     if file == _SELECTORS:
         return True  # a loop of its own; what it does for ours, a future tells
     if any(each.qsize() for each in _queues(frame)):
         return False
     if file == _THREADING:
-        return name in {"wait", "_wait_for_tstate_lock", "join"} and _has_no_timeout(frame)
+        return name in {"wait", "_wait_for_tstate_lock", "join"} and (old or _has_no_timeout(frame))
     if file == _POOLS:
         return name == "_worker"
     return bool(_GETS.fullmatch(_call(frame))) and bool(_queues(frame))
@@ -92,7 +95,9 @@ def waiting_in(function: CodeType) -> list[int]:
 
 
 def _has_no_timeout(frame: FrameType) -> bool:
-    return frame.f_locals.get("timeout") in {None, -1}
+    outer = frame.f_back
+    gets = outer is not None and outer.f_code.co_filename == _QUEUE  # from a queue that is empty, or it would be busy
+    return gets or frame.f_locals.get("timeout") in {None, -1}
 
 
 def _queues(frame: FrameType) -> list[Any]:
@@ -109,7 +114,3 @@ def _queues(frame: FrameType) -> list[Any]:
             break
         each = each.f_back
     return found
-
-
-def _place(frame: FrameType) -> Place:
-    return id(frame), id(frame.f_code), frame.f_lasti

@@ -93,10 +93,12 @@ def _told_apart(
     report: Report, app: ASGIApp, exploration: "_Exploration", rules: Sequence[Rule], probe: Probe
 ) -> Report:
     """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
+    if exploration.holds:
+        return report  # to see that again takes too long
     origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
     if origin is not None:
         return told_apart(report, origin, exploration.script.steps, exploration.path, lifespan=exploration.lifespan)
-    if exploration.holds or exploration.repeats_itself(report):
+    if exploration.repeats_itself(report):
         return report
     why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
     return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
@@ -177,6 +179,8 @@ class _Exploration:
         undisturbed = [f"{name.partition('/')[0]}/close@end" for name, _ in report.how]
         names = list(dict.fromkeys((*undisturbed, *first.values())))
         breaks = {name: {each.rule for each in report.broken if each.schedule == name} for name in names}
+        for name in undisturbed:  # as it was in the first session
+            breaks[name] = {each.rule for each in self.findings.first if each.schedule == name}
         return all(breaks == self._breaks(names) for _ in range(2))
 
     def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
