@@ -171,8 +171,10 @@ def test_an_idle_connection_costs_no_real_time(upper):
         await receive()
         _, writer = await asyncio.open_connection("127.0.0.1", upper.port)
         await send({"type": "websocket.accept"})
-        await asyncio.sleep(3600)
-        writer.close()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            writer.close()
 
     session = replay(app, "uvicorn/close@end")
     assert "unknown" not in session.facts

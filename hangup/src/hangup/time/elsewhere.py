@@ -56,7 +56,6 @@ class Elsewhere:
         self._parked = Parked()
         self._parked.take_for_parked()
         self.jobs.clear()
-        self.sockets = Sockets()
         self._hopeless.clear()
         self.waited.clear()
         self.begin_session()
