@@ -50,6 +50,8 @@ class Play:
         self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
+        self.held = ""
+        """The line at which the app held the event loop, until it was ended."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -63,8 +65,9 @@ class Play:
         loop, wait, recorder = self.loop, self.wait, self.recorder
         sessions = recorder.sessions
         loop.alarms = (wait.limit, *self.conversation.alarms)
+        loop.elsewhere.begin_session()
         if self.lifespan is not None:
-            await self.lifespan.start()
+            await self.lifespan.start(wait)
         wait.begin(LIFETIME)
         self.conversation.start()
         await wait.over()
@@ -131,3 +134,7 @@ class Play:
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])
+        if self.held:
+            first.facts["held"] = f"it was still at {self.held}, when it was ended"
+        if vain := self.loop.elsewhere.in_vain:
+            first.facts["unknown"] = vain
