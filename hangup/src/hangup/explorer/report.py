@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hangup.record.rules import Rule
 from hangup.record.session import Session
@@ -84,6 +84,15 @@ class Report:
             count = len(self.schedules_breaking(rule))
             lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
         return "\n".join(lines)
+
+    def html(self, **more: Any) -> str:
+        """Return the report as an HTML page that needs nothing else; hangup.explorer.showing.page says what it takes.
+
+        With `play=`, a function such as `lambda name: replay(app, name)`, it has the first pictures.
+        """
+        from hangup.explorer.showing.page import page  # which imports this module
+
+        return page(self, **more)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         table = self.table._repr_mimebundle_()["text/html"]
