@@ -17,6 +17,7 @@ import hangup
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.explorer.report import Broken, Report
+from hangup.record.errors import describe
 from hangup.record.session import Session
 from hangup.servers.memory import Moment
 
@@ -66,6 +67,15 @@ def outcomes(report: Report) -> list[Outcome]:
         first, names = kind[0], tuple(dict.fromkeys(each.schedule for each in kind))
         found.append(Outcome(rule, first.got, first.schedule, names, first.client))
     return found
+
+
+def summary(report: Report) -> str:
+    """Return in a line how many schedules break a rule, and which they break first."""
+    rules = list(dict.fromkeys(outcome.rule for outcome in outcomes(report)))
+    bad = len({name for outcome in outcomes(report) for name in outcome.schedules})
+    more = f" (and {len(rules) - 1} more)" if len(rules) > 1 else ""
+    first = f": {rules[0]}{more}" if rules else ""
+    return f"{bad:,} of {report.explored:,} schedules break a rule{first}"
 
 
 def heading(report: Report) -> str:
@@ -121,12 +131,16 @@ def when(name: str) -> str:
 # ---- the app's own line ------------------------------------------------------------------------------------------
 
 
-def own_line(session: Session) -> FrameSummary | None:
-    """Return the innermost line of the app's own that its exception passed through, if there is one."""
-    if session.ended != "raised":
-        return None
-    own = [frame for frame in session.where if not _is_library(frame.filename)]
-    return own[-1] if own else None
+def own_line(outcome: Outcome, session: Session) -> FrameSummary | None:
+    """Return the innermost line of the app's own that an exception passed through, if the outcome tells of one.
+
+    `session` is client a's, of the outcome's schedule.
+    """
+    for each in (session, *session.others):
+        if each.letter == outcome.client and each.error is not None and describe(each.error) in outcome.got:
+            own = [frame for frame in each.where if not _is_library(frame.filename)]
+            return own[-1] if own else None
+    return None
 
 
 def line_in_words(frame: FrameSummary) -> str:

@@ -90,7 +90,7 @@ def _outcomes(found: list[Outcome], report: Report, play: Play | None, command: 
 
 def _card(outcome: Outcome, report: Report, played: dict[str, Session], command: Command) -> str:
     session = played.pop(outcome.schedule, None)
-    frame = None if session is None else own_line(session)
+    frame = None if session is None else own_line(outcome, session)
     lines = {
         "when": outcome.when,
         "got": outcome.got,
