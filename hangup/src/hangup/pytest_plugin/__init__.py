@@ -52,7 +52,8 @@ def hang_up(request: pytest.FixtureRequest) -> "HangUp":
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Show the pictures of schedules that were replayed, what is not known, and where the reports are."""
     reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, ())]
-    pictures = [(each.nodeid, text) for each in reports for name, text in each.sections if name == REPLAYED]
+    replayed = f"Captured {REPLAYED} call"  # what pytest makes of a section's name
+    pictures = [(each.nodeid, text) for each in reports for name, text in each.sections if name == replayed]
     if pictures:
         terminalreporter.section(REPLAYED)
         for test, text in pictures:

@@ -107,7 +107,7 @@ class HangUp:
 
     def _fail(self, target: Target, report: Report, *before: str) -> NoReturn:
         __tracebackhide__ = True
-        raise RuleBroken(failure(report, target.play, self._command, before))
+        raise RuleBroken(failure(report, target, self._command, before))
 
     def _command(self, name: str) -> str:
         path, *names = self._test.nodeid.split("::")
@@ -118,7 +118,7 @@ class HangUp:
         file = report_file(folder, self._test.nodeid, self._number)
         folder.mkdir(parents=True, exist_ok=True)
         text = report.html(title=self._test.nodeid, play=target.play, command=self._command)
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
         self._test.user_properties.append((WRITTEN, str(file)))
 
 

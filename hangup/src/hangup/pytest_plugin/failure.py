@@ -4,7 +4,17 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from hangup.explorer.report import Report
-from hangup.explorer.showing.outcomes import Outcome, Play, line_in_words, outcomes, own_line, summary, unknowns
+from hangup.explorer.showing.outcomes import (
+    Outcome,
+    Play,
+    kind_of,
+    line_in_words,
+    outcomes,
+    own_line,
+    summary,
+    unknowns,
+)
+from hangup.pytest_plugin.targets import Target
 from hangup.record.session import Session
 from hangup.trace.events import one_line
 
@@ -13,14 +23,17 @@ LONGEST = 400  # characters of what happened
 TOP, END = 40, 20  # lines of a picture
 
 
-def failure(report: Report, play: Play, command: Callable[[str], str], before: Sequence[str] = ()) -> str:
+def failure(report: Report, target: Target, command: Callable[[str], str], before: Sequence[str] = ()) -> str:
     """Return what a report that is not ok says; `before` are lines that stand before the outcomes."""
     found = outcomes(report)
     lines = [summary(report), *before]
     for number, outcome in enumerate(found[:SHOWN]):
-        session = _played(play, outcome.schedule)
-        lines += ["", *_told(outcome, report, session)]
-        if number == 0 and session is not None:
+        session = _played(target.play, outcome.schedule)
+        again = session if session is not None and _is_same(outcome, session, target) else None
+        lines += ["", *_told(outcome, report, again)]
+        if session is not None and again is None:
+            lines.append("  but    played again it went otherwise: this app does not do the same thing twice")
+        elif number == 0 and session is not None:
             lines += ["", *(f"  {line}" for line in picture(session))]
     if len(found) > SHOWN:
         lines += ["", f"and {len(found) - SHOWN} more outcomes; --hangup-report DIR writes all"]
@@ -48,3 +61,9 @@ def _played(play: Play, name: str) -> Session | None:
     with contextlib.suppress(Exception):
         return play(name)
     return None
+
+
+def _is_same(outcome: Outcome, session: Session, target: Target) -> bool:
+    """Return whether a session that was played again shows the outcome."""
+    broken = target.judged({outcome.schedule: session}).broken
+    return any(each.rule == outcome.rule and kind_of(each.got) == kind_of(outcome.got) for each in broken)

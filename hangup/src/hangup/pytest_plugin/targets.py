@@ -76,10 +76,12 @@ def a_client(client: Any, server: Any, options: Mapping[str, Any]) -> Target:
 
 
 def came_to(name: str, session: Session) -> bool:
-    """Return whether a session came to the moment that its schedule names."""
+    """Return whether a session came to the moment that its schedule names; one that did not is no ground to accuse."""
     if "/cancel@" in name:
         return session.cancelled_by == "schedule"
-    return bool(session.facts.get("fired")) or name.endswith("@end")
+    if name.endswith("@end"):
+        return True
+    return bool(session.facts.get("fired")) and session.facts.get("gone") != "own"  # an app that closed first
 
 
 def _known(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,13 +60,18 @@ def outcomes(report: Report) -> list[Outcome]:
     kinds: dict[tuple[str, str], list[Broken]] = {}
     for before, all_broken in (("", report.broken), (LATER, later)):
         for broken in all_broken:
-            key = before + broken.rule, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", broken.got)
+            key = before + broken.rule, kind_of(broken.got)
             kinds.setdefault(key, []).append(broken)
     found = []
     for (rule, _), kind in kinds.items():
         first, names = kind[0], tuple(dict.fromkeys(each.schedule for each in kind))
         found.append(Outcome(rule, first.got, first.schedule, names, first.client))
     return found
+
+
+def kind_of(got: str) -> str:
+    """Return what is the same of an outcome's words each time: all but numbers and addresses."""
+    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", got)
 
 
 def summary(report: Report) -> str:
@@ -105,7 +110,7 @@ def remarks(report: Report) -> list[str]:
     """Return in lines what breaks no rule and is worth a word."""
     kinds: dict[str, list[Any]] = {}
     for each in getattr(report, "remarks", ()):
-        kinds.setdefault(re.sub(r"\d+(\.\d+)?", "#", each.got), []).append(each)
+        kinds.setdefault(kind_of(each.got), []).append(each)
     return [f"{kind[0].got} (first at {kind[0].schedule}, {len(kind):,} in all)" for kind in kinds.values()]
 
 
