@@ -4,12 +4,8 @@ import importlib.util
 import re
 import subprocess
 import sys
-from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
-
-import hangup
 
 pytest_plugins = ["pytester"]
 
@@ -30,8 +26,6 @@ TEST = """
 def test_chat(hang_up):
     hang_up.explore({}, models=["granian"])
 """
-INSTALLED = any(each.name == "hangup" for each in entry_points(group="pytest11"))
-SOURCE = Path(hangup.__file__).parent.parent
 
 
 @pytest.fixture
@@ -304,8 +298,3 @@ def test_pytest_starts_without_importing_what_explores():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"hangup", "hangup.pytest_plugin"}
-
-
-def test_the_distribution_names_the_plugin():
-    text = (SOURCE.parent / "pyproject.toml").read_text(encoding="utf-8")
-    assert '[project.entry-points.pytest11]\nhangup = "hangup.pytest_plugin"\n' in text
