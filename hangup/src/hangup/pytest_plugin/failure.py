@@ -26,6 +26,8 @@ TOP, END = 40, 20  # lines of a picture
 def failure(report: Report, target: Target, command: Callable[[str], str], before: Sequence[str] = ()) -> str:
     """Return what a report that is not ok says; `before` are lines that stand before the outcomes."""
     found = outcomes(report)
+    if not found:
+        return report.findings
     lines = [summary(report), *before]
     for number, outcome in enumerate(found[:SHOWN]):
         session = _played(target.play, outcome.schedule)
