@@ -99,7 +99,7 @@ async def odd(scope, receive, send):
     raise {0: KeyError, 1: OSError}[odd.calls % 2]
 
 def test_odd(hang_up):
-    hang_up.explore(odd, models=["granian"], endings=["close"])
+    hang_up.explore(make=lambda: odd, models=["granian"], endings=["close"])
 """
     said = output(run(odd))
     assert "got    KeyError" in said
