@@ -4,25 +4,25 @@ import argparse
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from hangup.cli import arguments
+from hangup.cli import arguments, said
 from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import Schedule
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
-from hangup.servers.script import HELLO
 
 EXAMPLE = """\
 example:
   hangup explore chat:app --path /ws --client "text:hello, expect, close:1001"
   hangup replay chat:app granian/reset@receive#2 --path /ws
 
-exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
+exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used, or the app does not start
 
 The app runs in memory. What it prints goes to stderr.
 """
@@ -54,14 +54,11 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
 def _add_app(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
     add = parser.add_argument
-    names = "an ASGI app: package.module:app, seen from here, or path/to/file.py:app"
+    names = "an ASGI app: package.module:app, seen from here, or path/to/file.py:app; module:create() makes a new one"
     add("app", type=name_of("app"), metavar="MODULE:APP", help=names)
-    add("--factory", action="store_true", help="MODULE:APP returns a new app, for each session")
-    add("--lifespan", action="store_true", help="run the app's lifespan around each session")
-    add("--path", type=arguments.path, default="/", help="what the client asks for, such as /ws?room=1 (default: /)")
-    steps = r"""what the client does: text:WORDS, expect (any message), expect:WORDS; the last may be close:1001, as it
-        closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
-    add("--client", type=arguments.script, default=HELLO, metavar="STEPS", help=steps)
+    add("--app-dir", default="", metavar="DIR", help="where modules are seen from first (default: here)")
+    add("--factory", action="store_true", help="MODULE:APP returns a new app, for each session, as MODULE:APP() does")
+    said.add_script(parser)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -73,69 +70,75 @@ def _explore(options: argparse.Namespace) -> int:
     models = tuple(dict.fromkeys(options.server or EXPLORED))
     endings = tuple(dict.fromkeys(options.ending or ALL))
     out = sys.stdout
-    begin(_heading(options, models), sys.stderr if options.json else out)
-    with given_up("the app"), contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
-        make = _load(options)
-        with bar(sys.stderr) as progress:
-            report = explore(
-                None,
-                options.client,
-                make=make,
-                models=models,
-                endings=endings,
-                limit=options.limit,
-                path=options.path,
-                lifespan=options.lifespan,
-                progress=progress,
-            )
-        if not report.explored:
-            options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
-        if options.json:
-            text = as_json(report, app=options.app, models=models)
-        elif report.ok:
-            text = f"\n{report}"
-        else:
-            first = report.broken[0].schedule
-            trace = replay(make(), first, options.client, path=options.path, lifespan=options.lifespan).trace
-            text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
+    with contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
+        asked = said.read(options)
+        begin(_heading(options, asked, models), sys.stderr if options.json else out)
+        with given_up("the app"), _started(options):
+            make = _load(options)
+            with bar(sys.stderr) as progress:
+                report = explore(
+                    None,
+                    asked.script,
+                    make=make,
+                    models=models,
+                    endings=endings,
+                    limit=options.limit,
+                    progress=progress,
+                    **asked.options,
+                )
+            if not report.explored:
+                options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
+            if options.json:
+                text = as_json(report, app=options.app, models=models, company=report.company)
+            elif report.ok:
+                text = f"\n{report}"
+            else:
+                first = report.broken[0].schedule
+                trace = replay(make(), first, asked.script, **asked.options).trace
+                text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
 
 
-def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
+@contextlib.contextmanager
+def _started(options: argparse.Namespace) -> Iterator[None]:
+    """Say in a sentence why an app did not start."""
+    try:
+        yield
+    except NotStarted as problem:
+        options.error(f"{str(problem)[:1].lower()}{str(problem)[1:]}")
+
+
+def _heading(options: argparse.Namespace, asked: said.Said, models: Sequence[str]) -> str:
     """Say what is explored: the app, the models with their releases, the client; and what is not certain of a model."""
     rows = [MODELS[name] for name in models]
     count = f"{len(models)} model{'s' * (len(models) > 1)}"
-    what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
+    at = f" at {asked.path}" if asked.path != "/" else ""
+    what = f"{options.app}{at} on {count} ({_list(models)}); {asked.words}"
     return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
-
-
-def _at(options: argparse.Namespace) -> str:
-    return f" at {options.path}" if options.path != "/" else ""
 
 
 def _command(options: argparse.Namespace, schedule: str) -> str:
     """Return the command that plays a schedule again."""
     words = ["hangup", "replay", options.app, schedule]
-    words += ["--factory"] * options.factory + ["--lifespan"] * options.lifespan
-    words += ["--path", options.path] * (options.path != "/")
-    words += ["--client", arguments.steps(options.client)] * (options.client is not HELLO)
-    return shlex.join(words)
+    words += ["--app-dir", options.app_dir] * bool(options.app_dir) + ["--factory"] * options.factory
+    return shlex.join([*words, *said.again(options)])
 
 
 def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:
     """Import the app; return what gives it, or makes it anew, for a session."""
-    app = load(options.app, "app", options.error)
-    return app if options.factory else lambda: app
+    app = load(options.app, "app", options.error, options.app_dir)
+    return app if options.factory or options.app.endswith("()") else lambda: app
 
 
 def _replay(options: argparse.Namespace) -> int:
     """Print the picture of one schedule with the rules that it breaks; return the exit status."""
     schedule: Schedule = options.schedule
     out = sys.stdout
-    with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
+    with given_up("the app"), contextlib.redirect_stdout(sys.stderr), _started(options):
+        asked = said.read(options)
         app = _load(options)()
-        session = replay(app, str(schedule), options.client, path=options.path, lifespan=options.lifespan)
+        session = replay(app, str(schedule), asked.script, **asked.options)
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
     broken = [f"✗ {rule.sentence}: {got}" for rule in GENERAL if (got := rule.test(session)) is not None]

@@ -43,6 +43,8 @@ class Report:
     """How those were chosen that were explored, if not all were."""
     rows: str = "server"
     """What the first part of a schedule's name is."""
+    company: str = ""
+    """Why no second client was beside client a, where one was asked for."""
 
     @property
     def ok(self) -> bool:
@@ -79,6 +81,7 @@ class Report:
         lines = [f"explored {self.explored:,}{cut}; {bad} break a rule"]
         if self.unfired:
             lines.append(f"{self.unfired:,} never came to their moment: this app does not do the same thing twice")
+        lines += [self.company] if self.company else []
         for rule in dict.fromkeys(broken.rule for broken in self.broken):
             first = next(broken for broken in self.broken if broken.rule == rule)
             count = len(self.schedules_breaking(rule))
@@ -107,6 +110,7 @@ class Findings:
     """How many there are, whether explored or not."""
     fired: int = 0
     unfired: int = 0
+    company: str = ""
     stopped: bool = False
     """Whether the exploration has ended early."""
     how: list[tuple[str, str]] = field(default_factory=list)
@@ -133,7 +137,9 @@ class Findings:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
         cut = STOPPED if self.stopped else SPREAD
-        return Report(self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows)
+        return Report(
+            self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows, self.company
+        )
 
 
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:

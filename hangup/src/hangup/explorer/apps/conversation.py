@@ -1,48 +1,35 @@
 """The clients of an exploration, who say the lines of a script to connections in memory, one line after the other.
 
 Client a is the one whose connection ends: at a moment of its own, or where the script says `Leave()`, or at its end.
-What stands before `Leave()` is left out once client a has gone; what stands after it is said by those who stay. In a
-script without it, the others say all their lines.
+Once it has gone, its own lines are left out; those of the others are said all the same, from the first on: who logs in
+before a leaves does so when a has left early, too. What a may have caused cannot be expected then. So before `Leave()`
+an `Expect` of another client must be answered only if it answers that client's own line, with no line of a's between
+the two; for anything else the client waits as long, and goes on without it. A line that needs a value which nobody
+has been told is left out.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hangup.explorer.apps.connections import Connections
+from hangup.explorer.apps.script import ParsedScript
 from hangup.explorer.waiting import nothing
+from hangup.servers.clients.answers import Values, as_expected
+from hangup.servers.clients.handshake import Asked, Jar, handshake, request
 from hangup.servers.memory import MemoryConnection
-from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
+from hangup.servers.memory.exchange import Exchange
+from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, Wait, letters
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
 PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 
 
-@dataclass(frozen=True)
-class ParsedScript:
-    """A script, read once: what each session of an exploration asks of it."""
-
-    steps: list[Step]
-    leaves_at: int
-    """The place of `Leave()`, or the end."""
-    alone: bool
-    """Whether client a is the only one."""
-    first: list[str]
-    """Who connects at the beginning: those who say something before `Leave()`."""
-
-    @classmethod
-    def of(cls, script: Script) -> "ParsedScript":
-        """Read a script; raise TypeError with a sentence for what is none."""
-        steps = steps_of(script)
-        leaves_at = next((n for n, step in enumerate(steps) if isinstance(step, Leave)), len(steps))
-        return cls(steps, leaves_at, letters(steps) == ["a"], letters(steps[:leaves_at]))
-
-
 class Conversation:
     """Plays a script, as far as the app lets it. `missed` is what went wrong for each client, in words.
 
-    `on_left` is called when client a is gone, `on_over` when all clients are.
+    Clients ask for `path` where the script says nothing else. `on_left` is called when client a is gone, `on_over` when
+    all clients are.
     """
 
     def __init__(
@@ -50,6 +37,7 @@ class Conversation:
         script: ParsedScript,
         connections: Connections,
         loop: VirtualLoop,
+        path: str,
         on_left: Callable[[], None],
         on_over: Callable[[], None],
     ) -> None:
@@ -58,48 +46,67 @@ class Conversation:
         self.missed: dict[str, list[str]] = {}
         self.over = False
         self._loop = loop
+        self._asked = Asked(path)
         self._place = 0
         self._left = False
         """Whether client a is gone."""
         self._cut_short = False
         """Whether the app ended client a's session before it had said all its lines."""
+        self._begun = -1
+        """The place of the step that has begun, and takes its time."""
+        self._exchange: Exchange | None = None
+        """The request that is under way."""
         self._waiting = ""
-        """Who waits for an answer."""
+        """Who waits for an answer, nobody during a pause."""
+        self._values = Values(script.names)
+        self._jars: dict[str, Jar] = {}
         self._patience = Alarm(self._bored)
         self._goodbye = Alarm(self._leave)
         self.alarms = (self._patience, self._goodbye)
 
     def start(self) -> None:
-        """Let those clients connect who say something before `Leave()`."""
-        self._connect(self.script.first)
+        """Let those clients connect who do so at the beginning, as soon as what comes before that is done."""
+        if self.script.opens_at:
+            self.go_on()
+        else:
+            self._connect(self.script.first)
 
     def _connect(self, who: list[str]) -> None:
         for letter in who:
             if letter not in self.connections.of:
-                self.missed[letter] = []
-                self.connections.open(letter).on_change = self.go_on
+                self.missed.setdefault(letter, [])
+                asked = self._asked
+                if self.script.clients or self._jars:
+                    asked = handshake(self.script.clients.get(letter), asked.path, self._jar(letter), self._values)
+                self.connections.open(letter, asked).on_change = self.go_on
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
         if self.over:
             return
-        a = self.connections.of["a"]
-        if not self._left and a.over:
-            self._a_has_left()
+        a = self.connections.of.get("a")
+        if a is not None and a.over and not self._left:
+            self._a_has_left(a)
             if self.script.alone:
                 return
         while self._place < len(self.script.steps):
+            if self._place == self.script.opens_at:
+                self._connect(self.script.first)
             if not self._one(self.script.steps[self._place]):
                 return
             self._place += 1
+        self._connect(self.script.first)
         self._patience.when = math.inf
-        if not self._left:
-            if a.moment is None and a.accepted:
-                self._goodbye.when = self._loop.now + LATENCY
-        elif all(each.over for each in self.connections.of.values()):
+        if self._left and all(each.over for each in self.connections.of.values()):
             self._finish()
-        else:
+        elif self._left or self._can_leave:
             self._goodbye.when = self._loop.now + LATENCY
+
+    @property
+    def _can_leave(self) -> bool:
+        """Whether it is up to the script when client a leaves."""
+        a = self.connections.of["a"]
+        return not self._left and a.moment is None and a.accepted
 
     def _leave(self) -> None:
         if self._left:
@@ -107,11 +114,12 @@ class Conversation:
         else:
             self.connections.of["a"].leave()
 
-    def _a_has_left(self) -> None:
+    def _a_has_left(self, a: MemoryConnection) -> None:
         self._left = True
         self.on_left()
-        self._patience.when = self._goodbye.when = math.inf
-        a = self.connections.of["a"]
+        self._goodbye.when = math.inf
+        if self._waiting == "a":
+            self._patience.when = math.inf
         if a.gone in {"", "own"}:
             self._cut_short = self._unfinished("a")
         if a.gone == "shutdown":
@@ -119,58 +127,116 @@ class Conversation:
             for each in self.connections.of.values():
                 each.ending = "shutdown"
                 each.leave()
-        elif a.gone != "own" and self.script.leaves_at < len(self.script.steps):
-            self._place = max(self._place, self.script.leaves_at)
         if self.script.alone or (len(self.connections.of) == 1 and letters(self.script.steps[self._place :]) == ["a"]):
             self._finish()
+
+    # ---- one step --------------------------------------------------------------------------------------------
 
     def _one(self, step: Step) -> bool:
         """Do one step; return whether it is done."""
         if isinstance(step, Leave):
-            a = self.connections.of["a"]
-            if not self._left and a.moment is None and a.accepted:
+            if self._can_leave:
                 self._goodbye.when = self._loop.now + LATENCY
             return self._left
+        if isinstance(step, Wait):
+            return self._paused(step)
+        assert isinstance(step, Send | Expect | Request)
+        if step.by == "a" and self._left:
+            return True
+        return self._asks(step) if isinstance(step, Request) else self._talks(step)
+
+    def _talks(self, step: Send | Expect) -> bool:
+        """Let a client say or hear something; return whether it has, or need not any more."""
         if step.by not in self.connections.of:
             self._connect([step.by])
         connection = self.connections.of[step.by]
         if connection.over:
-            if step.by != "a" and not any(self.missed.values()):
+            if step.by != "a" and not self._is_spared(step) and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
         if not (connection.accepted if self.script.alone else self._all_are_in()):
             return False
-        if not isinstance(step, Expect):
-            connection.say(step.text)
-            return True
-        return self._heard(step, connection)
+        if isinstance(step, Expect):
+            return self._heard(step, connection)
+        said = self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
+        if said is not None:
+            connection.say(said)
+        return True
 
     def _all_are_in(self) -> bool:
         return all(each.accepted or each.over for each in self.connections.of.values())
 
+    def _is_spared(self, step: Step) -> bool:
+        """Whether client a, who has gone, might have caused what another client waits for."""
+        before = self._left and self._place < self.script.leaves_at
+        return before and isinstance(step, Expect) and self._place not in self.script.owed
+
     def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
+        exact = not (self._left or self.script.patient) and self._place < self.script.leaves_at
         while connection.outbox:
-            self._patience.when = math.inf
-            problem = as_expected(step, connection.outbox.popleft())
-            if problem and self._place < self.script.leaves_at:
+            got = connection.outbox.popleft()
+            problem = as_expected(step, got) or self._values.keep(step, got)
+            if problem and exact:
                 self._give_up(step.by, problem)
-            if not problem or self._place < self.script.leaves_at:
+            if exact or not problem:
+                self._patience.when = math.inf
                 return True
-        self._waiting = step.by
-        self._patience.when = self._loop.now + PATIENCE
+        self._begin(step.by, PATIENCE)
         return False
+
+    def _asks(self, step: Request) -> bool:
+        """Make a request; return whether there is a response, or none is waited for."""
+        if self._begin(step.by, PATIENCE):
+            asked = request(step, self._jar(step.by), self._values)
+            self._exchange = None if asked is None else self.connections.ask(step.by, asked, self.go_on)
+        if self._exchange is None:
+            self._patience.when = math.inf
+            return True
+        response = self._exchange.response
+        if response is None:
+            return False
+        self._exchange, self._patience.when = None, math.inf
+        self._jar(step.by).keep(response.headers)
+        if problem := response.wrong(step) or self._values.keep(step, response.text):
+            self._give_up(step.by, problem)
+        return True
+
+    def _jar(self, letter: str) -> Jar:
+        return self._jars.setdefault(letter, Jar())
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 
+    def _begin(self, who: str, seconds: float) -> bool:
+        """Begin to wait, in a step; return whether this is the first time in this step."""
+        if self._begun == self._place:
+            return False
+        self._begun, self._waiting = self._place, who
+        self._patience.when = self._loop.now + seconds
+        return True
+
+    def _paused(self, step: Wait) -> bool:
+        """Begin a pause, unless it has begun; return whether it is over."""
+        return not self._begin("", step.seconds) and self._patience.when == math.inf
+
     def _bored(self) -> None:
-        self._give_up(self._waiting, SILENT)
+        step = self.script.steps[self._place]
+        if isinstance(step, Wait):
+            self.go_on()
+        elif self._is_spared(step):
+            self._place += 1
+            self.go_on()
+        else:
+            where = f"{step.method} {step.path}: " if isinstance(step, Request) else ""
+            self._give_up(self._waiting, f"{where}{SILENT}")
 
     def _give_up(self, letter: str, problem: str) -> None:
         """Take note of what a client missed, and let everybody leave."""
-        self.missed[letter].append(problem)
-        self._place = len(self.script.steps)
-        self.connections.of[letter].remark(problem)
+        self._place, self._exchange = len(self.script.steps), None
+        self.missed.setdefault(letter, []).append(problem)
+        self._connect(self.script.first)
+        if letter in self.connections.of:
+            self.connections.of[letter].remark(problem)
         if not self.connections.of["a"].gone:
             self.connections.of["a"].leave()
         self._others_leave()
@@ -187,6 +253,8 @@ class Conversation:
             self._patience.when = math.inf
             self.on_over()
 
+    # ---- what came of it -------------------------------------------------------------------------------------
+
     def cut_off(self, letter: str) -> bool:
         """Whether the app ended a client's session before it had said all its lines and got all its answers."""
         a = self.connections.of["a"]
@@ -196,7 +264,8 @@ class Conversation:
 
     def _unfinished(self, letter: str) -> bool:
         """Whether a client has lines left to say or answers to get."""
-        return any(not isinstance(step, Leave) and step.by == letter for step in self.script.steps[self._place :])
+        left = self.script.steps[self._place :]
+        return any(isinstance(step, Send | Expect | Request) and step.by == letter for step in left)
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""

@@ -8,11 +8,13 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hangup.explorer.apps.conversation import ParsedScript
+from hangup.explorer.apps.company import accompanied
+from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.script import ParsedScript
 from hangup.explorer.names import choose
 from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
@@ -39,17 +41,21 @@ def explore(
     limit: int = 2_000,
     seconds: float = 60.0,
     path: str = "/",
-    lifespan: bool = False,
+    lifespan: Mode = False,
+    beside: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
-    `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    spread evenly. An app that spins is not explored further. Clients ask for `path`, which may have a query, unless
+    the script says for what. With `lifespan`, the app's lifespan starts before each session and is shut down after it
+    (asgi lifespan.rst), if it has one; "on" says that it must. With `beside`, a second client says the same beside a
+    script's only one, where the app allows that (hangup.explorer.apps.company).
     `progress` is called after each schedule with how many are done and how many there are to do.
-    Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
+    Raises TypeError or ValueError with a sentence for what is no script, no model or no ending, NotStarted when the
+    app's lifespan fails.
     Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
     when the app does not end though it is cancelled again and again.
     """
@@ -64,7 +70,11 @@ def explore(
 
     async def work() -> None:
         with watch_tasks(asyncio.get_running_loop()):
-            await exploration.explore(models, endings, limit, progress)
+            played = exploration
+            if beside and exploration.script.alone:
+                script, findings.company = await accompanied(exploration.script, exploration.sessions)
+                played = replace(exploration, script=script)
+            await played.explore(models, endings, limit, progress)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
     return findings.report()
@@ -78,15 +88,23 @@ def replay(
     probe: Probe = lambda *_: None,
     seconds: float = 30.0,
     path: str = "/",
-    lifespan: bool = False,
+    lifespan: Mode = False,
+    beside: bool = False,
 ) -> Session:
-    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
+    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
+
+    `path`, `lifespan` and `beside` are those of `explore`.
+    """
 
     async def work() -> Session:
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
+            steps = ParsedScript.of(script)
+            if beside and steps.alone:
+                alone = _Exploration(_always(app), steps, Findings(()), probe, path, lifespan)
+                steps, _ = await accompanied(steps, alone.sessions)
             trace = Trace(server=wanted.model)
-            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            session = await Play(app, steps, wanted, trace, path, lifespan=lifespan).play()
             for each in (session, *session.others):
                 probe(app, each)
             return session
@@ -107,7 +125,7 @@ class _Exploration:
     findings: Findings
     probe: Probe
     path: str
-    lifespan: bool
+    lifespan: Mode
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -144,6 +162,10 @@ class _Exploration:
         play = self._play(self.make(), schedule)
         (await play.play()).drop_references()
         return play
+
+    async def sessions(self, script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
+        """Play another script undisturbed, and return the clients' sessions."""
+        return (await replace(self, script=script).undisturbed(schedule)).recorder.sessions
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
