@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.record.recorder import note
-from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.script import Client, Expect, Leave, Request, Send, Wait
 from hangup.servers.serve import SERVERS, serve
 from hangup.trace.trace import Trace
 
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDINGS",
     "SERVERS",
+    "Client",
     "Expect",
     "Leave",
+    "Request",
     "Send",
     "Trace",
+    "Wait",
     "compare",
     "connect",
     "explore",

@@ -12,6 +12,7 @@ from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.report import Broken
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -94,6 +95,8 @@ def _explore(options: argparse.Namespace) -> int:
                 text = f"\n{report}"
             else:
                 first = report.broken[0].schedule
+                options.alone = options.alone or _one_is_enough(report.broken[0], make, asked)
+                asked = said.read(options)
                 trace = replay(make(), first, asked.script, **asked.options).trace
                 text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
@@ -123,6 +126,14 @@ def _command(options: argparse.Namespace, schedule: str) -> str:
     words = ["hangup", "replay", options.app, schedule]
     words += ["--app-dir", options.app_dir] * bool(options.app_dir) + ["--factory"] * options.factory
     return shlex.join([*words, *said.again(options)])
+
+
+def _one_is_enough(broken: Broken, make: Callable[[], ASGIApp], asked: said.Said) -> bool:
+    """Return whether a schedule breaks the same rule without the second client: a shorter picture."""
+    if not asked.beside:
+        return False
+    session = replay(make(), broken.schedule, asked.script, **(asked.options | {"beside": False}))
+    return any(rule.sentence == broken.rule and rule.test(session) == broken.got for rule in GENERAL)
 
 
 def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:

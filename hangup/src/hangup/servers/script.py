@@ -140,8 +140,9 @@ def letters(steps: Sequence[Step]) -> list[str]:
 
 
 def before_all(steps: Sequence[Step]) -> int:
-    """Return how many steps stand at the beginning of which nobody needs a connection."""
-    return next((n for n, step in enumerate(steps) if not isinstance(step, Request | Wait)), len(steps))
+    """Return how many steps are done before anybody connects: up to the last Request at the beginning."""
+    early = itertools.takewhile(lambda step: isinstance(step, Request | Wait), steps)
+    return max((n + 1 for n, step in enumerate(early) if isinstance(step, Request)), default=0)
 
 
 def at_first(steps: Sequence[Step]) -> list[str]:

@@ -44,7 +44,8 @@ class Conversation:
         self.script, self.connections = script, connections
         self.on_left, self.on_over = on_left, on_over
         self.missed: dict[str, list[str]] = {}
-        self.over = False
+        self.over = self.stopped = False
+        """Whether all clients are gone; whether nobody may say anything any more."""
         self._loop = loop
         self._asked = Asked(path)
         self._place = 0
@@ -87,8 +88,8 @@ class Conversation:
         a = self.connections.of.get("a")
         if a is not None and a.over and not self._left:
             self._a_has_left(a)
-            if self.script.alone:
-                return
+        if self.stopped or (self._left and self.script.alone):
+            return
         while self._place < len(self.script.steps):
             if self._place == self.script.opens_at:
                 self._connect(self.script.first)

@@ -64,6 +64,7 @@ class Play:
         wait.begin(LIFETIME + self.conversation.script.pauses)
         self.conversation.start()
         await wait.over()
+        self.conversation.stopped = True
         if not sessions:  # what stands before the connections never came to an end
             self.connections.absent("a")
         recorder.trace.ordered = len(sessions) > 1

@@ -128,7 +128,7 @@ class Clients:
             problem = await (self._ask(step, url) if isinstance(step, Request) else self._talk(step, exact=exact))
             if problem:
                 self.missed.setdefault(step.by, []).append(problem)
-                line = f"client {step.by}"
+                line = f"client {self._open[step.by]._letter if step.by in self._open else step.by}"
                 self._trace.record(Event(line, "note", problem), chains=(line,), rank=(2, step.by))
                 return False
         return True
