@@ -16,7 +16,7 @@ def room(*, careful=False, private=True):
     """Return what makes a room whose members hear each other; if careless, who writes to a dead member falls."""
 
     def make():
-        members = []
+        members: list[WebSocket] = []
 
         async def tell_all(text):
             for each in [*members]:
@@ -74,7 +74,7 @@ def test_two_explorations_agree():
     assert first == second
 
 
-# ---- apps for which two at once are not sound, or one without the other --------------------------------------------------
+# ---- apps for which two at once are not sound, or one without the other ----------------------------------------------
 
 
 def one_at_a_time():
@@ -114,7 +114,7 @@ def last_one_wins():
 
 def game_of_two():
     """Return an app that ends the game of the one when the other has left."""
-    players = []
+    players: list[WebSocket] = []
 
     async def player(websocket):
         await websocket.accept()

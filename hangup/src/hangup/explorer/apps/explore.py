@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from hangup.explorer.apps.company import accompanied
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
-from hangup.explorer.apps.script import ParsedScript
+from hangup.explorer.apps.talk.company import accompanied
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.names import choose
 from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
@@ -52,7 +52,7 @@ def explore(
     spread evenly. An app that spins is not explored further. Clients ask for `path`, which may have a query, unless
     the script says for what. With `lifespan`, the app's lifespan starts before each session and is shut down after it
     (asgi lifespan.rst), if it has one; "on" says that it must. With `beside`, a second client says the same beside a
-    script's only one, where the app allows that (hangup.explorer.apps.company).
+    script's only one, where the app allows that (hangup.explorer.apps.talk.company).
     `progress` is called after each schedule with how many are done and how many there are to do.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending, NotStarted when the
     app's lifespan fails.

@@ -4,10 +4,10 @@ import asyncio
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
-from hangup.explorer.apps.conversation import Conversation
 from hangup.explorer.apps.lifespan import Lifespan, Mode, NotStarted
 from hangup.explorer.apps.schedules import Schedule
-from hangup.explorer.apps.script import ParsedScript
+from hangup.explorer.apps.talk.conversation import Conversation
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import Wait
 from hangup.record.recorder import ASGIApp, Recorder, Session
 from hangup.servers.models import MODELS

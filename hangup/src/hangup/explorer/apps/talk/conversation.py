@@ -4,15 +4,15 @@ Client a is the one whose connection ends: at a moment of its own, or where the 
 Once it has gone, its own lines are left out; those of the others are said all the same, from the first on: who logs in
 before a leaves does so when a has left early, too. What a may have caused cannot be expected then. So before `Leave()`
 an `Expect` of another client must be answered only if it answers that client's own line, with no line of a's between
-the two; for anything else the client waits as long, and goes on without it. A line that needs a value which nobody
-has been told is left out.
+the two; any other is passed over, unless a value is taken from it. What came instead is kept for what the client
+expects after `Leave()`. A line that needs a value which nobody has been told is left out.
 """
 
 import math
 from collections.abc import Callable
 
 from hangup.explorer.apps.connections import Connections
-from hangup.explorer.apps.script import ParsedScript
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
 from hangup.servers.clients.answers import Values, as_expected
 from hangup.servers.clients.handshake import Asked, Jar, handshake, request
@@ -174,17 +174,39 @@ class Conversation:
 
     def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        exact = not (self._left or self.script.patient) and self._place < self.script.leaves_at
+        if self._left and self._place < self.script.leaves_at:
+            heard = self._found(step, connection)
+        else:
+            heard = self._got(step, connection)
+        if heard:
+            self._patience.when = math.inf
+        else:
+            self._begin(step.by, PATIENCE)
+        return heard
+
+    def _got(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Take messages until the answer is there; where another one would be wrong, until there is one."""
+        exact = not self.script.patient and self._place < self.script.leaves_at
         while connection.outbox:
-            got = connection.outbox.popleft()
-            problem = as_expected(step, got) or self._values.keep(step, got)
+            problem = self._problem(step, connection.outbox.popleft())
             if problem and exact:
                 self._give_up(step.by, problem)
             if exact or not problem:
-                self._patience.when = math.inf
                 return True
-        self._begin(step.by, PATIENCE)
         return False
+
+    def _found(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Take the answer, and leave other messages for later; return whether it is there, or not waited for."""
+        spared = self._is_spared(step)
+        if spared and not step.bind:
+            return True
+        found = next((got for got in connection.outbox if not self._problem(step, got)), None)
+        if found is not None and not spared:
+            connection.outbox.remove(found)
+        return found is not None
+
+    def _problem(self, step: Expect, got: str | bytes) -> str:
+        return as_expected(step, got) or self._values.keep(step, got)
 
     def _asks(self, step: Request) -> bool:
         """Make a request; return whether there is a response, or none is waited for."""

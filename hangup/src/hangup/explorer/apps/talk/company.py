@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hangup.explorer.apps.schedules import Schedule
-from hangup.explorer.apps.script import ParsedScript
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.record.session import Session
 from hangup.servers.script import Act, Expect, Leave, Send, Step, Wait, beside, by
 
