@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from hangup import Client, Expect, Leave, Request, Send, Wait, explore, replay, run
 from hangup.record.rules import answers_everything
@@ -381,6 +382,39 @@ def test_what_a_would_have_caused_is_not_expected_and_what_b_asked_for_is():
     report = explore(make=make, script=script, endings=["close"], models=["granian"], rules=[answers_everything])
     assert {(broken.client, broken.got) for broken in report.broken} == {("b", SILENT)}
     assert {broken.schedule for broken in report.broken} < {name for name, _ in report.how}
+
+
+def test_an_app_may_close_who_is_alone_before_he_has_said_a_word():
+    """A game that ends when client a has left: what b has to say before Leave() is left out then."""
+
+    def make():
+        players: list[WebSocket] = []
+
+        async def player(websocket):
+            await websocket.accept()
+            players.append(websocket)
+            try:
+                async for text in websocket.iter_text():
+                    await websocket.send_text(text)
+            except Exception:
+                pass  # the peer has left
+            players.remove(websocket)
+            for each in [*players]:
+                try:
+                    await each.close(4000)
+                except Exception:
+                    continue
+
+        return app(player)
+
+    script = (Send("a"), Expect("a"), Wait(1), Send("b", by="b"), Expect("b", by="b"))
+    assert explore(make=make, script=script, rules=[answers_everything], endings=["close", "reset"]).ok
+
+
+def test_no_answer_is_expected_to_a_line_that_was_left_out():
+    """Client b says what a was told; a has left before it was told anything."""
+    script = (Send("s1"), Expect(bind="it"), Send("{it}", by="b"), Expect("s1", by="b"), Leave(), Send("{it}", by="b"))
+    assert explore(app(echo), (*script, Expect("s1", by="b")), rules=[answers_everything]).ok
 
 
 def test_clients_are_told_apart_whoever_comes_first():

@@ -59,6 +59,8 @@ class Conversation:
         """The request that is under way."""
         self._waiting = ""
         """Who waits for an answer, nobody during a pause."""
+        self._unsaid: set[str] = set()
+        """Whose last line was left out."""
         self._values = Values(script.names)
         self._jars: dict[str, Jar] = {}
         self._patience = Alarm(self._bored)
@@ -152,6 +154,7 @@ class Conversation:
             self._connect([step.by])
         connection = self.connections.of[step.by]
         if connection.over:
+            self._unsaid |= {step.by} if isinstance(step, Send) else set()
             if step.by != "a" and not self._is_spared(step) and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
@@ -160,7 +163,10 @@ class Conversation:
         if isinstance(step, Expect):
             return self._heard(step, connection)
         said = self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
-        if said is not None:
+        if said is None:
+            self._unsaid.add(step.by)
+        else:
+            self._unsaid.discard(step.by)
             connection.say(said)
         return True
 
@@ -168,16 +174,17 @@ class Conversation:
         return all(each.accepted or each.over for each in self.connections.of.values())
 
     def _is_spared(self, step: Step) -> bool:
-        """Whether client a, who has gone, might have caused what another client waits for."""
-        before = self._left and self._place < self.script.leaves_at
-        return before and isinstance(step, Expect) and self._place not in self.script.owed
+        """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
+        if not self._left or not isinstance(step, Send | Expect):
+            return False
+        unsaid = isinstance(step, Expect) and step.by in self._unsaid
+        return unsaid or (self._place < self.script.leaves_at and self._place not in self.script.owed)
 
     def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        if self._left and self._place < self.script.leaves_at:
-            heard = self._found(step, connection)
-        else:
-            heard = self._got(step, connection)
+        early = self._left and self._place < self.script.leaves_at
+        heard = self._is_spared(step) and not step.bind
+        heard = heard or (self._found(step, connection) if early else self._got(step, connection))
         if heard:
             self._patience.when = math.inf
         else:
@@ -196,12 +203,9 @@ class Conversation:
         return False
 
     def _found(self, step: Expect, connection: MemoryConnection) -> bool:
-        """Take the answer, and leave other messages for later; return whether it is there, or not waited for."""
-        spared = self._is_spared(step)
-        if spared and not step.bind:
-            return True
+        """Take the answer, and leave other messages for later; return whether it is there."""
         found = next((got for got in connection.outbox if not self._problem(step, got)), None)
-        if found is not None and not spared:
+        if found is not None and not self._is_spared(step):
             connection.outbox.remove(found)
         return found is not None
 
