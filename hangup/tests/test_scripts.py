@@ -411,6 +411,31 @@ def test_an_app_may_close_who_is_alone_before_he_has_said_a_word():
     assert explore(make=make, script=script, rules=[answers_everything], endings=["close", "reset"]).ok
 
 
+def test_without_a_an_answer_may_be_another_one():
+    """Seats are given back: b, who would have the second one, has the first when a has left before it came."""
+
+    def make():
+        taken: set[int] = set()
+
+        async def seat(websocket):
+            await websocket.accept()
+            number = None
+            async for text in websocket.iter_text():
+                number = number or min({1, 2} - taken)
+                taken.add(number)
+                try:
+                    await websocket.send_text(f"{text} {number}")
+                except Exception:
+                    break
+            taken.discard(number)
+
+        return app(seat)
+
+    script = (Send("a"), Expect("a 1"), Send("b", by="b"), Expect("b 2", by="b"))
+    report = explore(make=make, script=script, rules=[answers_everything], endings=["close", "reset"])
+    assert report.ok, report
+
+
 def test_no_answer_is_expected_to_a_line_that_was_left_out():
     """Client b says what a was told; a has left before it was told anything."""
     script = (Send("s1"), Expect(bind="it"), Send("{it}", by="b"), Expect("s1", by="b"), Leave(), Send("{it}", by="b"))

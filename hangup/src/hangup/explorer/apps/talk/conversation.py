@@ -3,9 +3,9 @@
 Client a is the one whose connection ends: at a moment of its own, or where the script says `Leave()`, or at its end.
 Once it has gone, its own lines are left out; those of the others are said all the same, from the first on: who logs in
 before a leaves does so when a has left early, too. What a may have caused cannot be expected then. So before `Leave()`
-an `Expect` of another client must be answered only if it answers that client's own line, with no line of a's between
-the two; any other is passed over, unless a value is taken from it. What came instead is kept for what the client
-expects after `Leave()`. A line that needs a value which nobody has been told is left out.
+an `Expect` of another client must be answered, by any message, only if it answers that client's own line, with no line
+of a's between the two; others are passed over, unless a value is taken from them. What came instead is kept for what
+the client expects after `Leave()`. A line that needs a value which nobody has been told is left out.
 """
 
 import math
@@ -158,38 +158,38 @@ class Conversation:
             if step.by != "a" and not self._is_spared(step) and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
-        if not (connection.accepted if self.script.alone else self._all_are_in()):
+        everybody = (connection,) if self.script.alone else self.connections.of.values()
+        if not all(each.accepted or each.over for each in everybody):
             return False
         if isinstance(step, Expect):
             return self._heard(step, connection)
         said = self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
-        if said is None:
-            self._unsaid.add(step.by)
-        else:
-            self._unsaid.discard(step.by)
+        self._unsaid = self._unsaid - {step.by} if said is not None else self._unsaid | {step.by}
+        if said is not None:
             connection.say(said)
         return True
-
-    def _all_are_in(self) -> bool:
-        return all(each.accepted or each.over for each in self.connections.of.values())
 
     def _is_spared(self, step: Step) -> bool:
         """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
         if not self._left or not isinstance(step, Send | Expect):
             return False
         unsaid = isinstance(step, Expect) and step.by in self._unsaid
-        return unsaid or (self._place < self.script.leaves_at and self._place not in self.script.owed)
+        return unsaid or (self._early and self._place not in self.script.owed)
+
+    @property
+    def _early(self) -> bool:
+        """Whether client a has gone before its time."""
+        return self._left and self._place < self.script.leaves_at
 
     def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        early = self._left and self._place < self.script.leaves_at
         heard = self._is_spared(step) and not step.bind
-        heard = heard or (self._found(step, connection) if early else self._got(step, connection))
-        if heard:
-            self._patience.when = math.inf
-        else:
+        heard = heard or (self._found(step, connection) if self._early else self._got(step, connection))
+        if not heard:
             self._begin(step.by, PATIENCE)
-        return heard
+            return False
+        self._patience.when = math.inf
+        return True
 
     def _got(self, step: Expect, connection: MemoryConnection) -> bool:
         """Take messages until the answer is there; where another one would be wrong, until there is one."""
@@ -250,8 +250,10 @@ class Conversation:
         step = self.script.steps[self._place]
         if isinstance(step, Wait):
             self.go_on()
-        elif self._is_spared(step):
-            self._place += 1
+        elif self._is_spared(step) or (
+            isinstance(step, Expect) and self._early and self.connections.of[step.by].outbox
+        ):
+            self._place += 1  # an answer came, and without client a it may be another one
             self.go_on()
         else:
             where = f"{step.method} {step.path}: " if isinstance(step, Request) else ""
