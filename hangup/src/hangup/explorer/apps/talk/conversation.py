@@ -44,8 +44,7 @@ class Conversation:
         self.script, self.connections = script, connections
         self.on_left, self.on_over = on_left, on_over
         self.missed: dict[str, list[str]] = {}
-        self.over = self.stopped = False
-        """Whether all clients are gone; whether nobody may say anything any more."""
+        self.over = self.stopped = False  # whether all clients are gone; whether nobody may say anything any more
         self._loop = loop
         self._asked = Asked(path)
         self._place = 0
