@@ -1,7 +1,9 @@
 """Whether a thread is parked: whether it waits for work, or for another thread, and can do nothing by itself.
 
 A thread that sleeps, computes, or waits for a socket is not: in a moment it may go on, and give a loop something to do.
-It is told by the innermost frames of the thread's stack, which the interpreter shows (`sys._current_frames`).
+It is told by the innermost frames of the thread's stack, which the interpreter shows (`sys._current_frames`). A thread
+that has been woken stays there until it gets a processor and the interpreter's lock: so where the system tells (Linux),
+one counts as parked only if it sleeps and has not run since it was last looked at.
 """
 
 import itertools
@@ -12,6 +14,7 @@ import selectors
 import sys
 import threading
 from concurrent.futures import thread as pools
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -19,6 +22,8 @@ _QUEUES = (queue.SimpleQueue, queue.Queue)
 _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
 _GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
 Place = tuple[FrameType, int]
+UNKNOWN, AWAKE = "unknown", "awake"
+_STATE, _SWITCHES = re.compile(r"^State:\s+(\S)", re.MULTILINE), re.compile(r"ctxt_switches:\s+(\d+)")
 
 
 class Parked:
@@ -27,6 +32,7 @@ class Parked:
     def __init__(self) -> None:
         self._first: dict[int, tuple[Place, list[Any]]] = {}
         self._places: dict[int, tuple[Place, list[Any]]] = {}
+        self._slept: dict[int, str] = {}
 
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
@@ -34,9 +40,13 @@ class Parked:
             self._first[ident] = (frame, frame.f_lasti), _queues(frame)
 
     def busy(self, but: "set[int]") -> int | None:
-        """Return the ident of a thread, other than these, that is not parked; None if all are."""
+        """Return the ident of a thread, other than these, that is not parked; None if all are.
+
+        Only threads of `threading` are looked at: others are no app's, such as those that pytest-xdist talks through.
+        """
+        known_threads = {thread.ident for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
-            if ident in but:
+            if ident in but or ident not in known_threads:
                 continue
             place = frame, frame.f_lasti
             for known in (self._places.get(ident), self._first.get(ident)):
@@ -48,12 +58,36 @@ class Parked:
                 known = self._places[ident] = place, _queues(frame)
             if any(each.qsize() for each in known[1]):
                 return ident
+            if known[1] and self._has_run(ident):  # it may have taken its work from the queue just now
+                return ident
         return None
+
+    def _has_run(self, ident: int) -> bool:
+        """Return whether a thread runs, or has run since it was last looked at, as far as the system tells."""
+        slept = _asleep(ident)
+        before = self._slept.get(ident)
+        self._slept[ident] = slept
+        return slept == AWAKE or slept not in {before, UNKNOWN}
 
     def is_parked(self, ident: int | None) -> bool:
         """Return whether the thread of this ident is parked."""
         frame = sys._current_frames().get(ident or 0)
         return frame is None or is_parked(frame)
+
+
+def _asleep(ident: int) -> str:
+    """Return how often a thread that sleeps has been put to sleep, "awake" for one that does not, or UNKNOWN."""
+    native = next((thread.native_id for thread in threading.enumerate() if thread.ident == ident), None)
+    if sys.platform != "linux" or native is None:
+        return UNKNOWN
+    try:
+        said = Path(f"/proc/self/task/{native}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return UNKNOWN
+    state, switches = _STATE.search(said), _SWITCHES.findall(said)
+    if state is None or not switches:
+        return UNKNOWN
+    return f"{native}: {switches}" if state[1] == "S" else AWAKE  # idents are given out again
 
 
 def is_parked(frame: FrameType, *, old: bool = False) -> bool:
