@@ -244,7 +244,7 @@ def opened(lab, browser: "Browser"):
 
 
 def test_lesson_00_is_taken_with_the_keyboard(opened):
-    """Shift+Enter down to the starter, two lines typed in place of its last one, Shift+Enter: the check says ✓."""
+    """Down to the starter, two lines typed in place of its last one, and the check says ✓; then on by the list."""
     lesson = opened(contents.catalogue()[0])
     starter, check = lesson.place("starter", "ex1"), lesson.place("check", "ex1")
     lesson.cell(0).click()
@@ -265,6 +265,9 @@ def test_lesson_00_is_taken_with_the_keyboard(opened):
     lesson.until_pictures_are_read()
     assert lesson.shown == lesson.expected | {"not attempted": 0}
     assert lesson.outside == []
+    after = contents.catalogue()[1]
+    lesson.page.get_by_role("link", name=after.title, exact=True).click()
+    lesson.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=after.file).wait_for()
 
 
 @pytest.mark.parametrize("lesson", contents.catalogue()[1:], ids=lambda lesson: lesson.name)
