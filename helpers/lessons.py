@@ -2,22 +2,42 @@
 
 A solutions notebook is the one source of its lesson. Cells tagged `solution` exist only there; a cell tagged `starter`
 and `ex1` holds the starter of exercise 1, one tagged `solution` and `ex1` its answer.
+
+Most of this reads notebooks as plain JSON, which costs milliseconds; `import nbformat` costs more than a second.
 """
 
+from __future__ import annotations
+
 import functools
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
+Notebook = dict[str, Any]
+Cell = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+"""The metadata of every notebook."""
 ABOUT = "after_the_disconnect"
-"""The key in a notebook's metadata under which a lesson says what it is: see helpers.contents."""
-PROGRESS = "from helpers.progress import progress\n\nprogress()"
+"""The key in a notebook's metadata under which a lesson says what it is: see helpers.catalogue."""
+PROGRESS: Cell = {
+    "cell_type": "code",
+    "execution_count": None,
+    "id": "progress",
+    "metadata": {},
+    "outputs": [],
+    "source": ["from helpers.progress import progress\n", "\n", "progress()"],
+}
 """What a learner's notebook runs before its way on. Not in solutions/: what comes out depends on who runs it."""
 
 
@@ -35,42 +55,86 @@ def source(number: str) -> Path:
 
 
 def derive(path: Path) -> str:
-    """Return the learner's notebook for a solutions notebook: no solutions, no outputs; the same text at every call.
+    """Return the text of the learner's notebook for a solutions notebook."""
+    return text(handout(path))
+
+
+def read(path: Path) -> Notebook:
+    """Return a notebook as JSON; raises ValueError for what is no notebook, OSError for what cannot be read."""
+    return parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def parse(text: str, name: str) -> Notebook:
+    """Return a notebook's text as JSON; raises ValueError with the notebook's name for what is none."""
+    found = json.loads(text)
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(c, dict) and "cell_type" in c for c in cells):
+        raise ValueError(f"{name} is no notebook")
+    return {**found, "metadata": found["metadata"] if isinstance(found.get("metadata"), dict) else {}}
+
+
+def text(notebook: Notebook) -> str:
+    """Return a notebook as the text of its file, as nbformat writes it."""
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def handout(path: Path) -> Notebook:
+    """Return the learner's notebook for a solutions notebook: no solutions, no outputs, the same at every call.
 
     Before the cell tagged `way-on` stands one that shows how far the learner is.
     """
-    from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor  # slow to import
+    notebook = read(path)
+    cells = []
+    for cell in notebook["cells"]:
+        if "solution" not in tags(cell):
+            cells += [PROGRESS] * ("way-on" in tags(cell)) + [_bare(cell)]
+    return notebook | {"cells": cells, "metadata": _metadata(notebook)}
 
-    notebook = nbformat.read(path, as_version=4)
-    notebook, _ = TagRemovePreprocessor(remove_cell_tags={"solution"}, enabled=True).preprocess(notebook, {})
-    notebook, _ = ClearOutputPreprocessor(enabled=True).preprocess(notebook, {})
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        if "check" in cell.metadata.get("tags", []):
-            cell.metadata.update(editable=False, deletable=False)
-    for place in [n for n, cell in enumerate(notebook.cells) if "way-on" in cell.metadata.get("tags", [])]:
-        notebook.cells.insert(place, nbformat.v4.new_code_cell(PROGRESS, id="progress"))
-    return _text(notebook)
+
+def _metadata(notebook: Any) -> dict[str, Any]:
+    """Return what is kept of a notebook's metadata: what the lesson says of itself, and the kernel."""
+    found = notebook["metadata"]
+    return ({ABOUT: found[ABOUT]} if ABOUT in found else {}) | KERNEL
+
+
+def _bare(cell: Cell) -> Cell:
+    fixed = {"editable": False, "deletable": False} if "check" in tags(cell) else {}
+    kept = {key: value for key, value in cell["metadata"].items() if key not in {"execution", "collapsed", "scrolled"}}
+    bare = cell | {"metadata": kept | fixed}
+    return bare | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else bare
+
+
+def tags(cell: Cell) -> list[str]:
+    """Return a cell's tags, whatever stands in its metadata."""
+    metadata = cell.get("metadata")
+    found = metadata.get("tags") if isinstance(metadata, dict) else None
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def source_of(cell: Cell) -> str:
+    """Return a cell's source as one string; a file may hold it as a list of lines."""
+    found = cell.get("source", "")
+    return "".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
 def _text(notebook: NotebookNode) -> str:
-    about = {ABOUT: notebook.metadata[ABOUT]} if ABOUT in notebook.metadata else {}
-    notebook.metadata = nbformat.from_dict(
-        about
-        | {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    import nbformat
+
+    notebook.metadata = nbformat.from_dict(_metadata(notebook))
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(dict(sorted(cell.metadata.items())))
     return str(nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False)) + "\n"
 
 
-def build() -> list[Path]:
-    """Write notebooks/ anew and return the files that changed, those without a source removed."""
+def build(*, keep: Callable[[Path], object]) -> list[Path]:
+    """Write notebooks/ anew and return the files that changed, those without a source removed.
+
+    `keep` is called with each file before it is replaced or removed, and may copy it.
+    """
     changed = drifted()
     for path in changed:
+        if path.exists():
+            keep(path)
         if (SOLUTIONS / path.name).exists():
             NOTEBOOKS.mkdir(exist_ok=True)
             path.write_text(derive(SOLUTIONS / path.name), encoding="utf-8")
@@ -92,6 +156,7 @@ def execute(path: Path, *, timeout: int = 120) -> None:
 
     Raises nbclient's CellExecutionError, for a group of exceptions too.
     """
+    import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
@@ -125,14 +190,11 @@ def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return tidy
 
 
-@functools.cache
-def cells(lesson: str, *tags: str) -> tuple[NotebookNode, ...]:
+def cells(lesson: str, *wanted: str) -> tuple[Cell, ...]:
     """Return the cells of a lesson that carry all these tags."""
-    path = source(lesson)
-    return tuple(_with_tags(nbformat.read(path, as_version=4), set(tags)))
+    return tuple(cell for cell in _cells(source(lesson)) if {*wanted} <= {*tags(cell)})
 
 
-def _with_tags(notebook: NotebookNode, tags: set[str]) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        if tags <= set(cell.metadata.get("tags", [])):
-            yield cell
+@functools.cache
+def _cells(path: Path) -> tuple[Cell, ...]:
+    return tuple(read(path)["cells"])

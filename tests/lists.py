@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from helpers import contents, lessons
+from helpers import catalogue, lessons
 
 README = lessons.ROOT / "README.md"
 START = lessons.source("00")
@@ -19,10 +19,10 @@ def listed(path: Path) -> str:
 def write() -> None:
     """Make both lists what the lessons say of themselves."""
     readme = README.read_text(encoding="utf-8")
-    README.write_text(_TABLE.sub(lambda _: contents.table("notebooks/"), readme), encoding="utf-8")
+    README.write_text(_TABLE.sub(lambda _: catalogue.table("notebooks/"), readme), encoding="utf-8")
     notebook = json.loads(START.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
-        source = _TABLE.sub(lambda _: contents.table(), "".join(cell["source"]))
+        source = _TABLE.sub(lambda _: catalogue.table(), "".join(cell["source"]))
         cell["source"] = source.splitlines(keepends=True)
     text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     START.write_text(text, encoding="utf-8")

@@ -15,7 +15,7 @@ class HeldLoop:
 
     def test_the_next_check_is_as_if_nothing_had_been(self, held, monkeypatch):
         """The check rejects the answer, and the solution passes directly after it."""
-        monkeypatch.setattr("helpers.judging.exercise.DEADLINE", 2.0)
+        monkeypatch.setattr("helpers.judging.patience.DEADLINE", 2.0)
         verdict = held.exercise.check(held.answer)
         assert (verdict.outcome, verdict.rule) == ("fail", "yields"), verdict
         after = check(held.exercise, source(held.exercise, "solution"))

@@ -15,7 +15,8 @@ from tests.answers import CHANGES, import_all
 MODULES = [
     importlib.import_module(f"helpers.exercises.{m.name}") for m in pkgutil.iter_modules(helpers.exercises.__path__)
 ]
-EXERCISES = [value for module in MODULES for value in vars(module).values() if isinstance(value, Exercise)]
+FOUND = [value for module in MODULES for value in vars(module).values() if isinstance(value, Exercise)]
+EXERCISES = sorted(FOUND, key=lambda exercise: exercise.name)
 import_all()
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name.replace(" ", "-"))
 
@@ -23,15 +24,16 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exerc
 def source(exercise: Exercise, *tags: str) -> str:
     """Return the code of an exercise's cells with these tags; a check is one only if asked for."""
     cells = lessons.cells(exercise.lesson, f"ex{exercise.number}", *tags)
-    kept = [c for c in cells if c.cell_type == "code" and ("check" in c.metadata.tags) == ("check" in tags)]
-    return str(kept[0].source)
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    kept = [cell for cell in code if ("check" in lessons.tags(cell)) == ("check" in tags)]
+    return lessons.source_of(kept[0])
 
 
 def check(exercise: Exercise, code: str):
     """Execute the notebook's first code cell, this code, and the notebook's own check of it; return the verdict."""
     namespace: dict[str, object] = {"__name__": "__main__"}  # as in a notebook; Litestar looks names up there
-    first = next(cell for cell in lessons.cells(exercise.lesson) if cell.cell_type == "code")
-    exec(first.source, namespace)
+    first = next(cell for cell in lessons.cells(exercise.lesson) if cell["cell_type"] == "code")
+    exec(lessons.source_of(first), namespace)
     exec(code, namespace)
     return eval(source(exercise, "check"), namespace)
 
@@ -65,7 +67,8 @@ class TestNotebook:
 
     def test_hints_come_one_by_one_and_the_last_one_stays(self, exercise, monkeypatch):
         """hint() shows each hint once, says that there are more, and stays at the last one."""
-        monkeypatch.setattr(exercise, "_hinted", 0)
+        monkeypatch.setattr(exercise, "_hinted", [])
+        monkeypatch.setattr(exercise, "_broke", "")
         total = len(exercise.hints)
         for stage, hint in enumerate(exercise.hints, start=1):
             shown = str(exercise.hint())

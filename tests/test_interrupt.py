@@ -52,14 +52,14 @@ async with serve(app(echo)) as url, connect(url) as client:
     print(await client.recv())
 """
 
+tracebacks: list[str] = []
 Kernel = tuple[KernelManager, BlockingKernelClient]
 
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    manager, client = start_new_kernel(
-        kernel_name="python3", env=os.environ | {"PYTHONPATH": str(Path(apps.__file__).parent.parent)}
-    )
+    path = os.pathsep.join([str(Path(apps.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    manager, client = start_new_kernel(kernel_name="python3", env=os.environ | {"PYTHONPATH": path})
     try:
         assert execute((manager, client), SETUP) == []
         yield manager, client
@@ -85,6 +85,7 @@ def execute(kernel: Kernel, code: str, *, interrupt: bool = False) -> list[str]:
                 manager.interrupt_kernel()
         elif message["msg_type"] == "error":
             raised.append(content["ename"])
+            tracebacks.append("\n".join(content["traceback"]))
         elif message["msg_type"] == "status" and content["execution_state"] == "idle":
             return printed.splitlines() + raised
 
@@ -101,6 +102,8 @@ def test_the_button_ends_a_cell_and_leaves_the_kernel_usable(kernel, server, cel
 
 
 def test_the_button_ends_a_check(kernel):
+    tracebacks.clear()
     assert execute(kernel, CHECK, interrupt=True) == ["ready", "KeyboardInterrupt"]
     assert execute(kernel, "print([t.name for t in threading.enumerate() if t.name == 'check'])") == ["[]"]
     assert execute(kernel, ECHO) == ["still here"]
+    assert tracebacks == ["KeyboardInterrupt: the check was interrupted; it says nothing about your answer"]

@@ -1,4 +1,7 @@
-"""Deriving, checking and running notebooks, on notebooks made for the purpose."""
+"""Deriving, checking, running and reading notebooks, most of them made for the purpose."""
+
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -6,7 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import __main__ as command
-from helpers import contents, lessons
+from helpers import catalogue, lessons
 
 ABOUT = {"title": "Title", "minutes": 5, "with": "nothing", "needs": "06", "errors": ["it breaks"], "symptom": "once"}
 
@@ -47,7 +50,7 @@ def test_before_the_way_on_a_learner_sees_how_far_he_is(room):
     nbformat.write(notebook, path)
     cells = nbformat.reads(lessons.derive(path), as_version=4).cells
     assert [cell.id for cell in cells] == ["a", "b", "d", "progress", "e"]
-    assert cells[3].source == lessons.PROGRESS
+    assert cells[3].source == lessons.source_of(lessons.PROGRESS)
 
 
 def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
@@ -59,8 +62,10 @@ def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
             "kernelspec",
             "language_info",
         }
-    assert contents.catalogue() == (contents.Lesson("07-title", "Title", 5, "06", "nothing", ("it breaks",), "once"),)
-    assert contents.table("x/").splitlines()[2] == (
+    (lesson,) = catalogue.catalogue()
+    assert (lesson.name, lesson.number, lesson.title, lesson.minutes) == ("title", "07", "Title", 5)
+    assert (lesson.needs, lesson.uses, lesson.errors, lesson.symptom) == ("06", "nothing", ("it breaks",), "once")
+    assert catalogue.table("x/").splitlines()[2] == (
         "| 07 | [Title](x/07-title.ipynb) | `it breaks`<br>(once) | 5 | nothing |"
     )
 
@@ -120,3 +125,26 @@ def test_a_lesson_that_fails_is_not_stored(room, code, capsys):
 def test_an_unknown_lesson_is_one_sentence(room, capsys):
     assert command.main(["run", "99"]) == 1
     assert capsys.readouterr().err == "0 notebooks in solutions/ start with '99'\n"
+
+
+NEEDLESS = {"nbformat", "nbconvert", "jsonschema", "uvicorn", "granian", "hypercorn", "httpx", "aiosqlite", "pytest"}
+
+
+@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
+def test_the_first_cell_imports_no_server_and_nothing_that_only_authors_need(path):
+    code = next(lessons.source_of(c) for c in lessons.cells(path.name[:2]) if c["cell_type"] == "code")
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "helpers.judging.exercise" in loaded
+    assert loaded & NEEDLESS == set()
+
+
+def test_cells_are_read_as_nbformat_reads_them():
+    for path in lessons.sources():
+        cells = nbformat.read(path, as_version=4).cells
+        read = [
+            (cell["cell_type"], lessons.source_of(cell), frozenset(lessons.tags(cell)))
+            for cell in lessons.cells(path.name[:2])
+        ]
+        assert read == [(cell.cell_type, cell.source, frozenset(cell.metadata.get("tags", []))) for cell in cells]

@@ -197,7 +197,7 @@ class TestSpin:
 
     def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The thread is stopped."""
-        monkeypatch.setattr("helpers.judging.exercise.DEADLINE", 2.0)  # nothing but the deadline ends it
+        monkeypatch.setattr("helpers.judging.patience.DEADLINE", 2.0)  # nothing but the deadline ends it
         assert_judged(spins_without_awaiting)
 
 
@@ -206,7 +206,7 @@ class TestSpinOverReceive:
 
     def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The thread is stopped."""
-        monkeypatch.setattr("helpers.judging.exercise.DEADLINE", 2.0)  # nothing but the deadline ends it
+        monkeypatch.setattr("helpers.judging.patience.DEADLINE", 2.0)  # nothing but the deadline ends it
         assert_judged(receives_for_ever_and_swallows_everything)
 
 
@@ -216,8 +216,8 @@ class TestBlock:
     def test_a_verdict_comes_and_nothing_stays(self, monkeypatch):
         """The verdict comes in time; the thread ends when the call ends."""
         with monkeypatch.context() as patched:
-            patched.setattr("helpers.judging.exercise.DEADLINE", 1.0)
-            patched.setattr("helpers.judging.exercise._slow", lambda: 1.0)  # the call must outlast the check
+            patched.setattr("helpers.judging.patience.DEADLINE", 1.0)
+            patched.setattr("helpers.judging.patience.slow", lambda: 1.0)  # the call must outlast the check
             verdict = ex1.check(blocks.answer)
         assert (verdict.outcome, verdict.rule) == (blocks.outcome, blocks.rule), verdict
         deadline = time.monotonic() + SECONDS

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import json
 
+import nbformat
 import pytest
 
 from helpers import lessons
@@ -34,7 +35,7 @@ def offline(monkeypatch, tmp_path):
 def lesson(tmp_path_factory):
     """The functions that the lesson's cells define, as a module of source text."""
     file = tmp_path_factory.mktemp("lesson") / "cells.py"
-    cells = [c.source for c in lessons.cells(LESSON) if c.cell_type == "code" and c.source.startswith("async def")]
+    cells = [source for c in lessons.cells(LESSON) if (source := lessons.source_of(c)).startswith("async def")]
     file.write_text("\n\n".join(cell.partition("\n\n")[0] for cell in cells) + "\n", "utf-8")
     spec = importlib.util.spec_from_file_location("cells", file)
     assert spec is not None
@@ -46,7 +47,8 @@ def lesson(tmp_path_factory):
 
 def outputs() -> str:
     """Return what the stored lesson shows as text."""
-    shown = [out for cell in lessons.cells(LESSON) for out in cell.get("outputs", ()) if out.output_type == "stream"]
+    notebook = nbformat.read(lessons.source(LESSON), as_version=4)
+    shown = [out for cell in notebook.cells for out in cell.get("outputs", ()) if out.output_type == "stream"]
     return "".join(out.text for out in shown)
 
 

@@ -20,7 +20,7 @@ def name(path: Path) -> str:
 
 
 def test_no_arrow_runs_back():
-    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -43,5 +43,5 @@ def test_a_folder_holds_what_one_can_keep_in_mind(folder):
 def test_the_map_in_contributing_names_every_room():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `([\w/]+)/?` \|", text, re.MULTILINE))
-    rooms = {name(folder) for folder in FOLDERS if folder not in HOUSES.values()}
-    assert {each.rstrip("/") for each in named} == {room for room in rooms if "exercises/" not in room}
+    rooms = {name(folder) for folder in FOLDERS if "exercises/" not in name(folder)} - {"hangup"}
+    assert {each.rstrip("/") for each in named} == rooms

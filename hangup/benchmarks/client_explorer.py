@@ -1,4 +1,4 @@
-"""How many sessions a second the client's explorer plays: `python -m tests.benchmarks.client_explorer`.
+"""How many sessions a second the client's explorer plays: `python -m benchmarks.client_explorer`.
 
 Beside it, the same client and server on the same kind of loop with nothing between them: what websockets itself costs.
 """

@@ -1,4 +1,4 @@
-"""How many sessions a second the explorer plays, beside two others: `python -m tests.benchmarks.explorer`.
+"""How many sessions a second the explorer plays, beside two others: `python -m benchmarks.explorer`.
 
 The Starlette echo handler says one message and ends. Ratios count; single numbers depend on the machine.
 """

@@ -1,4 +1,4 @@
-"""How long each server takes to start and stop: `python -m tests.benchmarks.start_and_stop`.
+"""How long each server takes to start and stop: `python -m benchmarks.start_and_stop`.
 
 Not a test: machines are shared. The first start, which imports the server, is told apart.
 """

@@ -1,7 +1,9 @@
-"""`hangup explore`: exit statuses, what is printed, and a sentence for everything that cannot be used."""
+"""`hangup explore` and `hangup replay`: exit statuses, what is printed, a sentence for what cannot be used."""
 
+import functools
 import io
 import json
+import shlex
 import subprocess
 import sys
 
@@ -44,13 +46,20 @@ async def holds(scope, receive, send):
         except BaseException:
             pass
 
+def make():
+    return twice
+
 rooms = Rooms(echo)
 number = 7
 """
 
 
+PRINTED = ("the module says hello", "a session begins")  # by the apps
+HEADING = "someapps:{} on 5 models (uvicorn, uvicorn-websockets, uvicorn-wsproto, granian, hypercorn); client: "
+
+
 @pytest.fixture
-def explore(tmp_path, monkeypatch, capsys):
+def hangup(tmp_path, monkeypatch, capsys):
     """Call the command in a directory with apps; return its exit status, its stdout and its stderr."""
     (tmp_path / "someapps.py").write_text(APPS)
     (tmp_path / "needs.py").write_text("import no_such_package")
@@ -64,7 +73,7 @@ def explore(tmp_path, monkeypatch, capsys):
     def call(*arguments: str) -> tuple[int | str | None, str, str]:
         status: int | str | None
         try:
-            status = command.main(["explore", *arguments])
+            status = command.main(list(arguments))
         except SystemExit as end:
             status = end.code
         return status, *capsys.readouterr()
@@ -72,10 +81,24 @@ def explore(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.fixture
+def explore(hangup):
+    """Call `hangup explore`."""
+    return functools.partial(hangup, "explore")
+
+
+@pytest.fixture
+def replay(hangup):
+    """Call `hangup replay`."""
+    return functools.partial(hangup, "replay")
+
+
 def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
     status, out, _ = explore("someapps:echo")
     assert status == 0
-    assert out.startswith("server              close  fin  reset  shutdown  cancel\n")
+    heading, _, report = out.partition("\n\n")
+    assert heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect'
+    assert report.startswith("server              close  fin  reset  shutdown  cancel\n")
     assert out.endswith("; 0 break a rule\n")
     assert "✗" not in out
 
@@ -88,27 +111,42 @@ def test_what_the_app_prints_is_not_in_the_report(explore):
 
 def test_an_app_that_receives_once_too_often_gives_a_picture_and_1(explore):
     status, out, _ = explore("someapps:twice", "--server", "hypercorn", "--ending", "close")
-    table, found, picture = out.split("\n\n")
+    heading, table, found, picture, summary = out.split("\n\n")
     assert status == 1
+    assert heading.splitlines()[0] == 'someapps:twice on 1 model (hypercorn); client: text:"hello", expect'
     assert table.splitlines()[-1] == "hypercorn  ✗ 5 of 5"
     assert found.splitlines()[1].startswith("✗ the handler ends when the peer leaves: ")
     first, _, drawn = picture.partition("\n")
     assert f"first at {first}, " in found
     assert "never returns" in drawn.splitlines()[-2]
+    assert summary.splitlines() == [
+        "✗ the handler ends when the peer leaves: broken by 5 of 5 schedules",
+        f"see it again: hangup replay someapps:twice '{first}'",
+    ]
 
 
-def test_a_schedule_is_replayed_by_its_name(explore):
-    status, out, _ = explore("someapps:twice", "--replay", "hypercorn/close@end")
+def test_the_command_that_it_names_shows_the_same_picture(explore, hangup):
+    _, out, _ = explore("someapps:make", "--factory", "--lifespan", "--path", "/a b", "--client", r"text:a\, b, expect")
+    *_, picture, summary = out.split("\n\n")
+    again = shlex.split(summary.rpartition("see it again: ")[2])
+    assert again[0] == "hangup"
+    status, out, _ = hangup(*again[1:])
+    assert status == 1
+    assert out.split("\n\n")[0] == picture
+
+
+def test_a_schedule_is_replayed_by_its_name(replay):
+    status, out, _ = replay("someapps:twice", "hypercorn/close@end")
     name, _, rest = out.partition("\n")
     assert (status, name) == (1, "hypercorn/close@end")
     assert "GET /" in rest
     assert rest.splitlines()[-1].startswith("✗ the handler ends when the peer leaves: ")
-    status, out, _ = explore("someapps:twice", "--replay", "granian/close@end")
+    status, out, _ = replay("someapps:twice", "granian/close@end")
     assert (status, out.splitlines()[-1]) == (0, "✓ every rule holds")
 
 
-def test_a_picture_can_be_mermaid_and_nothing_else(explore):
-    status, out, err = explore("someapps:twice", "--replay", "hypercorn/close@end", "--mermaid")
+def test_a_picture_can_be_mermaid_and_nothing_else(replay):
+    status, out, err = replay("someapps:twice", "hypercorn/close@end", "--mermaid")
     assert status == 1
     assert out.startswith("sequenceDiagram\n")
     assert "✗ the handler ends when" not in out
@@ -119,7 +157,20 @@ def test_json_is_the_same_each_time(explore):
     first, second = (explore("someapps:twice", "--json") for _ in range(2))
     assert first[:2] == second[:2]
     report = json.loads(first[1])
-    assert list(report) == ["explored", "schedules", "ok", "broken"]
+    assert list(report) == [
+        "app",
+        "models",
+        "explored",
+        "schedules",
+        "ok",
+        "broken",
+        "later",
+        "remarks",
+        "unknown",
+        "verdicts",
+    ]
+    assert report["models"] == ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "granian", "hypercorn"]
+    assert first[2].startswith(HEADING.format("twice"))
     assert (first[0], report["ok"]) == (1, False)
     assert report["explored"] == report["schedules"]
     assert report["broken"][0] == {
@@ -141,9 +192,9 @@ def test_the_client_asks_for_a_path(explore):
     assert "GET /ws\n" in out
 
 
-def test_the_client_says_what_it_is_told_to(explore):
+def test_the_client_says_what_it_is_told_to(explore, replay):
     steps = r"text:hello\, you, expect:hello\, you, text:again, expect, close:1001"
-    status, out, _ = explore("someapps:echo", "--client", steps, "--replay", "uvicorn/close@end")
+    status, out, _ = replay("someapps:echo", "uvicorn/close@end", "--client", steps)
     assert status == 0
     assert "'hello, you'" in out
     assert "'again'" in out
@@ -156,7 +207,7 @@ def test_the_client_says_what_it_is_told_to(explore):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["someapps"], "'someapps' names no app: it looks like package.module:app."),
+        (["someapps"], "'someapps' names no app: it looks like package.module:app or path/to/file.py:app."),
         (["nowhere:app"], "there is no module 'nowhere', neither in "),
         (["someapps.inner:app"], "there is no module 'someapps.inner', neither in "),
         (["someapps:ap"], "there is no 'ap' in module 'someapps': "),
@@ -175,34 +226,50 @@ def test_the_client_says_what_it_is_told_to(explore):
         (["someapps:echo", "--server", "nginx"], "argument --server: invalid choice: 'nginx' (choose from "),
         (["someapps:echo", "--ending", "bang"], "argument --ending: invalid choice: 'bang' (choose from "),
         (["someapps:echo", "--limit", "0"], "argument --limit: '0' is no whole number above 0."),
-        (["someapps:echo", "--replay", "fin"], "argument --replay: 'fin' is no schedule: they look like granian/"),
-        (["someapps:echo", "--replay", "granian/fin@send#9"], "the app never comes to granian/fin@send#9."),
-        (["someapps:echo", "--replay", "granian/cancel@await#99"], "the app never comes to granian/cancel@await#99."),
-        (["someapps:echo", "--replay", "granian/fin@end", "--limit", "1"], "leave out --server, --ending and --limit."),
-        (["someapps:echo", "--replay", "granian/fin@end", "--json"], "not allowed with argument --"),
-        (["someapps:echo", "--mermaid"], "--mermaid needs --replay."),
+        (
+            ["rooms/someapps:echo"],
+            "'rooms/someapps' is no module: a file is named with its ending, rooms/someapps.py:echo.",
+        ),
+        (["rooms/some.py:app"], "there is no file 'rooms/some.py', seen from "),
+        (["someapps:.app"], "'someapps:.app' names no app: "),
         (["someapps:echo", "--server", "granian", "--ending", "shutdown"], "no schedule of granian with shutdown for "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_used_is_one_sentence_and_2(explore, arguments, sentence):
     status, out, err = explore(*arguments)
+    assert status == 2
+    assert out == "" or out.startswith(f"{arguments[0]} on ")
+    said = [line for line in err.splitlines() if line not in PRINTED]
+    assert len(said) == 1
+    assert said[0].startswith("hangup explore: error: ")
+    assert sentence in said[0]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("fin", "argument SCHEDULE: 'fin' is no schedule: they look like granian/"),
+        ("granian/fin@send#9", "the app never comes to granian/fin@send#9."),
+        ("granian/cancel@await#99", "the app never comes to granian/cancel@await#99."),
+    ],
+)
+def test_a_schedule_that_cannot_be_replayed_is_one_sentence_and_2(replay, schedule, sentence):
+    status, out, err = replay("someapps:echo", schedule)
     assert (status, out) == (2, "")
-    last = err.splitlines()[-1]
-    assert last.startswith("hangup explore: error: ")
-    assert sentence in last
+    assert err.splitlines()[-1].startswith(f"hangup replay: error: {sentence}")
 
 
 def test_an_app_that_ends_the_exploration_is_one_sentence(explore):
     status, out, err = explore("someapps:leaves")
-    assert (status, out) == (1, "")
+    assert (status, len(out.splitlines())) == (1, 2)
     assert err.splitlines()[-1] == "The exploration was given up: the app raised SystemExit('leaves')."
 
 
 def test_an_app_that_ignores_even_its_end_does_not_hold_the_command(explore):
     arguments = [sys.executable, "-m", "hangup", "explore", "someapps:holds"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=30)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)
     assert done.stderr.splitlines()[-1].startswith("The exploration was given up: the app runs on though it is ")
 
 

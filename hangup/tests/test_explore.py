@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
-from hangup.record.report import Report
+from hangup.explorer.report import Report
 from hangup.servers.memory import Moment
 from hangup.servers.models import ClientDisconnected
 from hangup.servers.script import Expect
@@ -226,7 +226,7 @@ def test_a_moment_that_does_not_come_again_is_told():
 
     async def fickle(websocket):
         await websocket.accept()
-        calls.append(websocket)
+        calls.append(1)
         if len(calls) > 1:
             await websocket.close()
             return
@@ -299,6 +299,18 @@ def test_moments_are_values():
 def test_explore_wants_an_app():
     with pytest.raises(TypeError, match=r"^explore\(\) takes an app, or make=, a function"):
         explore()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"models": ["nginx"]}, r"^There is no model 'nginx': choose among uvicorn, .*, daphne\.$"),
+        ({"endings": ["bang"]}, r"^There is no ending 'bang': choose among close, fin, reset, shutdown, cancel\.$"),
+    ],
+)
+def test_a_name_that_there_is_not_is_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        explore(app(echo), **options)
 
 
 def test_time_does_not_pass_while_a_job_runs_in_a_thread():

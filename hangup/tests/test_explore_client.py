@@ -8,7 +8,8 @@ import pytest
 import websockets
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import DOWN, FAULTS, ClientSchedule
+from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.explorer.clients.trouble import DOWN
 from hangup.network.toxics import Bytes, Frame
 from hangup.record.recorder import note
 from hangup.record.rules import rule
@@ -200,6 +201,13 @@ def test_a_name_leads_back_to_its_schedule(schedule):
 def test_what_is_no_name_gets_a_sentence(name):
     with pytest.raises(ValueError, match="is no schedule: they look like"):
         ClientSchedule.parse(name)
+
+
+def test_a_fault_that_there_is_not_is_one_sentence():
+    with pytest.raises(
+        ValueError, match=r"^There is no fault 'flood': choose among close, fin, reset, silence, restar"
+    ):
+        explore_client(polite, echo, faults=["flood"])
 
 
 def test_frame_0_is_the_handshake():

@@ -3,7 +3,7 @@
 import pytest
 from wsproto.frame_protocol import FrameProtocol
 
-from hangup.network.frames import FrameReader, Wire
+from hangup.network.frames import FrameReader, WireMessage
 
 REQUEST = b"GET /chat HTTP/1.1\r\nHost: x\r\n\r\n"
 RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
@@ -24,12 +24,12 @@ def test_a_conversation_arrives_byte_by_byte():
     )
     reader = FrameReader(from_client=True)
     assert [wire for n in range(len(data)) for wire in reader.feed(data[n : n + 1])] == [
-        Wire("GET", "/chat"),
-        Wire("text", "'hé'"),
-        Wire("ping"),
-        Wire("text", "'one message'"),
-        Wire("binary", r"b'\x00\x01'"),
-        Wire("close", "1001 going"),
+        WireMessage("GET", "/chat"),
+        WireMessage("text", "'hé'"),
+        WireMessage("ping"),
+        WireMessage("text", "'one message'"),
+        WireMessage("binary", r"b'\x00\x01'"),
+        WireMessage("close", "1001 going"),
     ]
 
 
@@ -37,15 +37,15 @@ def test_the_server_side_is_not_masked():
     writer = FrameProtocol(client=False, extensions=[])
     reader = FrameReader(from_client=False)
     assert reader.feed(RESPONSE + bytes(writer.send_data("hi")) + bytes(writer.close())) == [
-        Wire("101", "Switching Protocols"),
-        Wire("text", "'hi'"),
-        Wire("close", "without a code"),
+        WireMessage("101", "Switching Protocols"),
+        WireMessage("text", "'hi'"),
+        WireMessage("close", "without a code"),
     ]
 
 
 def test_after_a_refusal_comes_no_frame():
     reader = FrameReader(from_client=False)
-    assert reader.feed(b"HTTP/1.1 403 Forbidden\r\n\r\nsome body") == [Wire("403", "Forbidden")]
+    assert reader.feed(b"HTTP/1.1 403 Forbidden\r\n\r\nsome body") == [WireMessage("403", "Forbidden")]
     assert reader.feed(b"\xff\xff") == []
 
 

@@ -1,4 +1,7 @@
-"""The models tell the truth: the same probes on each real server and on its model log the same, line by line."""
+"""The models tell the truth: the same probes on each real server and on its model log the same, line by line.
+
+A server that behaves unlike its model makes these tests fail, never hang: see `support.playing`.
+"""
 
 import asyncio
 import difflib
@@ -17,11 +20,13 @@ from hangup import SERVERS, replay
 from hangup.cli import main
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
 from hangup.time.virtual import VirtualLoop
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
-from support.probes import ENDS, LEAVE, PROBES, Logged, Probe, drawn, ends, logs, picture
+from support.playing import LEAVE, drawn, logs, picture
+from support.probes import ENDS, PROBES, Logged, Probe, ends
 
 Logs = dict[tuple[str, str], list[str]]
 CODES: dict[str, tuple[int | None, str]] = {
@@ -72,11 +77,15 @@ async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
     return app.lines
 
 
-def assert_same(modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
-    """Fail with the lines that differ, the model's marked with - and the server's with +."""
+def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
+    """Fail with the model's releases, and the lines that differ, the model's marked with - and the server's with +."""
     mine, its = ([line for ending in each for line in (f"{ending}:", *each[ending])] for each in (modelled, real))
     if mine != its:
-        pytest.fail("the model (-) and its server (+) differ:\n" + "\n".join(difflib.ndiff(mine, its)), pytrace=False)
+        model = MODELS[name]
+        release = RELEASE.replace("==", " ") if name == "daphne" else f"{model.package} {installed(model.package)}"
+        about = f"The model {name} is true of {model.package} {model.releases}; this is {release}."
+        diff = "\n".join(difflib.ndiff(mine, its))
+        pytest.fail(f"{about}\nThe model (-) and its server (+) differ:\n{diff}", pytrace=False)
 
 
 def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
@@ -88,7 +97,7 @@ def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
 def test_a_model_does_what_its_server_does(on_the_server, probe):
     server, found = on_the_server
     real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
-    assert_same({ending: in_memory(server, probe, ending) for ending in real}, real)
+    assert_same(server, {ending: in_memory(server, probe, ending) for ending in real}, real)
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -97,7 +106,7 @@ def test_a_model_does_what_its_server_does(on_the_server, probe):
 def test_a_replay_draws_what_the_client_sees(server, accept, how):
     app = ends(how, accept=accept)
     modelled = drawn(replay(app, f"{server}/close@end", []).trace)
-    assert_same({"picture": modelled}, {"picture": asyncio.run(picture(server, app))})
+    assert_same(server, {"picture": modelled}, {"picture": asyncio.run(picture(server, app))})
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +140,17 @@ def test_a_model_shuts_down_as_the_servers_own_command_does(of_the_commands, ser
         modelled["/runs"] = ["is cancelled", "client sees None"]
     if server == "granian" and len(real["/listens"]) == 2:  # its process ends, and the app runs once more or does not
         assert real["/listens"].pop(0) == "websocket.disconnect 1005"
-    assert_same(modelled, real)
+    assert_same(server, modelled, real)
 
 
 @pytest.fixture(scope="module")
 def on_daphne() -> dict[str, Any] | NoEnvironmentError:
     """Do all of the above on daphne, in an environment of its own, or return why there is none."""
     folders = [str(ROOT), str(Path(hangup.__file__).parent.parent)]
+    under = [RELEASE, *(f"{name}=={version(name)}" for name in ("websockets", "wsproto"))]
     program = f"import runpy, sys; sys.path[:0] = {folders!r}; runpy.run_module('support.daphne', None, '__main__')"
     try:
-        run = isolated(program, under=[RELEASE, *(f"{name}=={version(name)}" for name in ("websockets", "wsproto"))])
+        run = isolated(program, under=under, timeout=60)
     except NoEnvironmentError as error:
         return error
     found: dict[str, Any] = run.values[-1]
@@ -162,7 +172,7 @@ def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
     for name, accept, shown in on_daphne["pictures"]:
         real[f"{name}, {accept}"] = shown
         modelled[f"{name}, {accept}"] = drawn(replay(ends(how[name], accept=accept), "daphne/close@end", []).trace)
-    assert_same(modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
+    assert_same("daphne", modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
 
 
 def test_every_server_has_a_model_and_is_explored():
@@ -171,7 +181,9 @@ def test_every_server_has_a_model_and_is_explored():
 
 def test_the_table_can_be_read(capsys):
     assert main(["models"]) == 0
-    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("the client closes: "))
+    lines = capsys.readouterr().out.splitlines()
+    assert re.split("  +", lines[2]) == ["true of these releases", *(model.releases for model in MODELS.values())]
+    told = next(line for line in lines if line.startswith("the client closes: "))
     assert re.split("  +", told)[1:] == [
         "its code, 1005, waits",
         "its code, 1005 for ever",

@@ -1,1 +1,4 @@
-"""A module per lesson, each with `ex1`, `ex2`, …; `exercise` says what they do, `hangup.record.rules` what they ask."""
+"""What each lesson asks: a module per lesson, a folder where it needs several, each with `ex1`, `ex2` and so on.
+
+How an answer is judged is in `helpers.judging`, the rules that hold for every app in `hangup.record.rules`.
+"""

@@ -16,7 +16,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, beside
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 LESSON = "02-double-receive"
 
@@ -60,7 +60,7 @@ COUNTS = (
     Send('"again"'),
     Expect('{"count": 2, "echo": "again"}'),
 )
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Count",
@@ -82,6 +82,8 @@ ex1 = Exercise(
         "Let `on_connect` accept and return. `on_receive(self, websocket, data)` is called for each message, decoded.",
         "The count has to outlive one call: the endpoint is made anew for each connection, so keep it on `self`.",
     ),
+    why="Each message is read in one place, and each connection has a count of its own.",
+    helps={rules.ends_quietly: 1, tells_the_true_code: 1, rules.hears_goodbye_once: 1, rules.answers_everything: 3},
 )
 
 
@@ -111,7 +113,7 @@ async def _call(answer: Any, websocket: WebSocket) -> None:
     await answer(websocket)
 
 
-ex2 = Exercise(
+ex2 = AppExercise(
     lesson=LESSON,
     number=2,
     title="Answer",
@@ -152,6 +154,14 @@ ex2 = Exercise(
         "that the peer has left.",
         "When the reader is done, nobody needs the answers: the reader's last act is `group.cancel_scope.cancel()`.",
     ),
+    why="One reader hears of the end even while an answer is on its way, and ends what is left of that answer.",
+    helps={
+        rules.answers_everything: 1,
+        rules.hears_goodbye_once: 1,
+        rules.ends_quietly: 2,
+        rules.ends: 3,
+        rules.leaves_no_task: 3,
+    },
 )
 
 
@@ -232,7 +242,7 @@ def gives_it_back(session: Session) -> str | None:
     return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
 
 
-ex3 = Exercise(
+ex3 = AppExercise(
     lesson=LESSON,
     number=3,
     title="Sit",
@@ -266,4 +276,6 @@ ex3 = Exercise(
         "In function style the whole session fits between `try` and `finally`: accept, and "
         "`async for text in websocket.iter_text()`. A WebSocketEndpoint can do it around `super().dispatch()`.",
     ),
+    why="Nothing that can fail stands between taking the seat and the code that gives it back, and no error is hidden.",
+    helps={gives_it_back: 1, takes_one_seat: 2, rules.answers_everything: 3},
 )

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Send, beside
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
@@ -24,7 +24,7 @@ def mount(answer: Any) -> ASGIApp:
     return Starlette(routes=[WebSocketRoute("/", endpoint)])
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson="00-start-here",
     number=1,
     title="Shout",
@@ -38,4 +38,6 @@ ex1 = Exercise(
         "`async for text in websocket.iter_text():` loops until the peer leaves, and then ends without an exception.",
         "Inside the loop: `await websocket.send_text(text.upper())`.",
     ),
+    why="Whoever reads until the end is told of it: the loop ends, and nothing is left to clean up.",
+    helps={rules.answers_everything: 1, rules.ends: 2, rules.ends_quietly: 2},
 )

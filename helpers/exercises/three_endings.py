@@ -16,7 +16,7 @@ from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send
 from hangup.time.virtual import VirtualLoop
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 
 LESSON = "01-three-endings"
 
@@ -153,7 +153,7 @@ def _words(report: Said) -> str:
     return f"ended({by!r})" if code is None else f"ended({by!r}, {code})"
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Testify",
@@ -181,6 +181,8 @@ ex1 = Exercise(
         "Three branches: after `websocket.close(4000)`; `except WebSocketDisconnect as gone`, with `gone.code`; and "
         '`except asyncio.CancelledError`, which reports "cancelled" and raises again.',
     ),
+    why="Every way out of the handler has its word, and no word says more than the handler was told.",
+    helps={reports_once: 1, tells_the_truth: 2, closes_on_bye: 3, rules.heeds_cancellation: 3},
 )
 
 
@@ -223,7 +225,7 @@ def ends_because_it_was_told(session: Session) -> str | None:
     return None if told or session.ended != "returned" else "it returned, and nobody had told it that the peer is gone"
 
 
-ex2 = Exercise(
+ex2 = AppExercise(
     lesson=LESSON,
     number=2,
     title="Notice",
@@ -252,4 +254,12 @@ ex2 = Exercise(
         "`send_text` may be told of the end first, and raise: catch that. (The check lets it pass: there a server may "
         "raise.)",
     ),
+    why="Somebody receives all the time, and so is told of the end on every server; who only sends may never be.",
+    helps={
+        rules.ends: 1,
+        ends_because_it_was_told: 1,
+        rules.answers_everything: 2,
+        rules.ends_quietly: 3,
+        rules.leaves_no_task: 3,
+    },
 )

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
-from hangup.explorer.clients.schedules import FAULTS, ClientSchedule, Handler
-from hangup.record.recorder import ASGIApp, Session
+from hangup.explorer.clients.play import Client
+from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.explorer.clients.server import Handler
+from hangup.record.recorder import Session
 from hangup.record.rules import CLIENT, Rule
-from helpers.judging.exercise import Exercise, _left
+from hangup.record.threads import Stuck
+from hangup.trace.trace import Trace
+from helpers.judging.exercise import Exercise, too_late
+from helpers.judging.patience import Noticed, left
 from helpers.judging.verdict import Verdict
 
 Probe = Callable[[Any, Session], None]
-
-
-def _no_app(answer: Any) -> ASGIApp:
-    raise TypeError("an answer of this exercise is a client, not an app")
 
 
 def _with_the_url(answer: Any, url: str, server: Handler) -> Awaitable[Any]:
@@ -33,7 +34,6 @@ class ClientExercise(Exercise):
     A fault hits so many of the first connections as `times` says.
     """
 
-    mount: Callable[[Any], ASGIApp] = _no_app
     server: Callable[[], Handler]
     call: Callable[[Any, str, Any], Awaitable[Any]] = _with_the_url
     probe: Probe = lambda *_: None
@@ -41,7 +41,7 @@ class ClientExercise(Exercise):
     times: Sequence[int] = (1,)
     limit: int = 1_000
 
-    def _judge(self, answer: Any, until: float) -> Verdict:
+    def judge(self, answer: Any, until: float) -> Verdict:
         """Explore the answer, and tell the first broken rule, with a replay of the schedule that broke it."""
         made: list[Any] = []
 
@@ -52,23 +52,43 @@ class ClientExercise(Exercise):
         def client(url: str) -> Awaitable[Any]:
             return self.call(answer, url, made[0])
 
-        explore = functools.partial(explore_client, client, server, probe=self.probe)
-        report = explore(
-            rules=self._rules, faults=self.faults, times=self.times, limit=self.limit, seconds=_left(until)
-        )
-        if report.broken:
-            broken = report.broken[0]
-            session = replay_client(client, broken.schedule, server, probe=self.probe, seconds=_left(until))
-            place = [rule.sentence for rule in self._rules].index(broken.rule)
-            count = len(report.schedules_breaking(broken.rule))
-            return self._broken(answer, session, broken.got, place, f"{count} of {report.explored} schedules")
+        noticed, late = Noticed(self.all_rules), False
+        explore = functools.partial(explore_client, client, server, probe=self.probe, rules=noticed.rules)
+        try:
+            report = explore(faults=self.faults, times=self.times, limit=self.limit, seconds=left(until))
+        except Stuck as stuck:
+            if not stuck.ended or not noticed.broken:
+                raise
+            late = True
+        if noticed.broken:
+            order = [rule.sentence for rule in self.all_rules]
+            broken = min(noticed.broken, key=lambda each: order.index(each.rule))
+            session = self.again(client, broken.schedule, server, left(until))
+            count = f"{noticed.breaking(broken.rule)} of {len(noticed.schedules)} schedules"
+            verdict = self.broken(answer, session, broken.got, order.index(broken.rule), count, replayed=True)
+            return too_late(verdict) if late else verdict
         if report.unfired == sum(not name.startswith("client/") for name, _ in report.how):
-            return self._never_fired
-        return Verdict(self.name, "pass", f"all {len(self._rules)} rules hold in {report.explored} schedules")
+            return self.never_fired
+        return self.holds(f"{report.explored} schedules")
+
+    def again(self, client: Client, schedule: str, server: Callable[[], Handler], seconds: float) -> Session:
+        """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
+        try:
+            return replay_client(client, schedule, server, probe=self.probe, seconds=seconds)
+        except Stuck as stuck:
+            if not stuck.ended:
+                raise
+            return Session(Trace(silent=True), "a", schedule=schedule)
 
     @property
-    def _rules(self) -> list[Rule]:
-        return [*self.rules, *(rule for rule in CLIENT if rule not in (*self.rules, *self.without))]
+    def general(self) -> Sequence[Rule]:
+        """What holds for every client."""
+        return CLIENT
 
-    def _when(self, session: Session) -> str:
+    def when(self, session: Session) -> str:
+        """Return fault and moment in words, with the schedule's name."""
         return ClientSchedule.parse(session.schedule).words
+
+    def told(self, session: Session) -> bool:
+        """Return whether the connection was broken, or the client cancelled."""
+        return bool(session.cancelled_by) or ClientSchedule.parse(session.schedule) != ClientSchedule()

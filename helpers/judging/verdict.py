@@ -9,7 +9,7 @@ from hangup.trace.table import BAD, GOOD, QUIET
 from hangup.trace.trace import Trace
 
 Outcome = Literal["pass", "fail", "not attempted", "no answer"]
-_MARKS = {"pass": "✓", "fail": "✗", "not attempted": "○", "no answer": "✗"}
+MARKS = {"pass": "✓", "fail": "✗", "not attempted": "○", "no answer": "✗"}
 _COLOURS = {"pass": GOOD, "fail": BAD, "not attempted": QUIET, "no answer": BAD}
 
 
@@ -40,7 +40,7 @@ class Verdict:
     __repr__ = __str__
 
     def _lines(self, session: str) -> list[str]:
-        lines = [f"{_MARKS[self.outcome]} {self.exercise} · {self.headline}"]
+        lines = [f"{MARKS[self.outcome]} {self.exercise} · {self.headline}"]
         lines += [f"  {name:6} {text}" for name, text in self.facts]
         lines += [f"    {line}" for line in session.splitlines()]
         return lines + ([f"  {self.note}"] if self.note else [])
@@ -53,7 +53,7 @@ class Verdict:
         )
         picture = html(self.trace.run, str(self.trace)) if self.trace is not None else ""
         page = (
-            f'<p><b style="color:{_COLOURS[self.outcome]}">{_MARKS[self.outcome]} {escape(self.exercise)}</b> · '
+            f'<p><b style="color:{_COLOURS[self.outcome]}">{MARKS[self.outcome]} {escape(self.exercise)}</b> · '
             f"{escape(self.headline)}</p>"
             + (f"<table>{rows}</table>" if rows else "")
             + picture

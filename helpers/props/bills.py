@@ -12,9 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiosqlite
-import httpx
 from fastapi import FastAPI
 from websockets.exceptions import InvalidStatus
 
@@ -23,13 +22,17 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Recorder, Scope, S
 from hangup.servers.serve import serve
 from hangup.trace.trace import Trace
 
+if TYPE_CHECKING:
+    import aiosqlite
+    import httpx
+
 PRICE = 2  # cents for a message
 
 
 class Bills:
     """Bills in a database; `door` lets the price service answer."""
 
-    def __init__(self, http: httpx.AsyncClient, database: aiosqlite.Connection, door: asyncio.Event) -> None:
+    def __init__(self, http: "httpx.AsyncClient", database: "aiosqlite.Connection", door: asyncio.Event) -> None:
         self.http = http
         self.database = database
         self.door = door
@@ -49,6 +52,9 @@ class Bills:
 @asynccontextmanager
 async def billing() -> AsyncIterator[Bills]:
     """Run service and database while the block runs; yield empty Bills, their door closed."""
+    import aiosqlite
+    import httpx
+
     door = asyncio.Event()
     with tempfile.TemporaryDirectory() as folder:
         async with (

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from hangup.explorer.awaits import Counted
+from hangup.explorer.awaits import CountedAwaits
 from hangup.record.recorder import Message, Receive, Scope, Send, Session, current, note
 from hangup.time.virtual import VirtualLoop
 
@@ -53,7 +53,7 @@ class App:
                 counted.cancel_at = counted.awaits + 1
 
         call = self.app(scope, heard, send)
-        counted = Counted(call, 0, on_cancel=lambda: note("is cancelled again"), on_thrown=again)
+        counted = CountedAwaits(call, 0, on_cancel=lambda: note("is cancelled again"), on_thrown=again)
         await counted
 
 

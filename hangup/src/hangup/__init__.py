@@ -45,7 +45,7 @@ __all__ = [
     "serve",
 ]
 
-_WITH_A_CLIENT = {
+_LAZY = {
     "ENDINGS": "hangup.servers.sessions",
     "compare": "hangup.servers.sessions",
     "connect": "hangup.network.client",
@@ -59,10 +59,10 @@ _WITH_A_CLIENT = {
 
 def __getattr__(name: str) -> Any:
     """Import what needs websockets when somebody asks for it; without it, say what to install."""
-    if name not in _WITH_A_CLIENT:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        found = getattr(import_module(_WITH_A_CLIENT[name]), name)
+        found = getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as missing:
         if missing.name not in {"websockets", "wsproto"}:
             raise
@@ -70,3 +70,8 @@ def __getattr__(name: str) -> Any:
         raise ModuleNotFoundError(why, name=missing.name) from None
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    """Return the names that there are, imported already or not."""
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,7 @@ import websockets
 PATHS = ("/listens", "/runs")
 GRACE = 1  # seconds that a server gives its apps before it cancels them; commands take whole ones
 PATIENCE = 8 * GRACE  # seconds that a client waits for the end; then it leaves, and the server gets as many to end
+STARTS = 30.0  # seconds in which a server's process starts and calls its app
 DAPHNES_ROUND = 2.5  # seconds in which daphne has forgotten a handshake's request: until then, its stop fails
 ROOT = Path(__file__).parent.parent
 
@@ -73,36 +74,53 @@ async def shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
     async with running(server, lifespan=lifespan) as (process, port):
         assert process.stdout is not None
         clients = {path: asyncio.ensure_future(_client(port, path)) for path in PATHS}
-        lines: list[str] = []
-        while len(lines) < len(PATHS):
-            line = (await process.stdout.readline()).decode()
-            assert line, f"{server} ended before it was told to"
-            lines += [line] if line.endswith(" begins\n") else []
-        if server == "daphne":
-            await asyncio.sleep(DAPHNES_ROUND)
-        process.send_signal(signal.SIGTERM)
-        _, stay = await asyncio.wait(clients.values(), timeout=PATIENCE)
-        for client in stay:
-            client.cancel()
+        try:
+            if problem := await _begins(process.stdout):
+                return {path: [] for path in PATHS} | {"server": [problem]}
+            if server == "daphne":
+                await asyncio.sleep(DAPHNES_ROUND)
+            process.send_signal(signal.SIGTERM)
+            _, stay = await asyncio.wait(clients.values(), timeout=PATIENCE)
+        finally:
+            for client in clients.values():
+                client.cancel()
+            await asyncio.wait(clients.values())
         lines = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 async for data in process.stdout:
                     lines.append(data.decode())
                 lines.append("server ends")
-        await asyncio.wait(clients.values())
     said = [line.strip().partition(" ") for line in lines]
     for path, client in clients.items():
-        said.append((path, " ", f"client sees {None if client.cancelled() else client.result()}"))
+        said.append((path, " ", f"client sees {None if client in stay else client.result()}"))
     return {who: [words for name, _, words in said if name == who] for who in (*PATHS, "server")}
 
 
-async def _client(port: int, path: str) -> int | None:
-    """Connect, say nothing, and return what ends it."""
+async def _begins(stdout: asyncio.StreamReader) -> str:
+    """Wait until the app has been called for each path; return what went wrong, or nothing."""
+    begun = 0
+    try:
+        async with asyncio.timeout(STARTS):
+            while begun < len(PATHS):
+                line = (await stdout.readline()).decode()
+                if not line:
+                    return "ends before it is told to"
+                begun += line.endswith(" begins\n")
+    except TimeoutError:
+        return f"does not call its app within {STARTS:.0f} s"
+    return ""
+
+
+async def _client(port: int, path: str) -> int | str | None:
+    """Connect, say nothing, and return what ends it: a close code, or why it was not let in."""
+    url = f"ws://127.0.0.1:{port}{path}"
     while True:
         try:
-            async with websockets.connect(f"ws://127.0.0.1:{port}{path}", open_timeout=None, proxy=None) as client:
+            async with websockets.connect(url, open_timeout=None, close_timeout=GRACE, proxy=None) as client:
                 await client.wait_closed()
                 return client.close_code
         except ConnectionRefusedError:  # it does not listen yet
             await asyncio.sleep(0.02)
+        except (websockets.InvalidHandshake, websockets.InvalidMessage, OSError) as error:
+            return f"{type(error).__name__}: {error}"

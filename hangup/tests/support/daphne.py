@@ -12,11 +12,14 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 
-from hangup.servers import serve as servers
+from hangup.servers.models import MODELS
+from hangup.servers.running import RUNNERS
+from hangup.servers.running.listening import Runner
 from support.commands import shutdown
-from support.probes import ENDS, ends, logs, picture
+from support.playing import logs, picture
+from support.probes import ENDS, ends
 
-RELEASE = "daphne==4.2.3"
+RELEASE = f"daphne=={MODELS['daphne'].measured}"
 PATIENCE = 3.0  # seconds; once a second daphne looks whether an app has ended
 
 
@@ -46,7 +49,7 @@ async def everything() -> dict[str, Any]:
     """Return the logs, the pictures and what a stop does, in values that JSON can hold."""
     import_module("twisted.internet.asyncioreactor").install(asyncio.get_running_loop())
     import_module("twisted.internet.reactor").startRunning(installSignalHandlers=False)
-    servers._SERVERS["daphne"] = ("daphne", daphne)
+    RUNNERS["daphne"] = Runner("", ("daphne",), daphne)
     cases = [(how, accept) for how in ENDS for accept in (False, True)]
     pictures = [picture("daphne", ends(how, accept=accept), patience=PATIENCE) for how, accept in cases]
     found, stopped, drawn = await asyncio.gather(

@@ -13,7 +13,7 @@ from hangup.servers.script import Expect, Leave, Send
 from helpers.exercises.flow_error import guard
 from helpers.exercises.flow_error.guard import Gone, Misuse
 from helpers.judging.answers import Kind
-from helpers.judging.exercise import Exercise
+from helpers.judging.app_exercise import AppExercise
 from helpers.judging.verdict import Verdict
 
 __all__ = ["Gone", "Misuse", "ex1", "ex2", "ex3"]
@@ -24,17 +24,19 @@ LOOP = (rules.answers_everything, rules.ends, rules.does_not_spin, rules.ends_qu
 
 
 @dataclass(kw_only=True)
-class _AsideExercise(Exercise):
+class _AsideExercise(AppExercise):
     """An exercise with a rule that is judged beside the sessions: its verdict has no moment and no picture."""
 
     aside: Rule
 
-    def _broken(self, answer: Any, session: Session, got: str, place: int, count: str) -> Verdict:
-        verdict = super()._broken(answer, session, got, place, count)
+    def broken(
+        self, answer: Any, session: Session, got: str, place: int, count: str, *, replayed: bool = False
+    ) -> Verdict:
+        verdict = super().broken(answer, session, got, place, count, replayed=replayed)
         if verdict.rule != self.aside.name:
             return verdict
-        facts = tuple(fact for fact in verdict.facts if fact[0] == "got")
-        return replace(verdict, facts=facts, note=self._stuck, trace=None)
+        facts = tuple(fact for fact in verdict.facts if fact[0] not in {"when", "where"})
+        return replace(verdict, facts=facts, note=self.stuck, trace=None)
 
 
 # ---- 1: the loop ---------------------------------------------------------------------------------------------------
@@ -49,7 +51,7 @@ def _as_it_is(answer: Any) -> ASGIApp:
     return app
 
 
-ex1 = Exercise(
+ex1 = AppExercise(
     lesson=LESSON,
     number=1,
     title="Add up",
@@ -76,6 +78,14 @@ ex1 = Exercise(
         "Write down what comes first: connect, accept. Then loop for as long as the message is `websocket.receive`.",
         "One line can fail for a reason that you know: `int(text)`. Put `try` and `except ValueError` around it alone.",
     ),
+    why="A peer that leaves ends the loop, and is no error; a text that is no number does not end it.",
+    helps={
+        rules.ends: 1,
+        rules.does_not_spin: 1,
+        rules.hears_goodbye_once: 2,
+        rules.ends_quietly: 2,
+        rules.answers_everything: 3,
+    },
 )
 
 
@@ -180,6 +190,8 @@ ex2 = _AsideExercise(
         "stop telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
         "Whoever is in that copy may have left since: look whether the page is still in `pages` before you send.",
     ),
+    why="At each await pages come and go: who has left is told nothing, and who leaves meanwhile stops nobody.",
+    helps={forgets_who_left: 1, rules.answers_everything: 2, rules.ends_quietly: 3, hides_no_bug: 3},
 )
 
 
@@ -244,4 +256,6 @@ ex3 = _AsideExercise(
         "`websocket.disconnect` still comes after the app's own close. So a close stops `send()`, and only the "
         "disconnect stops `receive()`. And a lifespan scope is none of your business.",
     ),
+    why="Each connection has a state of its own, which decides what the app may still send and receive.",
+    helps={tells_the_app: 2, keeps_it_from_the_server: 2, lets_the_rest_through: 3, rules.answers_everything: 3},
 )

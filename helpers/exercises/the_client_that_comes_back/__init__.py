@@ -7,7 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
-from helpers.exercises.the_client_that_comes_back.returning import Case, ReturningExercise
+from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
     REFUSED,
@@ -93,6 +93,16 @@ ex1 = ReturningExercise(
         "Keep `pauses = full_jitter()` outside the loop, and take the next one before you go round; after good news "
         "begin anew. `reconnect_delays=full_jitter` is for attempts that get no connection.",
     ),
+    why="The close code decides whether it comes back, and the pauses grow until there is news.",
+    helps={
+        none_is_twice: 1,
+        is_back_soon: 1,
+        none_is_lost: 2,
+        stays_away: 2,
+        eases_off: 3,
+        begins_anew: 3,
+        comes_at_its_own_time: 3,
+    },
 )
 
 ex2 = ReturningExercise(
@@ -130,6 +140,16 @@ ex2 = ReturningExercise(
         "Cancel the writer in a `finally`, and wait for it: `await asyncio.gather(writing, return_exceptions=True)`. "
         "An `ack` is good news, after which the pauses begin anew; a `have` is none.",
     ),
+    why="What the server says that it has is true: the client sends what comes after that, and "
+    "is done when that is all.",
+    helps={
+        does_not_wait_for_each: 1,
+        none_is_lost: 2,
+        none_is_twice: 2,
+        resumes: 2,
+        returns_when_acknowledged: 2,
+        eases_off: 3,
+    },
 )
 
 ex3 = ReturningExercise(
@@ -164,4 +184,7 @@ ex3 = ReturningExercise(
         "Run the whole loop as a task beside `stop.wait()`. Whichever is first, cancel the other, wait for both, and "
         "then ask the loop's task for its `result()`.",
     ),
+    why="The outbox forgets only what the server has acknowledged, and the wish to stop reaches "
+    "the client wherever it waits.",
+    helps={none_is_lost: 1, none_is_twice: 1, keeps_what_is_not_acknowledged: 2, stops: 3},
 )

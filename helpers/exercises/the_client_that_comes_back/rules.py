@@ -1,7 +1,7 @@
 """What must hold for a client that comes back: about what a server has, when it was visited, and how it all ends.
 
 Rules look at a session's facts: `book`, what the server has; `due`, what it should have; `server`, one of
-`returning_servers`; `took`, the virtual seconds from the fault to the end.
+`servers`; `took`, the virtual seconds from the fault to the end.
 """
 
 from collections import Counter

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 
-class Counted:
+class CountedAwaits:
     """Stands for a coroutine: `awaits` is how often it has waited so far; at the `cancel_at`-th time it is cancelled.
 
     `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine.

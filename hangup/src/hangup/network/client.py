@@ -1,4 +1,4 @@
-"""websockets' own client, whose frames are drawn, and who can also leave without a word.
+"""websockets' own client, with its frames drawn in a Trace and two ways to leave without a close frame.
 
 `connect(url)` is `websockets.connect(url)` with a connection class that reads its own bytes as they pass:
 frames are recorded when they are written and when they arrive, not when your code asks for them.
@@ -8,14 +8,14 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from hangup.network.frames import FrameReader, Wire
-from hangup.network.ports import traces
+from hangup.network.frames import FrameReader, WireMessage
+from hangup.network.ports import ProxiedTrace, traces
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
@@ -46,7 +46,7 @@ class connect(websockets.connect):  # noqa: N801 - named as what it stands for
 class Connection(ClientConnection):
     """A client connection that draws itself, with two more ways to leave: `fin()` and `reset()`."""
 
-    def __init__(self, *args: Any, trace: Trace, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, trace: Trace | ProxiedTrace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._trace = trace
         self._letter = ""
@@ -84,12 +84,10 @@ class Connection(ClientConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tap the transport, so that what is written can be read."""
-        assert isinstance(transport, asyncio.Transport)
         self._letter = self._trace.peer(transport.get_extra_info("sockname")[1])
         self._trace.connected.add(self._letter)
-        if not self._trace.silent:
-            _tap(transport, self._wrote)
-        super().connection_made(transport)
+        tapped = transport if self._trace.silent else _TappedTransport(transport, self._wrote)
+        super().connection_made(cast(asyncio.Transport, tapped))
 
     def data_received(self, data: bytes) -> None:
         """Record what arrives, then let websockets have it."""
@@ -119,7 +117,7 @@ class Connection(ClientConnection):
             event = Event(self._lifeline, wire.kind, wire.detail, "server")
             self._record(event, gives=f"{self._letter}.{gives}" if gives else "", chain=self.chain)
 
-    def _record_got(self, wire: Wire) -> None:
+    def _record_got(self, wire: WireMessage) -> None:
         event = Event("server", wire.kind, wire.detail, self._lifeline)
         needs: tuple[str, ...] = ()
         if wire.data:
@@ -146,12 +144,23 @@ class Connection(ClientConnection):
         self._trace.record(event, chains=chains, needs=needs, gives=gives, rank=(rank, self._letter))
 
 
-def _tap(transport: asyncio.Transport, wrote: Callable[[bytes], None]) -> None:
-    """Call `wrote` with whatever is written to the transport, before it is."""
-    write = transport.write
+class _TappedTransport:
+    """A transport that tells what is written to it, before it is, and is in all else the one that it stands for.
 
-    def tapped(data: bytes | bytearray | memoryview) -> None:
-        wrote(bytes(data))
-        write(data)
+    It stands beside the other one, for neither asyncio nor uvloop offers a place to listen, and uvloop's transport, a
+    type in C, lets nobody replace its `write`.
+    """
 
-    transport.write = tapped  # type: ignore[method-assign]  # asyncio offers no other place to listen
+    def __init__(self, transport: asyncio.BaseTransport, wrote: Callable[[bytes], None]) -> None:
+        self._transport: Any = transport
+        self._wrote = wrote
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._wrote(bytes(data))
+        self._transport.write(data)
+
+    def writelines(self, parts: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.write(b"".join(parts))

@@ -9,7 +9,7 @@ from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
 
 @dataclass(frozen=True)
-class Wire:
+class WireMessage:
     """One message on the wire. `kind`: GET, a status code, text, binary, close, ping, pong, or `not a frame`."""
 
     kind: str
@@ -31,7 +31,7 @@ class FrameReader:
         self._protocol = FrameProtocol(client=not from_client, extensions=[])
         self._parts: list[str | bytes] = []
 
-    def feed(self, data: bytes) -> list[Wire]:
+    def feed(self, data: bytes) -> list[WireMessage]:
         """Return the messages that end within `data`, in order; a message in several frames counts once."""
         if self._dead:
             return []
@@ -46,7 +46,7 @@ class FrameReader:
             self._dead = found[0].kind not in {"GET", "101"}
         return found if self._dead or not data else found + self._frames(data)
 
-    def _frames(self, data: bytes) -> list[Wire]:
+    def _frames(self, data: bytes) -> list[WireMessage]:
         found = []
         try:
             self._protocol.receive_bytes(data)
@@ -61,23 +61,23 @@ class FrameReader:
                     assert isinstance(frame.payload, tuple)
                     code, reason = frame.payload
                     words = f"{int(code)} {reason}".rstrip()
-                    found.append(Wire("close", "without a code" if code == 1005 else words))
+                    found.append(WireMessage("close", "without a code" if code == 1005 else words))
                 else:
-                    found.append(Wire(frame.opcode.name.lower()))
+                    found.append(WireMessage(frame.opcode.name.lower()))
         except (ParseFailed, UnicodeDecodeError) as error:
             self._dead = True
-            found.append(Wire("not a frame", str(error)))
+            found.append(WireMessage("not a frame", str(error)))
         return found
 
 
-def _first_line(head: bytes) -> Wire:
+def _first_line(head: bytes) -> WireMessage:
     words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
     if words[0].startswith("HTTP/"):
-        return Wire(words[1], words[2] if len(words) > 2 else "")
-    return Wire(words[0], words[1] if len(words) > 1 else "")
+        return WireMessage(words[1], words[2] if len(words) > 2 else "")
+    return WireMessage(words[0], words[1] if len(words) > 1 else "")
 
 
-def _message(parts: list[str | bytes]) -> Wire:
+def _message(parts: list[str | bytes]) -> WireMessage:
     if isinstance(parts[0], str):
-        return Wire("text", repr("".join(p for p in parts if isinstance(p, str))))
-    return Wire("binary", repr(b"".join(bytes(p) for p in parts if not isinstance(p, str))))
+        return WireMessage("text", repr("".join(p for p in parts if isinstance(p, str))))
+    return WireMessage("binary", repr(b"".join(bytes(p) for p in parts if not isinstance(p, str))))

@@ -14,6 +14,7 @@ Stream = Literal["upstream", "downstream"]
 Side = Literal["client", "server"]
 Cut = Literal["TCP FIN", "TCP RST"]
 TOWARDS: dict[Stream, Side] = {"upstream": "server", "downstream": "client"}
+"""The side to which each stream flows."""
 
 
 # ---- moments -----------------------------------------------------------------------------------------------------
@@ -240,6 +241,3 @@ class Bandwidth(Toxic):
 def _check(fine: bool, otherwise: str) -> None:
     if not fine:
         raise ValueError(otherwise)
-
-
-# ---- frames ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hangup.record.recorder import Recorder, Session, current, describe
+from hangup.record.errors import describe
+from hangup.record.recorder import Recorder
+from hangup.record.session import Session, current
 from hangup.trace.events import Event
 
 _LOGGERS = {

@@ -31,8 +31,11 @@ class Leave:
 
 
 SILENT = "waited for an answer that did not come"
+"""What a client missed whose `Expect` nobody answered."""
 CLOSED = "the connection was closed before the client had finished"
+"""What a client missed whose connection ended before its steps did."""
 Step = Send | Expect | Leave
+"""One thing that a client does."""
 Script = Sequence[Step | str]
 """A script's steps, said one after the other; a plain string is short for `Send` of it.
 
@@ -40,6 +43,7 @@ Client a is the one whose connection ends. The others connect when a does, or, i
 when it is their turn.
 """
 HELLO: Script = (Send('"hello"'), Expect())
+"""The script of whoever gives none: a client says hello, in JSON, and waits for one answer."""
 
 
 def steps_of(script: Script) -> list[Step]:

@@ -53,8 +53,8 @@ async def run(
     """Play `script` against `app` on a real server, end client a's connection, and return the app's Session of it.
 
     `ending` is a key of `ENDINGS`, or `cut`: one message more is sent, and a proxy resets the connection in the middle
-    of it. `server` one of `SERVERS`. `patience` is how many seconds a client waits for an
-    expected message, and the app for its own end. What a client missed is in its `session.facts["unanswered"]`; the
+    of it. `server` is one of `SERVERS`, `patience` how many seconds a client waits for an expected message, and the app
+    for its own end. What a client missed is in its `session.facts["unanswered"]`; the
     sessions of other clients are in `session.others`.
     """
     if ending not in (*ENDINGS, "cut"):

@@ -1,4 +1,4 @@
-"""One thing that happened in a run: a value, and how a timeline shortens many of them."""
+"""One thing that happened in a run, as a value, and the Run of many that is shown, with long repetitions folded."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -47,6 +47,14 @@ class Event:
             return f"… {self.folded} more"
         arrow = f" → {self.to}" if self.to else ""
         return f"{self.actor}{arrow}: {'✗ ' if self.broken else ''}{self.label}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a picture or a text shows: rows from top to bottom, and each lifeline's title, from left to right."""
+
+    rows: Sequence[Event]
+    titles: dict[str, str]
 
 
 def one_line(text: str, longest: int = LONGEST_DETAIL) -> str:

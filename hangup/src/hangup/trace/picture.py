@@ -9,11 +9,10 @@ import base64
 import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from hangup.trace.events import Event
+from hangup.trace.events import Event, Run
 
 CHARACTER = 7.2  # advance of a 12 px monospaced character, in px
 LINE = 16.0
@@ -23,14 +22,6 @@ FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Libe
 INK, MUTED, RULE, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 BLUE, GREEN, VIOLET, RED, RED_PAPER = "#0969da", "#1a7f37", "#8250df", "#cf222e", "#fff0ee"
 COLOURS = {"client": BLUE, "network": MUTED, "server": INK, "app": GREEN, "task": VIOLET}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is drawn: rows from top to bottom, and the title above each lifeline, from left to right."""
-
-    rows: Sequence[Event]
-    titles: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,12 +111,12 @@ def layout(run: Run) -> Layout:
     for name, title in run.titles.items():
         _header(out, title, out.x[name], y, _colour(name))
     top = y + LINE + 10
-    bars = _Bars(out, top, events)
+    rows = _Rows(out, top)
     y = top + 6
     for event in events:
-        y = bars.row(event, y)
+        y = rows.draw(event, y)
     out.height = y + PAD
-    bars.finish(y + 2)
+    rows.put_lifelines_behind(y + 2)
     if not events:
         out.labels.append(Label("(nothing happened)", PAD, PAD, MUTED))
     right = max((label.x + label.width for label in out.labels), default=0.0)
@@ -170,18 +161,17 @@ def _header(out: Layout, title: str, x: float, y: float, colour: str) -> None:
     out.labels.append(Label(title, round(x - width / 2, 1), y, colour, bold=True))
 
 
-class _Bars:
+class _Rows:
     """The rows below the header, and for each lifeline how long it lives."""
 
-    def __init__(self, out: Layout, top: float, events: Sequence[Event]) -> None:
+    def __init__(self, out: Layout, top: float) -> None:
         self.out = out
         self.top = top
-        self.lines: list[str] = []
         self.ended: dict[str, float] = {}
         self.busy: dict[str, float] = {}
         self.front = len(out.shapes)
 
-    def row(self, event: Event, y: float) -> float:
+    def draw(self, event: Event, y: float) -> float:
         """Draw one event below y and return where the next one starts."""
         if event.folded:
             return self._fold(event, y)
@@ -243,7 +233,7 @@ class _Bars:
         self.out.labels.append(Label(text, left, y + 3, MUTED))
         return y + LINE + 10
 
-    def finish(self, bottom: float) -> None:
+    def put_lifelines_behind(self, bottom: float) -> None:
         """Put the lifelines behind the rows, as long as each one lived."""
         behind = []
         for name, x in self.out.x.items():

@@ -10,10 +10,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
-from hangup.explorer.clients.schedules import FAULTS, INSIDE, Client, ClientPlay, ClientSchedule, Handler
+from hangup.explorer.clients.play import Client, ClientPlay
+from hangup.explorer.clients.schedules import FAULTS, INSIDE, ClientSchedule
+from hangup.explorer.clients.server import Handler
+from hangup.explorer.names import choose
+from hangup.explorer.report import STOPPED, Findings, Report, spread
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
-from hangup.record.report import Findings, Report, spread
 from hangup.record.rules import CLIENT, Rule
 from hangup.record.threads import run_in_thread
 from hangup.time.loopback import LoopbackLoop
@@ -38,8 +41,10 @@ def explore_client(
 
     `probe` is called with that handler and the session, and may add facts for `rules` to judge. A fault hits the first
     connection; for each further number in `times`, so many connections. Above `limit` schedules, so many are explored,
-    spread evenly. Raises Stuck when it takes longer than `seconds` of real time.
+    spread evenly. Raises ValueError for a fault that there is not, Stuck when it takes longer than `seconds` of real
+    time.
     """
+    choose("fault", faults, (*FAULTS, "cancel"))
     findings = Findings(rules)
 
     async def work() -> None:
@@ -57,7 +62,7 @@ def explore_client(
                 findings.add(str(schedule), [session])
                 progress(findings.explored, min(limit, len(plan)))
                 if session.facts["spun"]:
-                    findings.stopped = True
+                    findings.stopped = STOPPED
                     return
 
     run_in_thread(work, seconds=seconds, loop_factory=LoopbackLoop)

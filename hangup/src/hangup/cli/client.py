@@ -1,0 +1,111 @@
+"""`hangup client`: a WebSocket client, whose connection breaks at every frame, and one of its schedules."""
+
+import argparse
+import contextlib
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hangup.cli import arguments
+from hangup.cli.loading import Error, load, name_of
+from hangup.cli.output import as_json, bar, begin, given_up, summary
+from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.record.rules import CLIENT
+
+if TYPE_CHECKING:
+    from hangup.explorer.clients.play import Client
+    from hangup.explorer.clients.server import Handler
+
+EXAMPLE = """\
+example:
+  hangup client chat:listen --server chat:server
+  hangup client chat:listen --server chat:server --replay upstream/reset@frame#2
+
+exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
+
+Client and server run in this process, in virtual time. What they print goes to stderr.
+"""
+ALL = (*FAULTS, "cancel")
+
+
+def add_client(parser: argparse.ArgumentParser) -> None:
+    """Declare what `hangup client` takes."""
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
+    parser.description = "Break a client's connection at every frame, in both directions: what does it do?"
+    add = parser.add_argument
+    names = "a coroutine function that takes a URL: package.module:client, or path/to/file.py:client"
+    add("client", type=name_of("client"), metavar="MODULE:CLIENT", help=names)
+    server = "what it talks to: a websockets handler, or a function that returns a new one for each session"
+    add("--server", type=name_of("server"), required=True, metavar="MODULE:SERVER", help=server)
+    add("--fault", action="append", choices=ALL, metavar="NAME", help=f"of {', '.join(ALL)}; may be repeated")
+    add("--limit", type=arguments.limit, default=1_000, metavar="N", help="explore at most N schedules, spread evenly")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--json", action="store_true", help="print the report as JSON")
+    schedule = arguments.named(ClientSchedule.parse)
+    either.add_argument("--replay", type=schedule, metavar="NAME", help="show one schedule and the rules it breaks")
+    parser.set_defaults(run=_run, error=parser.error)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Explore the client, or replay one schedule; print what came of it and return the exit status."""
+    if not options.replay:
+        faults = ", ".join(_faults(options))
+        line = f"{options.client} against {options.server}; faults: {faults}"
+        begin(line, sys.stderr if options.json else sys.stdout)
+    out = sys.stdout
+    with given_up("the client"), contextlib.redirect_stdout(sys.stderr):
+        try:
+            from hangup import explore_client  # noqa: F401  # says what to install
+        except ModuleNotFoundError as missing:
+            options.error(str(missing).replace("hangup.explore_client", "hangup client"))
+        client = load(options.client, "client", options.error)
+        server = _server(options.server, options.error)
+        text, ok = (_replay if options.replay else _explore)(client, server, options)
+    out.write(f"{text}\n")
+    return 0 if ok else 1
+
+
+def _faults(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(options.fault or ALL))
+
+
+def _server(name: str, error: Error) -> "Callable[[], Handler]":
+    """Import a server; return what makes it anew, if it is made, for a session."""
+    server = load(name, "server", error)
+    if inspect.iscoroutinefunction(server):
+        return lambda: server
+    try:
+        inspect.signature(server).bind()
+    except TypeError:
+        error(f"{name!r} is no server: it is neither a coroutine function nor a function that takes no argument.")
+    return server
+
+
+def _explore(client: "Client", server: "Callable[[], Handler]", options: argparse.Namespace) -> tuple[str, bool]:
+    from hangup import explore_client, replay_client
+
+    with bar(sys.stderr) as progress:
+        report = explore_client(client, server, faults=_faults(options), limit=options.limit, progress=progress)
+    if options.json:
+        return as_json(report, client=options.client, server=options.server), report.ok
+    if report.ok:
+        return f"\n{report}", True
+    first = report.broken[0].schedule
+    trace = replay_client(client, first, server).trace
+    again = shlex.join(["hangup", "client", options.client, "--server", options.server, "--replay", first])
+    told = f"{ClientSchedule.parse(first).words}\n{trace}"
+    return f"\n{report}\n\n{told}\n\n{summary(report, again)}", False
+
+
+def _replay(client: "Client", server: "Callable[[], Handler]", options: argparse.Namespace) -> tuple[str, bool]:
+    from hangup import replay_client
+
+    schedule: ClientSchedule = options.replay
+    session: Any = replay_client(client, str(schedule), server)
+    if not session.facts["fired"] or (schedule.cancel_at and session.cancelled_by != "schedule"):
+        options.error(f"the client never comes to {schedule}.")
+    broken = [f"✗ {rule.sentence}: {got}" for rule in CLIENT if (got := rule.test(session)) is not None]
+    verdict = "\n".join(broken) or "✓ every rule holds"
+    return f"{schedule.words}\n{session.trace}\n\n{verdict}", not broken

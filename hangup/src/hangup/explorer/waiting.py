@@ -1,0 +1,46 @@
+"""Waits in virtual time: until somebody says that it is over, or nothing can happen any more, or the time is up."""
+
+import asyncio
+from collections.abc import Callable
+
+from hangup.time.virtual import Alarm, VirtualLoop
+
+
+def nothing(*_: object) -> None:
+    """Stand for a callback that nobody needs any more."""
+
+
+class Wait:
+    """The one wait at a time of a session that is played: `end` ends it, and so does a loop that is idle or spins."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+        self.limit = Alarm(self.end)
+        self._over: asyncio.Future[None] | None = None
+        loop.on_idle = self.end
+
+    def begin(self, seconds: float) -> None:
+        """Begin to wait, for at most so many virtual seconds."""
+        self.loop.turns = 0
+        self._over = self.loop.create_future()
+        self.give(seconds)
+
+    def give(self, seconds: float, then: Callable[[], None] | None = None) -> None:
+        """Let the time be up so many virtual seconds from now; then the wait ends, or `then` is called instead."""
+        self.limit.ring = then or self.end
+        self.limit.when = self.loop.now + seconds
+
+    def end(self) -> None:
+        """End the wait, if there is one."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    async def over(self) -> None:
+        """Return when the wait that has begun is over."""
+        assert self._over is not None
+        await self._over
+        self._over = None
+
+    def unlink(self) -> None:
+        """Break the circles of references, which a collector would have to find."""
+        self.loop.on_idle = self.limit.ring = nothing

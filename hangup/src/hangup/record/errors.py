@@ -1,0 +1,36 @@
+"""What an exception says: in words, one by one where several are in a group, and where it came from."""
+
+import traceback
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception's type and words, and for a group those of each exception in it."""
+    name, code = type(error).__name__, vars(error).get("code")
+    words = f"{name}: code {int(code)}" if isinstance(code, int) else f"{name}: {_words(error)}".removesuffix(": ")
+    if isinstance(error, BaseExceptionGroup):
+        words += " [" + "; ".join(describe(inner) for inner in error.exceptions) + "]"
+    return words
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"its __str__ raises {type(second).__name__}"
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the exceptions of a group, and of the groups in it; of any other exception, itself."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]
+
+
+def stack(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames that an exception passed through, outermost first; of a group, those of its first exception."""
+    frames: list[traceback.FrameSummary] = []
+    while True:
+        frames += traceback.extract_tb(error.__traceback__)
+        if not isinstance(error, BaseExceptionGroup):
+            return frames
+        error = error.exceptions[0]

@@ -1,0 +1,259 @@
+"""A connection as the app lived it, a Session; and in which session code runs.
+
+A context variable says the latter. Tasks inherit it: so a task that an app spawns is known by `watch_tasks`, and
+`note("...")`, called anywhere in an app, lands on the lifeline of the task that calls it.
+"""
+
+import asyncio
+import contextlib
+import re
+import traceback
+import types
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from hangup.record.errors import describe
+from hangup.record.internals import never_retrieved, peek_exception
+from hangup.trace.events import Event
+from hangup.trace.trace import Trace
+
+if TYPE_CHECKING:
+    import weakref
+
+    from hangup.record.evidence.logged import Logged
+
+Ended = Literal["running", "returned", "raised", "cancelled"]
+
+RECORDED_EVENTS = 2_000
+_current: ContextVar["Session | None"] = ContextVar("session", default=None)
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection as the app lived it: facts for rules to judge, and the trace to show.
+
+    `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
+    given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own,
+    `refusals` holds what send() raised because the peer had left, before the app had been told; `late` what it raised
+    later. `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the
+    tasks that ran on when the app had ended, `never_retrieved` those for whose exception nobody had asked, with its
+    words. `schedule` says when and how the connection was made to end, such as `granian/reset`; `facts` is whatever an
+    exercise adds.
+    """
+
+    trace: Trace
+    letter: str
+    schedule: str = ""
+    ended: Ended = "running"
+    error: BaseException | None = None
+    where: list[traceback.FrameSummary] = field(default_factory=list, repr=False)
+    codes: list[int] = field(default_factory=list)
+    sent: int = 0
+    received: int = 0
+    closes: int = 0
+    sends_after_close: int = 0
+    refusals: list[BaseException] = field(default_factory=list)
+    late: list[BaseException] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    never_retrieved: list[str] = field(default_factory=list)
+    left_at_shutdown: list[str] = field(default_factory=list)
+    """The tasks that still ran when the app's lifespan had ended."""
+    left_for_good: Sequence[str] = field(default=(), init=False)
+    """The tasks that never ended by themselves, as far as an exploration waited for them."""
+    lingered: Sequence[tuple[str, float]] = field(default=(), init=False)
+    """The tasks that ended by themselves some time after the app, and how many seconds after it."""
+    outside: Sequence[str] = field(default=(), init=False)
+    """What failed where no task of the app's ran, such as in a callback, in words."""
+    logged: "Sequence[Logged]" = field(default=(), init=False)
+    """The errors that the app logged about a peer that had left."""
+    unrun: Sequence[str] = field(default=(), init=False)
+    """The background tasks that were added and never run."""
+    connection: "weakref.ref[Any] | None" = field(default=None, init=False, repr=False)
+    """What the app got as receive and send, for as long as somebody keeps it."""
+    excuse: Collection[str] = field(default=(), init=False)
+    """Names of tasks, or of their coroutine functions, that may run on."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    cancelled_by: str = ""
+    """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
+    others: "list[Session]" = field(default_factory=list, repr=False)
+    """The sessions of the clients that a script has beside client a."""
+    tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
+    finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
+    _recorded: int = field(default=0, init=False)
+    _ended_at: float = field(default=0.0, init=False)
+    _ends_by_itself: bool = field(default=True, init=False)
+    """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
+
+    @property
+    def app(self) -> str:
+        """The app's lifeline."""
+        return f"app {self.letter}"
+
+    def lifeline(self) -> str:
+        """Return the lifeline of the task that runs now: the app itself, or a task that it spawned."""
+        return self.tasks.get(asyncio.current_task(), self.app)  # type: ignore[arg-type]  # None is never a key
+
+    def record(
+        self,
+        event: Event,
+        *,
+        needs: Sequence[str] = (),
+        gives: str = "",
+        caller: "Session | None" = None,
+        final: bool = False,
+    ) -> None:
+        """Write an event of this session into its trace; after `RECORDED_EVENTS` only a `final` one.
+
+        `caller` is the session whose code acts, where that is another one.
+        """
+        if self.trace.silent:
+            return
+        self._recorded += 1
+        if self._recorded == RECORDED_EVENTS and not final:
+            event = Event(self.app, "note", f"the recording stops here, after {RECORDED_EVENTS:,} events")
+        if self._recorded <= RECORDED_EVENTS or final:
+            chains = {f"session {self.letter}": 0, f"session {(caller or self).letter}": 0}
+            needs = needs or [f"{self.letter}.open"]  # nothing happens in an app before its client has come
+            self.trace.record(event, chains=tuple(chains), needs=needs, gives=gives, rank=(0, self.letter))
+
+    def spawned(self, task: "asyncio.Task[Any]") -> None:
+        """Follow a task that the app created, until it ends."""
+        if not isinstance(task.get_coro(), types.CoroutineType | types.GeneratorType):
+            return  # the loop closes an async generator that was garbage: not the doing of whoever runs now
+        line = f"{self.app} · #{len(self.tasks) + 1}"
+        self.record(Event(self.lifeline(), "create_task", "", line))
+        self.tasks[task] = line
+        task.add_done_callback(self._task_done)
+
+    def name_of(self, task: "asyncio.Task[Any]") -> str:
+        """Return a spawned task's own name if it has one, else its coroutine's; name its lifeline so, once."""
+        given = task.get_name()
+        own = "" if re.fullmatch(r"Task-\d+|None", given) else given.rpartition(".")[2]
+        name = own or getattr(task.get_coro(), "__name__", "task")
+        return self.trace.rename(self.tasks[task], f"{self.app} · {name}").rpartition(" · ")[2]
+
+    def end(self) -> None:
+        """Take note of the tasks that still run, now that the app has ended."""
+        for task, line in self.tasks.items():
+            self._ended_at = task.get_loop().time()
+            if not task.done():
+                self.record(Event(line, "note", "still running"))
+        if self.tasks:
+            self.left += self.still_running()
+        self.finished.set()
+
+    def still_running(self) -> list[str]:
+        """Return the names of the spawned tasks that run now, but for those that are excused."""
+        return [self.name_of(task) for task in self.tasks if not task.done() and not self._excused(task)]
+
+    def stops(self) -> None:
+        """Take note that whatever ends from now on does not do so by itself: the app shuts down, or is cancelled."""
+        self._ends_by_itself = False
+
+    def shut_down(self) -> None:
+        """Take note of the tasks that run on though the app's lifespan has ended."""
+        self._ends_by_itself = True
+        self.left_at_shutdown = self.still_running()
+        if self.left_at_shutdown:
+            self._ended_at = asyncio.get_running_loop().time()
+
+    def _excused(self, task: "asyncio.Task[Any]") -> bool:
+        qualname: str = getattr(task.get_coro(), "__qualname__", "")
+        names = {task.get_name(), qualname, qualname.rpartition(".")[2]}
+        return bool(self.excuse) and not names.isdisjoint(self.excuse)
+
+    def drop_references(self) -> None:
+        """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
+        self.main = self.error = None
+        self.refusals.clear()
+        self.late.clear()
+        self.tasks.clear()
+
+    def retrieve_exceptions(self) -> list[BaseException]:
+        """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
+        done = [task for task in self.tasks if task.done() and not task.cancelled()]
+        self.never_retrieved += [
+            f"{self.name_of(task)} ({describe(error)})"
+            for task in done
+            if never_retrieved(task) and (error := peek_exception(task))
+        ]
+        return [error for task in done if (error := task.exception())]
+
+    def _task_done(self, task: "asyncio.Task[Any]") -> None:
+        if task not in self.tasks:
+            return  # it ended in the last turn of a session that is judged by now
+        name = self.name_of(task)
+        line = self.tasks[task]
+        if self.finished.is_set() and self._ends_by_itself and not self._excused(task):
+            seconds = task.get_loop().time() - self._ended_at
+            if seconds > 0:
+                self.lingered = (*self.lingered, (name, seconds))
+        if task.cancelled():
+            self.record(Event(line, "is cancelled"))
+        elif error := peek_exception(task):
+            self.record(Event(line, "raises", describe(error)))
+        else:
+            self.record(Event(line, "returns"))
+
+
+# ---- in which session code runs ----------------------------------------------------------------------------------
+
+
+def current() -> Session | None:
+    """Return the session in which this code runs, if any."""
+    return _current.get()
+
+
+def set_current(session: Session) -> None:
+    """Let the rest of this task, and the tasks that it creates from here on, run in the session."""
+    _current.set(session)
+
+
+@contextlib.contextmanager
+def in_session(session: Session | None) -> Iterator[None]:
+    """Run the block in a session, or in none; so do the tasks that it creates."""
+    token = _current.set(session)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def note(text: str) -> None:
+    """Write `text` onto the lifeline of the task that runs now; outside an app that is recorded, do nothing."""
+    session = _current.get()
+    if session is not None:
+        session.record(Event(session.lifeline(), "note", text))
+
+
+_watched: dict[asyncio.AbstractEventLoop, int] = {}
+
+
+@contextlib.contextmanager
+def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """While the block runs, let every session know the tasks that its code creates. Blocks may overlap."""
+    before: Any = loop.get_task_factory()
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
+        task: asyncio.Task[Any]
+        task = asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
+        context: Context | None = options.get("context")
+        session = _current.get() if context is None else context.get(_current)
+        if session is not None:
+            session.spawned(task)
+        return task
+
+    factory.before = before  # type: ignore[attr-defined]  # for whoever leaves last
+    if loop not in _watched:
+        loop.set_task_factory(factory)  # type: ignore[arg-type]  # asyncio's own protocol allows fewer factories
+    _watched[loop] = _watched.get(loop, 0) + 1
+    try:
+        yield
+    finally:
+        _watched[loop] -= 1
+        if not _watched[loop]:
+            del _watched[loop]
+            loop.set_task_factory(getattr(loop.get_task_factory(), "before", None))

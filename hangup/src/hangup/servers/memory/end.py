@@ -1,0 +1,73 @@
+"""The end of a connection in memory: what the app is told of it, and what its calls do that come too late."""
+
+from hangup.record.recorder import Message
+from hangup.servers.models.model import SAME, Call, Early, Model
+from hangup.time.virtual import turn
+
+Told = tuple[list[Message], int | None]
+"""The disconnects that receive() gives, in order, and the code that it repeats then; None: it waits for ever."""
+
+
+class End:
+    """One end of a connection, and what follows from it on the server that `model` describes.
+
+    `how` is an ending, "own" if the app has closed; `code` and `reason` are what the closing side gave; `accepted` says
+    whether the app had accepted by then.
+    """
+
+    __slots__ = ("_accepted", "_answered", "_closing_until", "_code", "_early", "_model", "_reason", "how")
+
+    def __init__(self, model: Model, how: str, code: int | None, reason: str, *, accepted: bool) -> None:
+        self.how = how
+        self._model = model
+        self._code = code
+        self._reason = reason
+        self._accepted = accepted
+        self._answered = accepted or how == "own"  # whether the app has accepted, or closed in place of accept
+        self._early = None if accepted else model.early.get(how)
+        self._closing_until = turn() + 1 if how in {"close", "shutdown"} else -1  # the closing handshake's last turn
+
+    def told(self) -> Told | None:
+        """Return what the app is told, None if it learns nothing before it has answered."""
+        return self._told(self.how, self._early) if self._accepted or self._early is not None else None
+
+    def answered(self, kind: str) -> Told | None:
+        """Return what the app is told now that it sends `kind`; None if that tells it nothing new.
+
+        Of an end that its model leaves out of `early`, an app learns by its answer to the handshake.
+        """
+        if self._answered or kind not in {"websocket.accept", "websocket.close"}:
+            return None
+        self._answered = True
+        if self._early is not None:
+            return None
+        return self._told(self.how, None) if kind == "websocket.accept" else self._told("own", self._model.early["own"])
+
+    def _told(self, how: str, early: Early | None) -> Told:
+        model = self._model
+        if early is not None:
+            codes, forever, reason = early.told, early.forever, False
+        else:
+            codes, forever = model.told.get(how, ()), model.forever if how in model.told else None
+            reason = how in model.reason
+        same = model.no_code if self._code is None else self._code
+        messages: list[Message] = [
+            {"type": "websocket.disconnect", "code": same if code == SAME else code} for code in codes
+        ]
+        if reason and messages:
+            messages[0]["reason"] = self._reason
+        return messages, forever
+
+    def late(self, kind: str, *, read: bool) -> Call:
+        """Return what a send of `kind` does; `read` says whether the app has been given a disconnect."""
+        word = kind.removeprefix("websocket.")
+        call: Call
+        if self._early is not None:
+            call = getattr(self._early, "reject" if word == "close" and not self._answered else word, None)
+        elif self.how == "own":
+            call = getattr(self._model, f"{word}_closed", None)
+        else:
+            closing = read and word == "close" and turn() <= self._closing_until
+            moment = "closing" if closing else "read" if read else "gone"
+            call = getattr(self._model, f"{word}_{moment}", None)
+        return call

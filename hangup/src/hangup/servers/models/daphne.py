@@ -1,0 +1,26 @@
+"""The model of daphne, which is built on Twisted and autobahn."""
+
+from hangup.servers.models.model import SAME, Early, Model, Raises, Seen
+
+
+class Disconnected(Exception):
+    """Stands for the exception of this name of autobahn."""
+
+
+_SHUT = Raises(Disconnected, "Attempt to send on a closed protocol")
+
+DAPHNE = Model(
+    "daphne",
+    package="daphne",
+    since="4.0.0",  # but 4.2.0, whose command does not start
+    measured="4.2.3",
+    told={"close": (SAME,), "fin": (1006,), "reset": (1006,), "own": (SAME,)},
+    no_code=None,
+    send_closed=_SHUT,
+    early={"fin": Early((1006,)), "reset": Early((1006,)), "own": Early((1006,))},
+    ends={"returned": Seen(None, None), "raised": Seen(500, 1011), "cancelled": Seen(None, None)},
+    shuts_down=Seen(1006, 1006),
+    drops_reason=True,
+    cancels="always",
+)
+"""daphne, which `serve` does not run: it brings Twisted, whose reactor is one for a process."""

@@ -1,0 +1,82 @@
+"""The models of uvicorn: one for each of its three WebSocket implementations (`--ws`)."""
+
+from dataclasses import replace
+
+from hangup.servers.models.model import ENDED, SAME, Early, Model, Raises, Seen
+
+
+class ClientDisconnected(OSError):
+    """Stands for uvicorn's exception of this name."""
+
+
+_LEFT = Raises(ClientDisconnected)
+_LATE = Raises(RuntimeError, "Unexpected ASGI message '{type}', after sending 'websocket.close'.")
+_DONE = Raises(
+    RuntimeError, "Unexpected ASGI message '{type}', after sending 'websocket.close' or response already completed."
+)
+_HALF = Raises(RuntimeError, "Expected ASGI message 'websocket.send' or 'websocket.close', but got '{type}'.")
+_BODY = Raises(RuntimeError, "Expected ASGI message 'websocket.http.response.body' but got '{type}'.")
+_BUG = Raises(AttributeError, "'WebSocketProtocol' object has no attribute 'transfer_data_task'")
+_EARLY = Early((1006,), accept=_LEFT, reject=_LEFT, send=_LEFT, close=_LEFT)
+
+SANSIO = Model(
+    "uvicorn",
+    package="uvicorn",
+    since="0.52.1",
+    measured="0.54.0",
+    told={
+        "close": (SAME, 1005),
+        "fin": (1005,),
+        "reset": (1005,),
+        "shutdown": (1012, 1005),
+        "own": (SAME, 1005),
+    },
+    reason=("close", "own"),
+    send_gone=_LEFT,
+    send_read=_LEFT,
+    close_gone=_LEFT,
+    close_read=_LEFT,
+    close_closing=None,
+    send_closed=_LATE,
+    close_closed=_LATE,
+    early={
+        "fin": _EARLY,
+        "reset": _EARLY,
+        "shutdown": _EARLY,
+        "own": Early((1006, 1005), send=_LATE, close=_LATE),
+    },
+    ends=dict.fromkeys(ENDED, Seen(500, 1006)),
+    shuts_down=Seen(500, 1012),
+    cancels="lifespan",
+)
+"""uvicorn with `--ws websockets-sansio`, its default since 0.50."""
+
+WSPROTO = replace(SANSIO, name="uvicorn-wsproto", close_closing=_LEFT)
+"""uvicorn with `--ws wsproto`."""
+
+WEBSOCKETS = Model(
+    "uvicorn-websockets",
+    package="uvicorn",
+    since="0.39.0",
+    measured="0.54.0",
+    told={"close": (SAME,), "fin": (1006,), "reset": (1006,), "shutdown": (1012,), "own": ()},
+    forever=1005,
+    reason=("close", "fin", "reset"),
+    send_gone=_LEFT,
+    send_read=_DONE,
+    close_gone=_LEFT,
+    close_read=_DONE,
+    close_closing=_DONE,
+    send_closed=_DONE,
+    close_closed=_DONE,
+    early={
+        "fin": Early(forever=1006, send=_LEFT, close=_BUG),
+        "reset": Early(forever=1006, send=_LEFT, close=_BUG),
+        "shutdown": Early(forever=1006, accept=_HALF, reject=_BUG, send=_LEFT, close=_BUG),
+        "own": Early(forever=1006, send=_BODY, close=_BODY),
+    },
+    ends=dict.fromkeys(ENDED, Seen(500, 1006)),  # before 0.39.0, of an app that returns, nothing
+    shuts_down=Seen(500, 1012),
+    cancels="lifespan",
+)
+"""uvicorn with `--ws websockets`, its default before 0.50, on websockets' legacy implementation."""

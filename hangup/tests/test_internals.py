@@ -1,0 +1,107 @@
+"""The private names of asyncio that hangup leans on: what is lost when a Python release takes one away."""
+
+import ast
+import asyncio
+from pathlib import Path
+
+import hangup
+from hangup.record.internals import drop_from_all_tasks, forget_callbacks, never_retrieved, peek_exception
+
+PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
+PRIVATE |= {"_enter_task", "_leave_task", "_current_tasks", "_fut_waiter", "_must_cancel", "_wakeup", "_run"}
+
+
+async def fails() -> None:
+    raise ZeroDivisionError
+
+
+async def failed() -> "asyncio.Task[None]":
+    """Return a task that has failed, and for whose exception nobody has asked."""
+    task = asyncio.create_task(fails())
+    await asyncio.wait([task])
+    return task
+
+
+def test_without_log_traceback_no_rule_could_tell_that_nobody_looked_at_a_task():
+    async def work() -> None:
+        task = await failed()
+        assert never_retrieved(task)
+        assert isinstance(task.exception(), ZeroDivisionError)
+        assert not never_retrieved(task)
+
+    asyncio.run(work())
+
+
+def test_a_task_that_returned_or_was_cancelled_hides_nothing():
+    async def work() -> None:
+        tasks = [asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(asyncio.sleep(0))]
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        assert [never_retrieved(task) for task in tasks] == [False, False]
+
+    asyncio.run(work())
+
+
+def test_without_exception_a_picture_could_not_say_how_a_task_failed_and_leave_it_unretrieved():
+    async def work() -> None:
+        task = await failed()
+        assert isinstance(peek_exception(task), ZeroDivisionError)
+        assert never_retrieved(task)
+        assert task.exception() is peek_exception(task)
+
+    asyncio.run(work())
+
+
+def test_without_unregister_task_a_task_that_never_heeds_its_cancellation_would_hold_the_loop_for_ever():
+    async def stubborn(until: "asyncio.Event") -> None:
+        while not until.is_set():
+            try:
+                await until.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def work() -> None:
+        until = asyncio.Event()
+        task = asyncio.create_task(stubborn(until))
+        assert task in asyncio.all_tasks()
+        drop_from_all_tasks(task)
+        assert task not in asyncio.all_tasks()
+        until.set()
+        await task  # it runs on, and can be waited for by whoever still knows it
+
+    asyncio.run(work())
+
+
+def test_without_ready_and_scheduled_timers_of_one_exploration_would_ring_in_the_next():
+    rung: list[str] = []
+    loop = asyncio.new_event_loop()
+    try:
+        loop.call_soon(rung.append, "soon")
+        loop.call_later(0, rung.append, "later")
+        first = loop.run_in_executor(None, str)
+        loop.run_until_complete(first)
+        loop.call_soon(rung.append, "soon")
+        loop.call_later(0, rung.append, "later")
+        rung.clear()
+        forget_callbacks(loop)
+        assert loop.run_until_complete(loop.run_in_executor(None, str)) == ""
+        assert rung == []
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def private_names(path: Path) -> list[str]:
+    """Return the private names in a module that are an attribute of anything but self, or a text, as getattr wants."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    names = [node.attr for node in attributes if not (isinstance(node.value, ast.Name) and node.value.id == "self")]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [name for name in (*names, *texts) if name in PRIVATE]
+
+
+def test_no_other_module_leans_on_private_names_of_asyncio():
+    used = {path.stem: names for path in Path(hangup.__file__).parent.rglob("*.py") if (names := private_names(path))}
+    assert {stem: sorted(names) for stem, names in used.items()} == {
+        "internals": ["_exception", "_log_traceback", *["_ready"] * 2, *["_scheduled"] * 2, "_unregister_task"]
+    }

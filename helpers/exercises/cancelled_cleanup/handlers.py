@@ -1,0 +1,23 @@
+"""What lesson 05 says to every handler and asks of it: hold on to your cleanup, and let each cancellation through."""
+
+from hangup.record import rules
+from hangup.record.recorder import Session
+from hangup.servers.script import Expect, Send
+
+LESSON = "05-cancelled-cleanup"
+TALK = (Send("hello"), Expect("hello"), Send("bye"), Expect("bye"))
+
+HANDLER = (
+    rules.ends_quietly,
+    rules.ends,
+    rules.leaves_no_task,
+    rules.heeds_every_cancellation,
+    rules.hides_no_error,
+)
+"""The rules for a handler that holds on to its cleanup and lets every cancellation through."""
+
+
+def counted(session: Session, count: int) -> bool:
+    """Whether so many messages came; the last one may be left out if its answer was cut off."""
+    cut = bool(session.cancelled_by or session.refusals)
+    return session.received - cut <= count <= session.received

@@ -1,0 +1,114 @@
+"""Exercise 1 of lesson 05: an audit record that every connection leaves once, however its handler is cancelled."""
+
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from hangup.explorer.apps.explore import explore
+from hangup.explorer.report import Report
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Send, beside
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted
+from helpers.judging.app_exercise import AppExercise
+from helpers.props.cleanups import AGAIN, App, Audit
+from helpers.props.shields import Cleanup
+
+
+def audited(handler: Any, audit: Any = None) -> ASGIApp:
+    """Return an app that calls `handler(websocket, audit)`, by default with an Audit of its own."""
+    given = Audit() if audit is None else audit
+
+    async def call(websocket: WebSocket) -> None:
+        await handler(websocket, given)
+
+    return App(call, given)
+
+
+def look(app: Any, session: Session) -> None:
+    """Add the rows that a session has left to its facts."""
+    session.facts["rows"] = app.given.of(session)
+
+
+@rule
+def loses_no_row(session: Session) -> str | None:
+    """Every connection leaves a row."""
+    return None if session.facts["rows"] else "the session is over and there is no row"
+
+
+@rule
+def keeps_it_once(session: Session) -> str | None:
+    """No connection leaves two rows."""
+    rows = session.facts["rows"]
+    return f"{len(rows)} rows for one connection" if len(rows) > 1 else None
+
+
+@rule
+def counts_right(session: Session) -> str | None:
+    """The row says how many messages came."""
+    rows = session.facts["rows"]
+    if rows and not counted(session, rows[0]):
+        return f"{session.received} messages came, the row says {rows[0]}"
+    return None
+
+
+RECORD = (loses_no_row, keeps_it_once, counts_right)
+"""The rules for the audit record, without those that hold for every handler."""
+
+ex1 = AppExercise(
+    lesson=LESSON,
+    number=1,
+    title="Record",
+    kind="handler",
+    parameters=("websocket", "audit"),
+    mount=audited,
+    facts=look,
+    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), beside(TALK[:2], TALK[:2])),
+    rules=(
+        rules.answers_everything,
+        *RECORD,
+        *HANDLER,
+    ),
+    without=(rules.heeds_cancellation,),
+    hints=(
+        "A handler can be cancelled in `accept()`, and in its cleanup as well. What must stand inside the `try`? "
+        "And whom does a cancellation hit while the row is written?",
+        "Let a task of its own write the row. Between `finally:` and `asyncio.create_task(...)` there is no await, "
+        "so nothing comes between; and whoever cancels you does not cancel that task, unless you `await task`. "
+        "Wait with `asyncio.wait([task])`.",
+        "Wait for the task in a loop, `while not task.done()`: each `await asyncio.wait([task])` may be cancelled. "
+        "Remember the CancelledError, and raise it when the row is there.",
+    ),
+    why="A cancellation hits whoever waits for the row, never whoever writes it, and is let "
+    "through when the row is there.",
+    helps={loses_no_row: 1, keeps_it_once: 2, rules.heeds_every_cancellation: 3, rules.leaves_no_task: 3},
+)
+
+
+def ending_in(cleanup: Cleanup, audit: Any = None) -> ASGIApp:
+    """Return an app whose handler counts and answers, and at its end awaits `cleanup(write)`.
+
+    `write()` writes the count to the audit, by default an Audit of the app's own.
+    """
+
+    async def talk(websocket: WebSocket, audit: Any) -> None:
+        count = 0
+
+        async def write() -> None:
+            await audit.write(count)
+
+        try:
+            await websocket.accept()
+            async for text in websocket.iter_text():
+                count += 1
+                await websocket.send_text(text)
+        finally:
+            await cleanup(write)
+
+    return audited(talk, audit)
+
+
+def tried(cleanup: Cleanup) -> Report:
+    """Explore an app that ends in a cleanup, and judge the rows that it leaves."""
+    return explore(make=lambda: ending_in(cleanup), rules=RECORD, probe=look)

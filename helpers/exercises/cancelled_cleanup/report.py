@@ -1,0 +1,105 @@
+"""Exercise 2 of lesson 05: a cleanup with an end, which gives a report its seconds and then gives it up."""
+
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Send
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted
+from helpers.judging.app_exercise import AppExercise
+from helpers.props.cleanups import AGAIN, BLINK, SECONDS, App, Call, Desk
+
+
+def _desk(answer: Any) -> ASGIApp:
+    desk = Desk()
+
+    async def call(websocket: WebSocket) -> None:
+        await answer(websocket, desk, SECONDS)
+
+    return App(call, desk)
+
+
+def _calls(app: Any, session: Session) -> None:
+    desk: Desk = app.given
+    session.facts["calls"] = desk.calls.get(session, [])
+    session.facts["closings"] = desk.closings.get(session, [])
+
+
+@rule
+def reports_once(session: Session) -> str | None:
+    """The desk gets one report of every connection, with the right number."""
+    calls: list[Call] = session.facts["calls"]
+    if len(calls) != 1:
+        return f"report() was called {len(calls)} times"
+    if not counted(session, calls[0].count):
+        return f"{session.received} messages came, the report says {calls[0].count}"
+    return None
+
+
+@rule
+def gets_its_time(session: Session) -> str | None:
+    """The report has 5 seconds to be answered, also when the handler is cancelled."""
+    for call in session.facts["calls"]:
+        if call.how == "cancelled" and call.lasted < SECONDS - BLINK:
+            alone = " (your handler had ended; nobody waited for it)" if call.deserted else ""
+            return f"the report was cancelled after {call.lasted:g} seconds{alone}"
+    return None
+
+
+@rule
+def gives_up(session: Session) -> str | None:
+    """A report that is not answered in 5 seconds is given up."""
+    for call in session.facts["calls"]:
+        if call.lasted > SECONDS + BLINK or call.how == "still on its way":
+            return f"the report was still waited for after {SECONDS:g} seconds"
+    return None
+
+
+@rule
+def closes_the_line(session: Session) -> str | None:
+    """Then the line is closed, once and completely."""
+    calls, closings = session.facts["calls"], session.facts["closings"]
+    if len(closings) != 1:
+        return f"close() was called {len(closings)} times"
+    (close,) = closings
+    if close.how != "answered":
+        return "close() was cancelled on its way"
+    waited = close.began - max([call.ended for call in calls], default=close.began)
+    if waited < 0:
+        return "close() was called before the report was over"
+    return f"close() was called {waited:.0f} seconds after the report was over" if waited > 0.5 else None
+
+
+ex2 = AppExercise(
+    lesson=LESSON,
+    number=2,
+    title="Give up",
+    kind="handler",
+    parameters=("websocket", "desk", "seconds"),
+    mount=_desk,
+    facts=_calls,
+    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), (*TALK, Send("bye!"), Expect("bye!"))),
+    rules=(
+        rules.answers_everything,
+        reports_once,
+        gets_its_time,
+        gives_up,
+        closes_the_line,
+        *HANDLER,
+    ),
+    without=(rules.heeds_cancellation,),
+    hints=(
+        "A deadline around an await in the handler ends with the handler: `task.cancel()` reaches it there. "
+        "Put the whole goodbye, the report and the close, where a cancellation of the handler does not reach.",
+        "A child of an AnyIO task group can stand in a shield of its own: `anyio.move_on_after(seconds, shield=True)` "
+        "for the report, `anyio.CancelScope(shield=True)` for the close. A refused report raises in the first of them.",
+        "`finally:`, then `async with anyio.create_task_group() as group:` and nothing in it but "
+        "`group.start_soon(goodbye)`. The group waits for its child, also when you are cancelled.",
+    ),
+    why="Report and close run where no cancellation of the handler reaches them, and the report "
+    "has a deadline of its own.",
+    helps={gets_its_time: 1, gives_up: 2, closes_the_line: 2, reports_once: 3, rules.leaves_no_task: 3},
+)

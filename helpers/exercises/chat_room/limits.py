@@ -1,0 +1,160 @@
+"""Exercise 3 of lesson 07: a room in which each member has an inbox of three, so that nobody waits for the slow."""
+
+import asyncio
+from typing import Any
+
+from hangup.record import rules
+from hangup.record.recorder import Message, Receive, Scope, Session, current, note
+from hangup.record.recorder import Send as ASGISend
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send
+from hangup.time.virtual import VirtualLoop
+from helpers.exercises.chat_room.around import LESSON, Around, what_is_left
+from helpers.judging.app_exercise import AppExercise
+
+SLOW_FROM = "now a is slow"
+AWAKE_AFTER = "6"
+KEPT = ("1", "4", "5", "6")  # what a is sent when it is awake: the one that was on its way, and the newest three
+
+
+class Tunnel(Around):
+    """From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
+
+    So would a client's full buffers let them wait. A client that is gone lets nobody wait. `late` is what the first
+    client was sent when it was awake again.
+    """
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
+        self.slow = self.awake = False
+        self.passed = asyncio.Event()
+        self.late: list[str] = []
+
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        heard: list[tuple[float, str]] = []
+
+        async def hear() -> Message:
+            _took(heard)
+            message = await receive()
+            if message["type"] == "websocket.disconnect" and scope is self.first:
+                self.passed.set()
+            elif message["type"] == "websocket.receive":
+                heard.append((asyncio.get_running_loop().time(), message.get("text") or ""))
+                self.awake = False  # whoever speaks now takes room in the inbox of a, who is gone
+            return message
+
+        async def tell(message: Message) -> None:
+            if scope is self.first and self.slow and message["type"] == "websocket.send":
+                await self._hold(message.get("text") or "")
+            await send(message)
+            if scope is self.first and message.get("text") == SLOW_FROM:
+                self.slow = True
+            if scope is not self.first and message.get("text") == AWAKE_AFTER:
+                asyncio.get_running_loop().call_later(0.05, self._wake)
+
+        try:
+            await self.app(scope, hear, tell)
+        finally:
+            _took(heard)
+
+    async def _hold(self, text: str) -> None:
+        """Wait until the first client is awake, or gone."""
+        if not self.passed.is_set():
+            note(f"{text!r} to a is held")
+            await self.passed.wait()
+            note(f"{text!r} to a is let go")
+        if self.awake:
+            self.late.append(text)
+
+    def _wake(self) -> None:
+        self.awake = True
+        self.passed.set()
+
+
+def _took(heard: list[tuple[float, str]]) -> None:
+    """Take note of what kept a handler busy longest, in virtual time: real time depends on others."""
+    loop, session = asyncio.get_running_loop(), current()
+    if heard and session is not None and isinstance(loop, VirtualLoop):
+        since, text = heard.pop()
+        session.facts["waited"] = max(session.facts.get("waited", (0.0, "")), (loop.time() - since, text))
+
+
+def _late(app: Any, session: Session) -> None:
+    what_is_left(app, session)
+    if session.letter == "a":
+        session.facts["late"] = tuple(app.late)
+
+
+@rule
+def takes_its_inbox_along(session: Session) -> str | None:
+    """When all handlers have ended, `inboxes` is empty."""
+    left = session.facts.get("left", 0)
+    return f"inboxes left: {left}" if left else None
+
+
+@rule
+def never_waits(session: Session) -> str | None:
+    """Who speaks never waits for who listens."""
+    waited, text = session.facts.get("waited", (0.0, ""))
+    if waited <= 0.1:
+        return None
+    return f"client {session.letter} said {text!r}, and its handler read nothing more for {waited:.1f} s"
+
+
+@rule
+def keeps_the_newest(session: Session) -> str | None:
+    """A full inbox drops the oldest message: the newest three wait, in their order."""
+    late: tuple[str, ...] = session.facts.get("late", ())
+    for number, (got, wanted) in enumerate(zip(late, KEPT, strict=False)):
+        if got != wanted:
+            told = ", ".join(map(repr, late[: number + 1]))
+            return f"when a was no longer slow, it was sent {told}; in place of the {got!r} it should hear {wanted!r}"
+    return None
+
+
+def _said_by_b(*texts: str) -> list[Send | Expect]:
+    return [step for text in texts for step in (Send(text, by="b"), Expect(text, by="b"))]
+
+
+ex3 = AppExercise(
+    lesson=LESSON,
+    number=3,
+    title="Limits",
+    kind="handler",
+    parameters=("websocket", "inboxes"),
+    mount=Tunnel,
+    facts=_late,
+    scripts=(
+        (
+            Send(SLOW_FROM),
+            Expect(SLOW_FROM),
+            Expect(SLOW_FROM, by="b"),
+            *_said_by_b("1", "2", "3", "4", "5", AWAKE_AFTER),
+            *(Expect(text) for text in KEPT),
+            Leave(),
+            *_said_by_b("alone"),
+        ),
+        (),
+    ),
+    rules=(
+        never_waits,
+        keeps_the_newest,
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        takes_its_inbox_along,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "Two jobs, two tasks: one reads and puts into every inbox, one takes from its own inbox and sends.",
+        "`asyncio.Queue(3)`, and never `await put()`: that would let the speaker wait. When `inbox.full()`, take one "
+        "out with `get_nowait()`, then `put_nowait(text)`.",
+        "The rest is the task group of the lesson: `inboxes.append(inbox)`, in `try` the group, in `finally` "
+        "`inboxes.remove(inbox)`.",
+    ),
+    why="Whoever speaks puts into inboxes and waits for nobody; a full inbox loses its oldest message.",
+    helps={never_waits: 1, keeps_the_newest: 2, takes_its_inbox_along: 3, rules.ends: 3, rules.leaves_no_task: 3},
+)

@@ -1,0 +1,132 @@
+"""Exercise 2 of lesson 07: a room that survives the death of a member, also in the midst of a broadcast."""
+
+import asyncio
+from typing import Any
+
+from hangup.record import rules
+from hangup.record.recorder import Message, Receive, Scope, Session, current
+from hangup.record.recorder import Send as ASGISend
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send
+from hangup.time.virtual import VirtualLoop
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, what_is_left
+from helpers.judging.app_exercise import AppExercise
+
+
+class Hall(Around):
+    """What is sent to the first client takes `TRIP` seconds, as with full buffers.
+
+    Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before
+    it left, though the handler that had read it was done, and had not been cancelled.
+    """
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
+        self.owed: dict[int, list[tuple[int, str]]] = {}  # to a member: who read it, and the text
+        self.done: set[int] = set()
+
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        me = id(scope)
+
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                self._leaves(me)
+            else:
+                self._owe(me, message.get("text") or "")
+            return message
+
+        async def tell(message: Message) -> None:
+            if me in self.owed:
+                self.owed[me] = [each for each in self.owed[me] if each[1] != message.get("text")]
+            try:
+                await send(message)
+            finally:
+                if scope is self.first and message["type"] == "websocket.send":
+                    await asyncio.sleep(TRIP)
+            if message["type"] == "websocket.accept":
+                self.owed[me] = []
+
+        await self.app(scope, hear, tell)
+        session = current()
+        if session is not None and not session.cancelled_by:
+            self.done.add(me)
+
+    def _owe(self, reader: int, text: str) -> None:
+        for member, owed in self.owed.items():
+            if member != reader:
+                owed.append((reader, text))
+
+    def _leaves(self, member: int) -> None:
+        missed = [text for reader, text in self.owed.pop(member, []) if reader in self.done]
+        session = current()
+        if missed and session is not None and isinstance(asyncio.get_running_loop(), VirtualLoop):
+            session.facts["missed"] = missed[0]
+
+
+@rule
+def hears_everything(session: Session) -> str | None:
+    """Who stays hears all that was said, also the last words of somebody who is gone."""
+    missed = session.facts.get("missed")
+    return f"{missed!r} was read, and never sent to client {session.letter}" if missed else None
+
+
+@rule
+def leaves_the_room(session: Session) -> str | None:
+    """When all handlers have ended, `members` is empty."""
+    left = session.facts.get("left", 0)
+    return f"members left: {left}" if left else None
+
+
+ex2 = AppExercise(
+    lesson=LESSON,
+    number=2,
+    title="Survive",
+    kind="handler",
+    parameters=("websocket", "members"),
+    mount=Hall,
+    facts=what_is_left,
+    scripts=(
+        TALK,
+        (
+            Send("one"),
+            Expect("one"),
+            Expect("one", by="b"),
+            Expect("one", by="c"),
+            Send("two", by="b"),
+            Expect("two"),
+            Expect("two", by="b"),
+            Expect("two", by="c"),
+            Leave(),
+            Send("three", by="b"),
+            Expect("three", by="c"),
+            Expect("three", by="b"),
+            Send("four", by="c"),
+            Expect("four", by="b"),
+            Expect("four", by="c"),
+        ),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends_quietly,
+        rules.ends,
+        leaves_the_room,
+        rules.hears_goodbye_once,
+        rules.leaves_no_task,
+        hears_everything,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
+        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, so you may not read again. '
+        "Ask whether you are still a member before you read, or let that RuntimeError end your loop.",
+        "Loop over a copy, `list(members)`, and remove only who is still there.",
+        "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
+        "a member passes over it.",
+    ),
+    why="Who has left is taken out, whoever notices it, and nobody is passed over because the "
+    "list has changed meanwhile.",
+    helps={rules.answers_everything: 1, rules.ends_quietly: 2, hears_everything: 3, leaves_the_room: 4},
+)

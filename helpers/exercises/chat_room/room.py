@@ -1,0 +1,133 @@
+"""Exercise 1 of lesson 07: a room with Broadcaster, whose members say farewell and give back their subscriptions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from broadcaster import Broadcast
+
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session, current, note
+from hangup.record.rules import rule
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP
+from helpers.judging.app_exercise import AppExercise
+from helpers.props.redis_room import mounted
+
+FAREWELL = "one has left"
+
+
+class Radio(Broadcast):
+    """A Broadcast in memory that knows who subscribed and who said farewell; publishing takes a moment, as over Redis.
+
+    What a session did is in its facts: "subscribed" and "farewells" are counts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("memory://")
+        self._arrived: dict[object, int] = {}
+
+    async def _listener(self) -> None:
+        """Hand messages to subscribers in the order in which they came; Broadcast's order changes from run to run."""
+        while True:
+            event = await self._backend.next_published()
+            queues = self._subscribers.get(event.channel, set())
+            for queue in sorted(queues, key=lambda queue: self._arrived.get(queue, 0)):
+                await queue.put(event)
+
+    async def publish(self, channel: str, message: Any) -> None:
+        """Wait `TRIP` seconds, then hand the message to everybody who has subscribed to the channel."""
+        await asyncio.sleep(TRIP)
+        if message == FAREWELL:
+            _count("farewells")
+            note(f"publish: {FAREWELL}")
+        await super().publish(channel, message)
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str) -> AsyncIterator[Any]:
+        """Subscribe for the length of a block, as Broadcast does."""
+        async with super().subscribe(channel) as events:
+            _count("subscribed")
+            self._arrived[events._queue] = len(self._arrived) + 1
+            yield events
+
+
+def _count(name: str) -> None:
+    session = current()
+    if session is not None:
+        session.facts[name] = session.facts.get(name, 0) + 1
+
+
+def _room(answer: Any) -> ASGIApp:
+    radio = Radio()
+    return mounted(lambda websocket: answer(websocket, radio), radio)
+
+
+def _subscriptions(app: Any, session: Session) -> None:
+    session.facts["subscriptions"] = sum(len(queues) for queues in app.state.broadcast._subscribers.values())
+
+
+@rule
+def says_farewell(session: Session) -> str | None:
+    """When somebody who has subscribed is gone, the others hear "one has left", once; of nobody else they hear it."""
+    farewells: int = session.facts.get("farewells", 0)
+    members: int = session.facts.get("subscribed", 0)
+    if members > 1:
+        return f"one connection subscribed {members} times"
+    if session.facts.get("interrupted") == "while it cleaned up":
+        return None  # who is cancelled while it says farewell may stop there
+    if farewells and not members:
+        return (
+            f"{FAREWELL!r} was published, but this connection never subscribed: it is no member, or its listener was "
+            "cancelled before it began"
+        )
+    if farewells != members:
+        return f"{FAREWELL!r} was published {farewells} times for {members} member" + "s" * (members != 1)
+    return None
+
+
+@rule
+def gives_back_its_subscription(session: Session) -> str | None:
+    """When all handlers have ended, no subscription is left."""
+    left = session.facts.get("subscriptions", 0)
+    return f"subscriptions left: {left}" if left else None
+
+
+ex1 = AppExercise(
+    lesson=LESSON,
+    number=1,
+    title="The room",
+    kind="handler",
+    parameters=("websocket", "broadcast"),
+    mount=_room,
+    facts=_subscriptions,
+    lifespan=True,
+    scripts=(TALK, ()),
+    rules=(
+        rules.answers_everything,
+        rules.leaves_no_task,
+        gives_back_its_subscription,
+        says_farewell,
+        rules.ends,
+        rules.ends_quietly,
+        rules.hides_no_error,
+        rules.hears_goodbye_once,
+    ),
+    hints=(
+        "Who waits for the listener? `cancel()` is a request; the subscription is given back when the task has ended.",
+        "A task group cancels, waits and looks: `async with broadcast.subscribe(...) as events, "
+        "anyio.create_task_group() as group:`, and `group.cancel_scope.cancel()` when there is nothing left to read.",
+        "When a send has failed, Starlette refuses to read on that connection too: let the listener's last act be "
+        "`group.cancel_scope.cancel()` as well.",
+        "The farewell goes into a `finally` around all of it. Inside of a scope that has been cancelled, "
+        "`await broadcast.publish(...)` would be cancelled as well.",
+    ),
+    why="Who has subscribed says farewell, where no cancelled scope reaches it, and the listener is waited for.",
+    helps={
+        gives_back_its_subscription: 1,
+        rules.leaves_no_task: 1,
+        rules.ends: 2,
+        rules.ends_quietly: 3,
+        says_farewell: 4,
+    },
+)

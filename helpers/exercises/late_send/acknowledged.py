@@ -1,0 +1,80 @@
+"""Exercise 3 of lesson 06: a sender that counts only what its peer has acknowledged."""
+
+import asyncio
+import contextlib
+
+import websockets
+from websockets.asyncio.server import ServerConnection
+
+from hangup.record import rules
+from helpers.exercises.late_send.exercise import SceneExercise
+from helpers.exercises.late_send.rules import claims_no_more, delivers, ends_quietly, forgets_none, knows_at_once
+from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Line, Scene
+
+QUIET = 1.0  # seconds after which the peer acknowledges what it has
+
+
+async def _acknowledge(line: Line, websocket: ServerConnection) -> None:
+    """Read messages; say `ack N` after every third one, or when a second has passed without any."""
+    said = 0
+    while True:
+        try:
+            async with asyncio.timeout(QUIET if said < len(line.got) else None):
+                message = await websocket.recv()
+        except TimeoutError:
+            pass
+        except websockets.ConnectionClosed:
+            return
+        else:
+            line.got.append(message)
+            if len(line.got) < said + 3:
+                continue
+        said = len(line.got)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await websocket.send(f"ack {said}")
+        line.on_message(said)
+
+
+ex3 = SceneExercise(
+    lesson=LESSON,
+    number=3,
+    title="Count what is certain",
+    kind="handler",
+    parameters=("websocket", "messages"),
+    script=_acknowledge,
+    short=Scene("five messages without a pause", (0.0,) * 5, tail=15.0),
+    scenes=(
+        Scene("seven messages without a pause", (0.0,) * 7),
+        Scene("four messages, two seconds apart", (2.0,) * 4),
+        Scene("six messages, and it takes a minute to know that there are no more", (0.0,) * 6, tail=60.0),
+        Scene("no message at all", ()),
+        Scene("messages come without a pause", (0.0,) * 9, "close", after=3),
+        Scene("messages come without a pause", (0.0,) * 9, "close", after=6),
+        Scene("messages come without a pause", (0.0,) * 9, "fin", after=6),
+        Scene("messages come without a pause", (0.0,) * 9, "reset", after=6),
+        Scene("a message every tenth of a second", (0.1,) * 40, "close", after=9),
+        Scene("a message every tenth of a second", (0.1,) * 40, "reset", after=9, wait=0.15),
+        Scene("the next message is an hour away", (0.0, 0.0, 0.0, HOUR), "close", after=3),
+        Scene("the next message is an hour away", MORE, "close"),
+        Scene("the next message is an hour away", MORE, "reset", wait=0.5),
+        Scene("a message every ten seconds", (10.0,) * 40, "silence", after=3, wait=0.5),
+        Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
+    ),
+    rules=(
+        rules.client_ends,
+        delivers,
+        ends_quietly,
+        claims_no_more,
+        forgets_none,
+        knows_at_once,
+    ),
+    hints=(
+        "Whoever counts what was sent counts wishes. Read the number in the acknowledgement: `ack 6` speaks of six.",
+        "Let the reader decide: `async for text in websocket` gives you also those acknowledgements that came just "
+        "before the end.",
+        "When the writer has no more messages it says how many there were, and the reader stops when that many are "
+        "acknowledged. When the reader stops, cancel the writer.",
+    ),
+    why="Only an acknowledgement says what has arrived, and those that came before the end are read to the last.",
+    helps={claims_no_more: 1, forgets_none: 2, rules.client_ends: 3, knows_at_once: 3},
+)

@@ -1,0 +1,53 @@
+"""Exercise 1 of lesson 06: a sender that knows at once that its connection has ended."""
+
+from hangup.record import rules
+from helpers.exercises.late_send.exercise import SceneExercise
+from helpers.exercises.late_send.rules import (
+    BURST,
+    counts_what_it_sent,
+    delivers,
+    ends_quietly,
+    gives_way,
+    knows_at_once,
+)
+from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Scene
+
+UNREAD = 16  # messages, after which websockets reads no further
+
+ex1 = SceneExercise(
+    lesson=LESSON,
+    number=1,
+    title="Know at once",
+    kind="handler",
+    parameters=("websocket", "messages"),
+    short=Scene("a few messages, and a long pause", (0.0, 1.0, 0.0), tail=15.0),
+    scenes=(
+        Scene("three messages, a second apart", (1.0, 1.0, 1.0)),
+        Scene("no message at all", ()),
+        Scene("the next message is an hour away", MORE, "close"),
+        Scene("the next message is an hour away", MORE, "fin"),
+        Scene("the next message is an hour away", MORE, "reset"),
+        Scene("messages come without a pause", (0.0,) * BURST, "close", after=3),
+        Scene("the peer says a word, which is not the end", (1.0, 1.0), words=1),
+        Scene(f"the peer says {2 * UNREAD} words", (1.0, HOUR), "close", words=2 * UNREAD, wait=1.0),
+        Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
+        Scene("a message a second", (1.0,) * 9, "close", after=4, wait=0.5),
+    ),
+    rules=(
+        rules.client_ends,
+        delivers,
+        knows_at_once,
+        ends_quietly,
+        gives_way,
+        counts_what_it_sent,
+    ),
+    hints=(
+        "Two things can happen next: a message comes, or the connection ends. Have a task for each.",
+        "The task that learns of the end reads: `async for _ in websocket: pass` ends when the connection does (with "
+        "`ConnectionClosedError` unless it was closed politely).",
+        "`asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)`, then cancel both and wait for them, "
+        "in a `finally`. Between two messages `await asyncio.sleep(0)` lets the reader run.",
+    ),
+    why="Somebody reads while the sender waits, and gets a turn between two messages: so the end is heard at any time.",
+    helps={knows_at_once: 1, ends_quietly: 2, gives_way: 3, rules.leaves_no_task: 3},
+)

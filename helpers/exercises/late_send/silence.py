@@ -1,0 +1,80 @@
+"""Exercise 2 of lesson 06: a sender that knows in time that its peer has gone silent."""
+
+from typing import Any
+
+from hangup.record import rules
+from helpers.exercises.late_send.exercise import SceneExercise
+from helpers.exercises.late_send.rules import closes, connects_once, counts, delivers, ends_quietly, knows_in_time
+from helpers.exercises.late_send.scenes import LESSON, Line, Paced
+
+
+def _paced(interval: float, talk: str, ending: str = "", *, wait: float = 0.0) -> Paced:
+    """Return a scene of messages that come after a tenth of the interval, or after nearly a quarter of it.
+
+    The connection ends so many intervals after the first message has come.
+    """
+    pause, number = {"often": (0.1, 150), "seldom": (0.225, 30)}[talk]
+    name = f"a message every {pause * interval:g} s"
+    return Paced(name, (pause * interval,) * number, ending, wait=wait * interval, interval=interval)
+
+
+def _slow_wire(interval: float) -> Paced:
+    """Return a scene in which a ping's pong takes a fifth of the interval; nothing ends."""
+    each = interval / 10
+    pauses = (1.0, *(0.225 * interval,) * 30, 1.0)
+    return Paced(f"a slow wire, {each:g} s each way", pauses, seconds=each, interval=interval)
+
+
+async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
+    """Let the answer connect by itself."""
+    assert isinstance(line.scene, Paced)
+    return await line.answers(answer, url, line.messages, line.scene.interval)
+
+
+# No constants do for both a long interval, in which a pong may be late, and a short one, which ends before that.
+LONG, MIDDLE, SHORT = 40.0, 20.0, 3.0
+MOMENTS = (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)  # intervals after the first message
+AFTER_A_PONG = (0.28, 0.78)  # of the first ping, if pings go out every half interval, or every interval
+
+ex2 = SceneExercise(
+    lesson=LESSON,
+    number=2,
+    title="Know in time",
+    kind="handler",
+    parameters=("url", "messages", "interval"),
+    call=_with_the_url,
+    short=Paced("a message every two seconds", (2.0,) * 4, interval=MIDDLE),
+    scenes=(
+        Paced("three messages, a second apart", (1.0,) * 3, interval=MIDDLE),
+        _slow_wire(MIDDLE),
+        _slow_wire(LONG),
+        *(
+            _paced(interval, talk, "silence", wait=wait)
+            for interval in (MIDDLE, SHORT)
+            for talk, waits in (("often", MOMENTS), ("seldom", AFTER_A_PONG))
+            for wait in waits
+        ),
+        _paced(MIDDLE, "often", "close"),
+        _paced(MIDDLE, "often", "reset"),
+        _paced(MIDDLE, "often", "cancel", wait=0.05),
+    ),
+    rules=(
+        rules.client_ends,
+        delivers,
+        connects_once,
+        knows_in_time,
+        ends_quietly,
+        counts,
+        closes,
+    ),
+    hints=(
+        "Add up what the chart shows: the ping is up to one `ping_interval` away, its pong may take `ping_timeout`, "
+        "and then the closing handshake waits for `close_timeout`.",
+        "`connect(url, ping_interval=interval / 2, …)`: all three together must stay below two intervals. (The "
+        "course's `connect` sends no pings unless you ask.)",
+        "Halves will do: half until the ping, half for its pong, half for the goodbye.",
+    ),
+    why="All that a sender waits for when its peer is silent, a ping, its pong and a goodbye, is "
+    "over within two intervals.",
+    helps={knows_in_time: 1, delivers: 2},
+)

@@ -1,0 +1,147 @@
+"""The exercises of lesson 04: a lifespan that ends with its connection, a stream of data, a ticker beside a reader."""
+
+from hangup.record import rules
+from hangup.servers.script import Expect, Leave, Send
+from helpers.exercises.listener_lifespan.catching import (
+    RULES,
+    after_a_failure,
+    after_a_lost_send,
+    caught,
+    hides_nothing_from_litestar,
+    keeps_its_cancellation,
+    leaves_nothing_to_catch,
+    raises_only_what_send_raised,
+)
+from helpers.exercises.listener_lifespan.clock import Reading, readings, reply, ticks
+from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, routed
+from helpers.judging.app_exercise import AppExercise
+
+__all__ = ["RULES", "Reading", "caught", "ex1", "ex2", "ex3", "readings", "reply", "ticks"]
+
+LESSON = "04-listener-lifespan"
+
+_TICKER = (
+    rules.answers_everything,
+    keeps_its_cancellation,
+    rules.ends,
+    leaves_nothing_to_catch,
+    rules.ends_quietly,
+    rules.leaves_no_task,
+    rules.hides_no_error,
+    hides_nothing_from_litestar,
+)
+"""The rules for a ticker beside a reader."""
+
+TICKING = (Expect("tick 1"), Expect("tick 2"))
+SCRIPTS = (
+    (*TICKING, Send("one"), Expect("ONE"), Send("two"), Send("three"), Expect("TWO"), Expect("THREE")),
+    (*TICKING, Send("stop")),
+    (
+        *(Expect("tick 1"), Expect("tick 1", by="b"), Expect("tick 2", by="b"), Send("crash")),
+        Leave(),
+        *(Send("still here", by="b"), Expect("STILL HERE", by="b")),
+    ),
+    (),
+)
+
+
+# ---- 1: the lifespan -----------------------------------------------------------------------------------------------
+
+ex1 = AppExercise(
+    lesson=LESSON,
+    number=1,
+    title="End",
+    kind=LIFESPAN,
+    parameters=("socket",),
+    mount=echoing,
+    facts=after_a_failure,
+    scripts=SCRIPTS,
+    rules=_TICKER,
+    hints=(
+        "`await task` raises what the task raised: a cancellation that you asked for, and also an error that you want "
+        "to hear of. Which construct tells the two apart?",
+        "`asyncio.TaskGroup` cancels its tasks when its block fails, and keeps their cancellations to itself. Put the "
+        "`yield` into its block.",
+        "What leaves the group is an ExceptionGroup. `except* (WebSocketDisconnect, OSError): pass` around the group "
+        "takes the goodbye out of it, and lets everything else through.",
+    ),
+    why="The ticker ends with its connection and is waited for; only what tells of the peer's "
+    "leaving is kept from Litestar.",
+    helps={
+        keeps_its_cancellation: 1,
+        hides_nothing_from_litestar: 1,
+        rules.ends: 2,
+        rules.leaves_no_task: 2,
+        leaves_nothing_to_catch: 3,
+        rules.ends_quietly: 3,
+    },
+)
+
+
+# ---- 2: the stream -------------------------------------------------------------------------------------------------
+
+ex2 = AppExercise(
+    lesson=LESSON,
+    number=2,
+    title="Measure",
+    kind=HANDLER,
+    parameters=(),
+    mount=routed,
+    facts=after_a_lost_send,
+    scripts=(
+        (
+            Expect('{"place": "roof", "celsius": 21.5}'),
+            Expect('{"place": "cellar", "celsius": 12.0}'),
+            Expect('{"place": "stairs", "celsius": 19.25}'),
+        ),
+        (),
+    ),
+    rules=(
+        rules.answers_everything,
+        rules.ends,
+        raises_only_what_send_raised,
+        rules.ends_quietly,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Two things are missing: somebody who turns a Reading into text, and somebody who waits for the disconnect "
+        "while the thermometers are silent.",
+        "`@websocket_stream` does both. It wants a function that yields, with a return annotation "
+        "`AsyncGenerator[Reading, None]`.",
+        "Its body is `async for reading in readings(): yield reading`. Or keep `@websocket`, and give "
+        "`send_websocket_stream` both: `send_handler=WebSocket.send_json, listen_for_disconnect=True`.",
+    ),
+    why="Somebody waits for the disconnect while the thermometers are silent, and ends the stream when it comes.",
+    helps={rules.answers_everything: 1, rules.ends: 1, raises_only_what_send_raised: 2},
+)
+
+
+# ---- 3: the ticker -------------------------------------------------------------------------------------------------
+
+ex3 = AppExercise(
+    lesson=LESSON,
+    number=3,
+    title="Tick",
+    kind=HANDLER,
+    parameters=(),
+    mount=routed,
+    facts=after_a_failure,
+    scripts=SCRIPTS,
+    rules=_TICKER,
+    hints=(
+        "Who reads here? `listen_for_disconnect` reads too, and throws away what it reads.",
+        "Without it, your own loop is the first to know that the client has left: `iter_data` ends then. What becomes "
+        "of the ticker at that moment?",
+        "Keep the ticker's task: `ticker = group.create_task(…)`, and `ticker.cancel()` after the loop. The group does "
+        "not mind. A tick or a reply on its way may raise a goodbye: `except* (WebSocketDisconnect, OSError)`.",
+    ),
+    why="There is one reader, which is the first to hear of the end; then the ticker is ended and waited for.",
+    helps={
+        rules.answers_everything: 1,
+        rules.ends: 2,
+        leaves_nothing_to_catch: 3,
+        rules.ends_quietly: 3,
+        rules.leaves_no_task: 3,
+    },
+)

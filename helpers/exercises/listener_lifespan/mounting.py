@@ -1,0 +1,84 @@
+"""How an answer of lesson 04 becomes a Litestar app, and what is said of one that cannot.
+
+One app serves every session of a check: building one takes longer than exploring it.
+"""
+
+import inspect
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from litestar import Litestar, websocket_listener
+from litestar.handlers import BaseRouteHandler
+from litestar.handlers.websocket_handlers import WebsocketListener
+from litestar.handlers.websocket_handlers._utils import ListenerHandler
+
+from hangup.record.recorder import ASGIApp, describe
+from helpers.exercises.listener_lifespan.catching import caught
+from helpers.exercises.listener_lifespan.clock import reply
+from helpers.judging.answers import Kind
+
+
+def _no_lifespan(answer: Any) -> str:
+    """Say what is wrong with an answer that should be a connection_lifespan, or nothing."""
+    name = _name(answer)
+    if isinstance(answer, AbstractAsyncContextManager):
+        return "This is what the function returned: pass the function itself, without ()."
+    if isinstance(answer, BaseRouteHandler) or not callable(answer):
+        return f"{name} is no function; this exercise wants {LIFESPAN.wants}."
+    if inspect.isasyncgenfunction(answer):
+        return f"{name} is a generator: put @asynccontextmanager on the line before its def."
+    if inspect.iscoroutinefunction(answer):
+        return f"{name} is an async function without a yield; this exercise wants {LIFESPAN.wants}."
+    return _does_not_build(echoing, answer, name)
+
+
+def _no_handler(answer: Any) -> str:
+    """Say what is wrong with an answer that should be a Litestar handler, or nothing."""
+    name = _name(answer)
+    listens = inspect.isclass(answer) and issubclass(answer, WebsocketListener)
+    if not isinstance(answer, BaseRouteHandler) and not listens:
+        return f'{name} is no Litestar handler: put @websocket("/"), or one of its relatives, on the line before it.'
+    return _does_not_build(routed, answer, name)
+
+
+def _name(answer: Any) -> str:
+    """Return the name that an answer has in its source."""
+    named = answer
+    while isinstance(named, BaseRouteHandler | ListenerHandler):
+        named = getattr(named, "_fn", None)  # what its decorator was put on
+    return str(getattr(named, "__name__", type(named).__name__))
+
+
+def _does_not_build(mount: Any, answer: Any, name: str) -> str:
+    try:
+        mount(answer)
+    except Exception as error:  # whatever a signature may do to it
+        return f"Litestar does not take {name}: {describe(error)}"
+    return ""
+
+
+LIFESPAN = Kind("an async context manager for connection_lifespan", _no_lifespan)
+HANDLER = Kind("a Litestar handler", _no_handler)
+_built: list[tuple[Any, Litestar]] = []  # the last one
+
+
+def _once(answer: Any, handler: Any) -> Litestar:
+    """Return a Litestar app for an answer, the same one as long as the answer is the same."""
+    if not _built or _built[0][0] is not answer:
+        _built[:] = [(answer, Litestar([handler], logging_config=None, after_exception=[caught]))]
+    return _built[0][1]
+
+
+def echoing(answer: Any) -> ASGIApp:
+    """Mount a lifespan around a listener that replies."""
+
+    @websocket_listener("/", connection_lifespan=answer)
+    async def listener(data: str) -> str:
+        return await reply(data)
+
+    return _once(answer, listener)  # type: ignore[return-value]  # Litestar has types of its own for ASGI
+
+
+def routed(answer: Any) -> ASGIApp:
+    """Mount a handler that says itself where it is."""
+    return _once(answer, answer)  # type: ignore[return-value]

@@ -1,0 +1,98 @@
+"""When and where a session broke, in words: server, ending and moment, the learner's own line, an error in it."""
+
+import difflib
+import functools
+import site
+import sysconfig
+import traceback
+from pathlib import Path
+
+import hangup
+from hangup.record.recorder import Session, describe, leaves
+from hangup.servers.sessions import CUT, ENDINGS
+
+
+def when(session: Session) -> str:
+    """Return server, ending and moment of an app's session in words, and the schedule's name if it can be replayed."""
+    server, _, rest = session.schedule.partition("/")
+    ending, _, moment = rest.partition("@")
+    call, _, number = moment.partition("#")
+    if call == "await":
+        return f"{server} · your handler is cancelled at its await number {number} ({session.schedule})"
+    if ending == "close" and session.facts.get("gone") == "fin":
+        ending = "fin"  # before it is accepted, a client cannot close
+    words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]
+    if number:
+        return f"{server} · {words} before {call}() number {number} ({session.schedule})"
+    speaker = ("client", "client a")  # the one whose connection ends
+    said = [event.detail for event in session.trace if event.actor in speaker and event.action == "text"]
+    return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
+
+
+def where(session: Session) -> str:
+    """Return the learner's own line that the exception passed through, or who called from outside it."""
+    if session.error is None or session.ended != "raised":
+        return ""
+    frames = session.where
+    own = [frame for frame in frames if not _is_library(frame.filename)]
+    if own:
+        return _line(own[-1])
+    others = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HANGUP)]
+    if len(others) < 2:
+        return ""
+    caller, called = others[-2], others[-1]
+    return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
+
+
+def mistake(session: Session, *, told: bool) -> tuple[str, str] | None:
+    """Return an error that is the answer's own, whatever its peer does, and the line that raised it; or None.
+
+    `told` says whether the answer had been told of an end. What somebody between the answer and the server has caught
+    is in the fact "mistake".
+    """
+    tasks = [task for task in session.tasks if task.done() and not task.cancelled()]
+    errors = [session.error, *(task.exception() for task in tasks)]
+    found = (slip(error, told=told) for error in errors if error is not None)
+    return session.facts.get("mistake") or next((each for each in found if each), None)
+
+
+def slip(error: BaseException, *, told: bool) -> tuple[str, str] | None:
+    """Return an exception in words and the learner's line that raised it, if it is a slip; or None.
+
+    Once an answer is told of an end, a value may be missing for that reason: then only a name that nobody has defined,
+    or one that is nearly right, is a slip. What a library raises is none, nor what the learner's own `raise` raises.
+    """
+    for leaf in leaves(error):
+        if not isinstance(leaf, (NameError, AttributeError, TypeError)):
+            continue
+        frames = traceback.extract_tb(leaf.__traceback__)
+        if not frames or _is_library(frames[-1].filename) or (frames[-1].line or "").startswith("raise"):
+            continue
+        unknown = type(leaf) is NameError and "is not defined" in str(leaf)
+        if unknown or not told or (isinstance(leaf, AttributeError) and _is_nearly_right(leaf)):
+            return describe(leaf), _line(frames[-1])
+    return None
+
+
+def _is_nearly_right(error: AttributeError) -> bool:
+    if error.obj is None or error.name is None:
+        return False
+    return bool(difflib.get_close_matches(error.name, dir(error.obj), 1))
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    return f"line {frame.lineno} of your {frame.name}: {frame.line}" if frame.line else frame.name
+
+
+_HANGUP = Path(hangup.__file__).resolve().parent
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    paths = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {*site.getsitepackages(), str(Path(__file__).resolve().parent.parent), str(_HANGUP)}
+    return tuple(str(Path(path).resolve()) for path in paths)
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith("<frozen") or str(Path(filename).resolve()).startswith(_libraries())

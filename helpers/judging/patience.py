@@ -1,0 +1,58 @@
+"""How long a check waits, longer on a machine that others want too; and what had broken when its time was up."""
+
+import functools
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hangup.explorer.report import Broken
+from hangup.record.recorder import Session
+from hangup.record.rules import Rule
+
+DEADLINE = 7.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
+PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are longer where a machine is busy
+
+
+def deadline() -> float:
+    """Return the moment, of `time.monotonic`, until which a check that begins now may take."""
+    return time.monotonic() + DEADLINE * slow()
+
+
+def patience() -> float:
+    """Return the seconds that a session on a real server waits for an answer or an end."""
+    return PATIENCE * slow()
+
+
+def slow() -> float:
+    """Return how many times slower than usual this machine is now, because others want it too; 5 at most."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return min(max(load / (os.cpu_count() or 1), 1.0), 5.0)
+
+
+def left(until: float) -> float:
+    """Return how many seconds are left until a moment, and never less than a quick stage needs."""
+    return max(until - time.monotonic(), 0.5)
+
+
+class Noticed:
+    """What has broken so far: `rules` are to be explored in place of the given ones, and remember whom they rejected.
+
+    An exploration that time cuts off returns no report; this is what it had found by then.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = [replace(rule, test=functools.partial(self._test, rule)) for rule in rules]
+        self.schedules: set[str] = set()
+        self.broken: list[Broken] = []
+
+    def _test(self, rule: Rule, session: Session) -> str | None:
+        self.schedules.add(session.schedule)
+        got = rule.test(session)
+        if got is not None:
+            self.broken.append(Broken(rule.sentence, session.schedule, got, session.letter))
+        return got
+
+    def breaking(self, sentence: str) -> int:
+        """Return how many schedules broke the rule with this sentence."""
+        return len({broken.schedule for broken in self.broken if broken.rule == sentence})

@@ -1,0 +1,265 @@
+"""What a verdict says beside the broken rule: slips, state, time that was up, what helps, and why it holds."""
+
+import asyncio
+import random
+import time
+
+import pytest
+from litestar import WebSocket, websocket
+from starlette.endpoints import WebSocketEndpoint
+from starlette.websockets import WebSocketDisconnect
+
+from helpers.exercises import cancelled_cleanup, double_receive, late_send, listener_lifespan, start_here, three_endings
+from helpers.judging import patience
+from tests.test_exercises import check, every_exercise, source
+
+shout, counter, drain = start_here.ex1, double_receive.ex1, cancelled_cleanup.ex3
+SLIP = "your answer has an error of its own: "
+
+
+async def right(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper())
+
+
+async def forgets_to_catch(websocket):
+    await websocket.accept()
+    while True:
+        await websocket.send_text((await websocket.receive_text()).upper())
+
+
+# ---- slips ---------------------------------------------------------------------------------------------------------
+
+
+async def unknown_name(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(mesage.upper() + text)  # type: ignore[name-defined]  # noqa: F821
+
+
+async def nearly_right_after_the_end(websocket):
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text((await websocket.receive_text()).upper())
+    except WebSocketDisconnect as gone:
+        print(gone.cod)  # type: ignore[attr-defined]  # noqa: T201
+
+
+async def wrong_type_from_the_start(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.upper() + 1)
+
+
+async def slips_in_a_task(websocket):
+    async def answer(text):
+        await websocket.send_txt(text.upper())
+
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer(text))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "line"),
+    [
+        (unknown_name, "NameError: name 'mesage' is not defined", "send_text(mesage.upper() + text)"),
+        (nearly_right_after_the_end, "'WebSocketDisconnect' object has no attribute 'cod'", "print(gone.cod)"),
+        (wrong_type_from_the_start, "TypeError: can only concatenate str", "send_text(text.upper() + 1)"),
+        (slips_in_a_task, "'WebSocket' object has no attribute 'send_txt'", "of your answer: await websocket.send_txt"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_slip_is_told_as_one(answer, error, line):
+    verdict = shout.check(answer)
+    assert (verdict.outcome, verdict.rule) == ("fail", "own_error")
+    assert verdict.headline.startswith(SLIP)
+    assert error in verdict.headline
+    assert line in dict(verdict.facts)["where"]
+    assert line in verdict.note
+
+
+async def none_after_the_end(websocket):
+    await websocket.accept()
+    while True:
+        text = (await websocket.receive()).get("text")
+        await websocket.send_text(text.upper())
+
+
+async def unbound_after_the_end(websocket):
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text((await websocket.receive_text()).upper())
+            last = 1
+    except WebSocketDisconnect:
+        print(last)  # noqa: T201
+
+
+async def raises_by_design(websocket):
+    await websocket.accept()
+    raise TypeError("I do not talk")
+
+
+async def misuses_a_library(websocket):
+    await websocket.accept()
+    await websocket.send("HELLO")
+
+
+@pytest.mark.parametrize(
+    "answer", [none_after_the_end, unbound_after_the_end, raises_by_design, misuses_a_library, forgets_to_catch]
+)
+def test_what_follows_from_the_end_or_is_meant_is_no_slip(answer):
+    verdict = shout.check(answer)
+    assert verdict.outcome == "fail"
+    assert verdict.headline.startswith("rule ")
+
+
+def test_a_slip_that_litestar_catches_is_told():
+    @websocket("/")
+    async def desk(socket: WebSocket) -> None:  # type: ignore[type-arg]
+        await socket.accept()
+        await socket.send_txt("tick 1")  # type: ignore[attr-defined]
+
+    verdict = listener_lifespan.ex3.check(desk)
+    assert verdict.headline == f"{SLIP}AttributeError: 'WebSocket' object has no attribute 'send_txt'"
+
+
+def test_a_slip_of_a_client_is_told():
+    async def sender(websocket, messages):
+        async for message in messages:
+            await websocket.sned(message)
+
+    verdict = late_send.ex1.check(sender)
+    assert verdict.headline == f"{SLIP}AttributeError: 'Connection' object has no attribute 'sned'"
+
+
+class Raises:
+    """A registry whose drain() gives up."""
+
+    def __init__(self):
+        self.tasks = set()
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def drain(self, seconds):
+        await asyncio.sleep(1)
+        raise RuntimeError("too much to do")
+
+
+class Slips(Raises):
+    """A registry whose drain() has a slip in it."""
+
+    async def drain(self, seconds):
+        self.tasks.cancel()  # type: ignore[attr-defined]
+
+
+def test_what_drain_raised_is_said_first():
+    verdict = drain.check(Raises)
+    assert verdict.rule == "cancels_nothing_early"
+    assert dict(verdict.facts)["got"].startswith("drain() raised RuntimeError: too much to do after 1 seconds")
+    assert drain.check(Slips).headline == f"{SLIP}AttributeError: 'set' object has no attribute 'cancel'"
+
+
+# ---- state, chance, time -------------------------------------------------------------------------------------------
+
+
+class Counts(WebSocketEndpoint):
+    """Counts on the class."""
+
+    encoding = "json"
+    count = 0
+
+    async def on_receive(self, websocket, data):
+        """Answer with the count of all connections."""
+        Counts.count += 1
+        await websocket.send_json({"count": Counts.count, "echo": data})
+
+
+def test_state_is_named_and_words_and_picture_agree():
+    verdict = counter.check(Counts)
+    facts = dict(verdict.facts)
+    assert facts["state"].startswith("your answer keeps state between connections: before, the same schedule gave: ")
+    assert facts["got"] in str(verdict.trace)
+
+
+def once(draw):
+    """Return an answer that is wrong in its first ten sessions only."""
+    sessions = 0
+
+    async def answer(websocket):
+        nonlocal sessions
+        sessions += 1
+        draw()
+        await (right if sessions > 10 else forgets_to_catch)(websocket)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [(lambda: None, "keeps state between connections"), (random.random, "leaves something to chance")],
+    ids=["state", "chance"],
+)
+def test_a_picture_that_breaks_no_rule_is_not_shown(draw, words):
+    verdict = shout.check(once(draw))
+    assert dict(verdict.facts)["state"] == f"your answer {words}: played again, this schedule breaks no rule"
+    assert verdict.trace is None
+
+
+def test_an_answer_that_does_the_same_each_time_is_not_suspected():
+    assert "state" not in dict(shout.check(forgets_to_catch).facts)
+
+
+def test_what_broke_before_time_was_up_is_told(monkeypatch):
+    monkeypatch.setattr(patience, "DEADLINE", 2.0)
+    monkeypatch.setattr(patience, "slow", lambda: 1.0)
+
+    async def slow(websocket):
+        time.sleep(0.03)  # noqa: ASYNC251  # of 282 schedules
+        await forgets_to_catch(websocket)
+
+    verdict = shout.check(slow)
+    assert verdict.rule == "ends_quietly"
+    assert dict(verdict.facts)["then"] == "your answer takes too long: 2 seconds were not enough to try every ending"
+
+
+# ---- what to do next -----------------------------------------------------------------------------------------------
+
+
+def test_the_last_line_says_the_rule_again():
+    assert str(shout.check(forgets_to_catch)).splitlines()[-1] == (
+        "  ✗ 221 of 282 schedules break this rule: the handler ends quietly when the peer leaves · stuck? ex1.hint()"
+    )
+    starter = check(three_endings.ex2, source(three_endings.ex2, "starter"))
+    assert starter.note.startswith("○ ")
+    assert "the handler ends when the peer leaves" in starter.note
+
+
+def test_hints_begin_with_what_helps_for_the_rule_that_broke(monkeypatch):
+    monkeypatch.setattr(shout, "_hinted", [])
+    shout.check(forgets_to_catch)
+    shown = [str(shout.hint()) for _ in range(4)]
+    assert [each[2:8] for each in shown] == ["Hint 2", "Hint 1", "Hint 3", "Hint 2"]
+    assert [each.endswith("Call ex1.hint() again.") for each in shown] == [True, True, False, False]
+    shout.check(right)
+    assert str(shout.hint()).startswith("**Hint 3 of 3.**")
+
+
+@every_exercise
+def test_every_exercise_says_why_it_holds_and_what_helps(exercise):
+    assert exercise.why.endswith(".")
+    assert len(exercise.why) < 120
+    assert exercise.helps
+    assert {rule.name for rule in exercise.helps} <= {rule.name for rule in exercise.all_rules}
+    assert set(exercise.helps.values()) <= set(range(1, len(exercise.hints) + 1))
+
+
+def test_a_pass_says_why():
+    assert str(shout.check(right)).splitlines()[-1] == f"  {shout.why}"
