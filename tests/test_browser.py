@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from helpers import contents, lessons
+from helpers import lessons
+from helpers.catalogue import Lesson, catalogue
 
 with suppress(ModuleNotFoundError):
     from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -122,10 +123,10 @@ def browser(lab):
 class Notebook:
     """A lesson that is open in Lab, and what its cells are by the learner's file and by the stored solutions."""
 
-    def __init__(self, page: "Page", lesson: contents.Lesson) -> None:
+    def __init__(self, page: "Page", lesson: Lesson) -> None:
         self.page = page
-        self.cells = _cells(lessons.NOTEBOOKS / lesson.file)
-        self.stored = [c for c in _cells(lessons.SOLUTIONS / lesson.file) if "solution" not in _tags(c)]
+        self.cells = _cells(lessons.NOTEBOOKS / lesson.path.name)
+        self.stored = [c for c in _cells(lessons.SOLUTIONS / lesson.path.name) if "solution" not in _tags(c)]
         self.asked: list[str] = []
         """What the page asked for, wherever it is."""
         page.on("request", lambda request: self.asked.append(request.url))
@@ -227,10 +228,12 @@ def opened(lab, browser: "Browser"):
     context.set_default_timeout(PATIENCE * 1000)
     expect.set_options(timeout=PATIENCE * 1000)
 
-    def open_(lesson: contents.Lesson) -> Notebook:
+    def open_(lesson: Lesson) -> Notebook:
         page = context.new_page()
         notebook = Notebook(page, lesson)
-        page.goto(f"http://{address.netloc}/lab/workspaces/{lesson.name}/tree/work/{lesson.file}?token={token}")
+        page.goto(
+            f"http://{address.netloc}/lab/workspaces/{lesson.path.stem}/tree/work/{lesson.path.name}?token={token}"
+        )
         expect(page.locator(f"{PANEL} .jp-Notebook .jp-Cell")).to_have_count(len(notebook.cells))
         page.wait_for_function(READY)
         return notebook
@@ -245,7 +248,7 @@ def opened(lab, browser: "Browser"):
 
 def test_lesson_00_is_taken_with_the_keyboard(opened):
     """Down to the starter, two lines typed in place of its last one, and the check says ✓; then on by the list."""
-    lesson = opened(contents.catalogue()[0])
+    lesson = opened(catalogue()[0])
     starter, check = lesson.place("starter", "ex1"), lesson.place("check", "ex1")
     lesson.cell(0).click()
     lesson.until_chosen(0)
@@ -265,12 +268,12 @@ def test_lesson_00_is_taken_with_the_keyboard(opened):
     lesson.until_pictures_are_read()
     assert lesson.shown == lesson.expected | {"not attempted": 0}
     assert lesson.outside == []
-    after = contents.catalogue()[1]
+    after = catalogue()[1]
     lesson.page.get_by_role("link", name=after.title, exact=True).click()
-    lesson.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=after.file).wait_for()
+    lesson.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=after.path.name).wait_for()
 
 
-@pytest.mark.parametrize("lesson", contents.catalogue()[1:], ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", catalogue()[1:], ids=lambda lesson: lesson.name)
 def test_a_lesson_runs_from_its_first_cell_to_its_last_and_shows_what_solutions_have_stored(opened, lesson):
     notebook = opened(lesson)
     notebook.run_all()
@@ -283,7 +286,7 @@ def test_a_lesson_runs_from_its_first_cell_to_its_last_and_shows_what_solutions_
 
 def test_what_came_out_is_folded_until_somebody_asks(opened):
     """In Lab a fold is closed, opens at a click, and what stands in it is rendered."""
-    lesson = opened(contents.catalogue()[1])
+    lesson = opened(catalogue()[1])
     fold = lesson.page.locator(f"{PANEL} .jp-MarkdownCell details").first
     assert fold.get_attribute("open") is None
     expect(fold.locator("p").first).not_to_be_visible()
