@@ -10,8 +10,9 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.keeping import Keeping, Kept
-from hangup.explorer.report import HOLDS, STOPPED, Broken, Findings, Judged, Report, spread
+from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
