@@ -97,7 +97,9 @@ def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
     status, out, _ = explore("someapps:echo")
     assert status == 0
     heading, _, report = out.partition("\n\n")
-    assert heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect'
+    assert (
+        heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect; a second one says the same beside it'
+    )
     assert report.startswith("server              close  fin  reset  shutdown  cancel\n")
     assert out.endswith("; 0 break a rule\n")
     assert "✗" not in out
@@ -113,7 +115,10 @@ def test_an_app_that_receives_once_too_often_gives_a_picture_and_1(explore):
     status, out, _ = explore("someapps:twice", "--server", "hypercorn", "--ending", "close")
     heading, table, found, picture, summary = out.split("\n\n")
     assert status == 1
-    assert heading.splitlines()[0] == 'someapps:twice on 1 model (hypercorn); client: text:"hello", expect'
+    assert (
+        heading.splitlines()[0]
+        == 'someapps:twice on 1 model (hypercorn); client: text:"hello", expect; a second one says the same beside it'
+    )
     assert table.splitlines()[-1] == "hypercorn  ✗ 5 of 5"
     assert found.splitlines()[1].startswith("✗ the handler ends when the peer leaves: ")
     first, _, drawn = picture.partition("\n")
@@ -121,12 +126,14 @@ def test_an_app_that_receives_once_too_often_gives_a_picture_and_1(explore):
     assert "never returns" in drawn.splitlines()[-2]
     assert summary.splitlines() == [
         "✗ the handler ends when the peer leaves: broken by 5 of 5 schedules",
-        f"see it again: hangup replay someapps:twice '{first}'",
+        f"see it again: hangup replay someapps:twice '{first}' --alone",
     ]
 
 
 def test_the_command_that_it_names_shows_the_same_picture(explore, hangup):
-    _, out, _ = explore("someapps:make", "--factory", "--lifespan", "--path", "/a b", "--client", r"text:a\, b, expect")
+    _, out, _ = explore(
+        "someapps:make", "--factory", "--lifespan", "auto", "--path", "/a b", "--client", r"text:a\, b, expect"
+    )
     *_, picture, summary = out.split("\n\n")
     again = shlex.split(summary.rpartition("see it again: ")[2])
     assert again[0] == "hangup"
@@ -160,6 +167,7 @@ def test_json_is_the_same_each_time(explore):
     assert list(report) == [
         "app",
         "models",
+        "company",
         "explored",
         "schedules",
         "ok",

@@ -87,7 +87,7 @@ def test_a_call_that_cannot_be_ended_is_named_and_the_rest_is_not_known(tmp_path
     done = command(tmp_path, app, "explore", "someapp:app")
     assert done.returncode == 1
     assert f"✗ {HOLDS}: it was still at someapp.py, line 4, in app, and could not be ended" in done.stdout
-    assert "not explored, because uvicorn/close@end could not be ended" in done.stdout
+    assert "not explored, because granian/close@end could not be ended" in done.stdout
 
 
 def test_a_thread_of_a_pool_that_never_ends_does_not_hold_the_command(tmp_path):
@@ -119,8 +119,11 @@ def test_a_thread_of_a_pool_that_never_ends_does_not_hold_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("does", "sentence"),
     [
-        ("await asyncio.Event().wait()", "never answered lifespan.startup: a server would wait for ever"),
-        ("await send({'type': 'lifespan.startup.failed', 'message': 'no disk'})", "failed at startup: no disk"),
+        ("await asyncio.Event().wait()", "it does not answer lifespan.startup"),
+        (
+            "await send({'type': 'lifespan.startup.failed', 'message': 'no disk'})",
+            "it said lifespan.startup.failed, 'no disk'",
+        ),
     ],
 )
 def test_a_lifespan_that_does_not_start_is_a_sentence_and_2(tmp_path, does, sentence):
@@ -130,9 +133,9 @@ def test_a_lifespan_that_does_not_start_is_a_sentence_and_2(tmp_path, does, sent
             await receive()
             {does}
         """
-    done = command(tmp_path, app, "explore", "someapp:app", "--lifespan")
+    done = command(tmp_path, app, "explore", "someapp:app", "--lifespan", "on")
     assert done.returncode == 2
-    assert done.stderr == f"The exploration did not begin: the app's lifespan {sentence}.\n"
+    assert done.stderr.endswith(f"the app did not start: {sentence}.\n")
 
 
 def test_a_lifespan_that_does_not_start_raises():
@@ -140,7 +143,7 @@ def test_a_lifespan_that_does_not_start_raises():
         await receive()
         await send({"type": "lifespan.startup.failed"})
 
-    with pytest.raises(NotStarted, match="failed at startup: it did not say why"):
+    with pytest.raises(NotStarted, match=r"^The app did not start: it said lifespan\.startup\.failed\.$"):
         explore(app, lifespan=True)
 
 

@@ -56,7 +56,7 @@ def test_github_writes_a_summary_and_annotations_beside_json(command):
     status, out, err = command("some_chat.py:bad", "--server", "granian", "--github", "--json")
     text = Path("summary.md").read_text(encoding="utf-8")
     assert (status, out[0], "::error file" in out) == (1, "{", False)
-    assert text.startswith("### ✗ some\\_chat.py:bad\n\nexplored 21; 15 break a rule\n\n| server | close |")
+    assert text.startswith("### ✗ some\\_chat.py:bad\n\nexplored 21; 21 break a rule\n\n| server | close |")
     assert text.count("```mermaid\nsequenceDiagram\n") == 1
     (line,) = [line for line in err.splitlines() if line.startswith("::error ")]
     assert line.startswith("::error file=some_chat.py,line=11,title=hangup%3A the handler ends quietly when the peer ")

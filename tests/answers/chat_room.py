@@ -459,9 +459,9 @@ async def removes_twice(websocket, members):
         members.remove(websocket)
 
 
-@wrong(ex2, "ends_quietly")
+@wrong(ex2, "answers_everything")
 async def disconnect_only(websocket, members):
-    """Catches WebSocketDisconnect, and not the RuntimeError of a second send."""
+    """Catches WebSocketDisconnect, and not the RuntimeError of a second send: who speaks then is not answered."""
     await websocket.accept()
     members.append(websocket)
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hangup.network.client import connect
     from hangup.network.proxy import proxy
     from hangup.record.recorder import note
-    from hangup.servers.script import Expect, Leave, Send
+    from hangup.servers.script import Client, Expect, Leave, Request, Send, Wait
     from hangup.servers.serve import SERVERS, serve
     from hangup.servers.sessions import ENDINGS, compare, run
     from hangup.trace.trace import Trace
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDINGS",
     "SERVERS",
+    "Client",
     "Expect",
     "Leave",
+    "Request",
     "Send",
     "Trace",
+    "Wait",
     "compare",
     "connect",
     "explore",
@@ -50,7 +53,7 @@ _HOMES = {
     "hangup.network.client": ("connect",),
     "hangup.network.proxy": ("proxy",),
     "hangup.record.recorder": ("note",),
-    "hangup.servers.script": ("Expect", "Leave", "Send"),
+    "hangup.servers.script": ("Client", "Expect", "Leave", "Request", "Send", "Wait"),
     "hangup.servers.serve": ("SERVERS", "serve"),
     "hangup.servers.sessions": ("ENDINGS", "compare", "run"),
     "hangup.trace.trace": ("Trace",),

@@ -4,28 +4,28 @@ import argparse
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from hangup.cli import arguments
+from hangup.cli import arguments, said
 from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.cli.publish import add_published, check_published, publish
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.findings import Findings
-from hangup.explorer.report import NO_END, Report
+from hangup.explorer.report import NO_END, Broken, Report
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
-from hangup.servers.script import HELLO
 
 EXAMPLE = """\
 example:
   hangup explore chat:app --path /ws --client "text:hello, expect, close:1001"
   hangup replay chat:app granian/reset@receive#2 --path /ws
 
-exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
+exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used, or the app does not start
 
 The app runs in memory. What it prints goes to stderr.
 """
@@ -58,16 +58,13 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
 def _add_app(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
     add = parser.add_argument
-    names = "an ASGI app: package.module:app, seen from here, or path/to/file.py:app"
+    names = "an ASGI app: package.module:app, seen from here, or path/to/file.py:app; module:create() makes a new one"
     add("app", type=name_of("app"), metavar="MODULE:APP", help=names)
-    add("--factory", action="store_true", help="MODULE:APP returns a new app, for each session")
-    add("--lifespan", action="store_true", help="run the app's lifespan around each session")
-    add("--path", type=arguments.path, default="/", help="what the client asks for, such as /ws?room=1 (default: /)")
-    steps = r"""what the client does: text:WORDS, expect (any message), expect:WORDS; the last may be close:1001, as it
-        closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
+    add("--app-dir", default="", metavar="DIR", help="where modules are seen from first (default: here)")
+    add("--factory", action="store_true", help="MODULE:APP returns a new app, for each session, as MODULE:APP() does")
     excused = "a task, or its coroutine function, that may run on when its handler has ended; may be repeated"
     add("--excuse", action="append", default=[], metavar="NAME", help=excused)
-    add("--client", type=arguments.script, default=HELLO, metavar="STEPS", help=steps)
+    said.add_script(parser)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -80,90 +77,112 @@ def _explore(options: argparse.Namespace) -> int:
     endings = tuple(dict.fromkeys(options.ending or ALL))
     out = sys.stdout
     check_published(options, options.error)
-    begin(_heading(options, models), sys.stderr if options.json else out)
-    with given_up("the app"), contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
-        make = _load(options)
-        with bar(sys.stderr) as progress:
-            report = explore(
-                None if options.factory else make(),
-                options.client,
-                make=make if options.factory else None,
-                models=models,
-                endings=endings,
-                limit=options.limit,
-                path=options.path,
-                lifespan=options.lifespan,
-                excuse=options.excuse,
-                progress=progress,
-            )
-        if not report.explored and report.ok:
-            options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
-        _publish(options, models, report, make)
-        if options.json:
-            text = as_json(report, app=options.app, models=models)
-        elif report.ok:
-            text = f"\n{report}"
-        elif not report.broken or report.broken[0].got.endswith(NO_END):
-            text = f"\n{report}"  # there is no picture of it
-        else:
-            first = report.broken[0].schedule
-            trace = _again(options, make(), first).trace
-            text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
+    with contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
+        asked = said.read(options)
+        begin(_heading(options, asked, models), sys.stderr if options.json else out)
+        with given_up("the app"), _started(options):
+            make, anew = _load(options), _makes(options)
+            with bar(sys.stderr) as progress:
+                report = explore(
+                    None if anew else make(),
+                    asked.script,
+                    make=make if anew else None,
+                    models=models,
+                    endings=endings,
+                    limit=options.limit,
+                    progress=progress,
+                    excuse=options.excuse,
+                    **asked.options,
+                )
+            if not report.explored and report.ok:
+                options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
+            _publish(options, asked, models, report, make)
+            if options.json:
+                text = as_json(report, app=options.app, models=models, company=report.company)
+            elif report.ok:
+                text = f"\n{report}"
+            elif not report.broken or report.broken[0].got.endswith(NO_END):
+                text = f"\n{report}"  # there is no picture of it
+            else:
+                first = report.broken[0].schedule
+                options.alone = options.alone or _one_is_enough(report.broken[0], make, asked)
+                asked = said.read(options)
+                trace = _again(options, asked, make(), first).trace
+                text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
 
 
-def _publish(options: argparse.Namespace, models: Sequence[str], report: Report, make: Callable[[], ASGIApp]) -> None:
+@contextlib.contextmanager
+def _started(options: argparse.Namespace) -> Iterator[None]:
+    """Say in a sentence why an app did not start."""
+    try:
+        yield
+    except NotStarted as problem:
+        options.error(f"{str(problem)[:1].lower()}{str(problem)[1:]}")
+
+
+def _publish(
+    options: argparse.Namespace, asked: said.Said, models: Sequence[str], report: Report, make: Callable[[], ASGIApp]
+) -> None:
     """Write the page and the job summary, if they are asked for."""
-    title, _, about = _heading(options, models).partition(" on ")
+    title, _, about = _heading(options, asked, models).partition(" on ")
 
     def play(name: str) -> Session:
-        return replay(make(), name, options.client, path=options.path, lifespan=options.lifespan)
+        return _again(options, asked, make(), name)
 
     publish(options, report, title, f"on {about}", play, lambda name: _command(options, name))
 
 
-def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
+def _heading(options: argparse.Namespace, asked: said.Said, models: Sequence[str]) -> str:
     """Say what is explored: the app, the models with their releases, the client; and what is not certain of a model."""
     rows = [MODELS[name] for name in models]
     count = f"{len(models)} model{'s' * (len(models) > 1)}"
-    what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
+    at = f" at {asked.path}" if asked.path != "/" else ""
+    what = f"{options.app}{at} on {count} ({_list(models)}); {asked.words}"
     return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
-
-
-def _at(options: argparse.Namespace) -> str:
-    return f" at {options.path}" if options.path != "/" else ""
 
 
 def _command(options: argparse.Namespace, schedule: str) -> str:
     """Return the command that plays a schedule again."""
     words = ["hangup", "replay", options.app, schedule]
-    words += ["--factory"] * options.factory + ["--lifespan"] * options.lifespan
+    words += ["--app-dir", options.app_dir] * bool(options.app_dir) + ["--factory"] * options.factory
     words += [word for name in options.excuse for word in ("--excuse", name)]
-    words += ["--path", options.path] * (options.path != "/")
-    words += ["--client", arguments.steps(options.client)] * (options.client is not HELLO)
-    return shlex.join(words)
+    return shlex.join([*words, *said.again(options)])
+
+
+def _one_is_enough(broken: Broken, make: Callable[[], ASGIApp], asked: said.Said) -> bool:
+    """Return whether a schedule breaks the same rule without the second client: a shorter picture."""
+    if not asked.beside:
+        return False
+    session = replay(make(), broken.schedule, asked.script, **(asked.options | {"beside": False}))
+    return any(rule.sentence == broken.rule and rule.test(session) == broken.got for rule in GENERAL)
 
 
 def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:
     """Import the app; return what gives it, or makes it anew, for a session."""
-    app = load(options.app, "app", options.error)
-    return app if options.factory else lambda: app
+    app = load(options.app, "app", options.error, options.app_dir)
+    return app if _makes(options) else lambda: app
 
 
-def _again(options: argparse.Namespace, app: ASGIApp, schedule: str) -> Session:
+def _makes(options: argparse.Namespace) -> bool:
+    """Whether what is named makes a new app for each session."""
+    return bool(options.factory or options.app.endswith("()"))
+
+
+def _again(options: argparse.Namespace, asked: said.Said, app: ASGIApp, schedule: str) -> Session:
     """Play one schedule."""
-    path, lifespan, excuse = options.path, options.lifespan, options.excuse
-    return replay(app, schedule, options.client, path=path, lifespan=lifespan, excuse=excuse, closer=True)
+    return replay(app, schedule, asked.script, excuse=options.excuse, closer=True, **asked.options)
 
 
 def _replay(options: argparse.Namespace) -> int:
     """Print the picture of one schedule with the rules that it breaks; return the exit status."""
     schedule: Schedule = options.schedule
     out = sys.stdout
-    with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
+    with given_up("the app"), contextlib.redirect_stdout(sys.stderr), _started(options):
+        asked = said.read(options)
         app = _load(options)()
-        session = _again(options, app, str(schedule))
+        session = _again(options, asked, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
     judged = Findings(GENERAL).judge(str(schedule), [session])

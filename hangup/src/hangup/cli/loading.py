@@ -25,6 +25,7 @@ def name_of(what: str) -> Callable[[str], str]:
 
     def name(text: str) -> str:
         module, _, attributes = text.rpartition(":")
+        attributes = attributes.removesuffix("()")
         is_file = module.endswith(".py")
         if not is_file and ("/" in module or "\\" in module):
             raise _Unusable(f"{module!r} is no module: a file is named with its ending, {module}.py:{attributes}.")
@@ -38,12 +39,16 @@ def name_of(what: str) -> Callable[[str], str]:
     return name
 
 
-def load(name: str, what: str, error: Error) -> Callable[..., Any]:
-    """Import what `name` names, and return it; `what` is what it should be, such as "app"."""
-    module, _, attributes = name.rpartition(":")
-    _see_first(Path.cwd())
+def load(name: str, what: str, error: Error, folder: str = "") -> Callable[..., Any]:
+    """Import what `name` names, and return it, not called, though it may end with (); modules are seen from `folder`.
+
+    `what` is what it should be, such as "app".
+    """
+    module, _, attributes = name.removesuffix("()").rpartition(":")
+    _see_first(Path(folder).resolve())
+    found: object = file(module, error) if module.endswith(".py") else None
     with _in_a_sentence(module, error):
-        found: object = _from_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+        found = found or importlib.import_module(module)
     try:
         found = functools.reduce(getattr, attributes.split("."), found)
     except AttributeError as reason:
@@ -51,6 +56,12 @@ def load(name: str, what: str, error: Error) -> Callable[..., Any]:
     if not callable(found):
         error(f"{name!r} is no {what}: it is of type {type(found).__name__}, which nobody can call.")
     return found
+
+
+def file(name: str, error: Error) -> ModuleType:
+    """Import a file, and return its module."""
+    with _in_a_sentence(name, error):
+        return _from_file(Path(name))
 
 
 def _see_first(folder: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TextIO
 
-from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.report import Report
 from hangup.record.threads import Escaped, Stuck
 
@@ -23,9 +22,6 @@ def given_up(what: str) -> Iterator[None]:
     """Say in a sentence why an exploration of `what`, such as "the app", did not come to its end; raise GivenUp."""
     try:
         yield
-    except NotStarted as problem:
-        sys.stderr.write(f"The exploration did not begin: {problem}.\n")
-        raise GivenUp(2) from None
     except (Stuck, Escaped) as problem:
         if isinstance(problem, Escaped):
             why = f"{what} raised {problem}"

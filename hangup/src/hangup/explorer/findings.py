@@ -36,6 +36,8 @@ class Findings:
     """How many there are, whether explored or not."""
     fired: int = 0
     unfired: int = 0
+    company: str = ""
+    """Why there is no second client, where one was asked for."""
     stopped: str = ""
     """Why the exploration has ended early, if it has."""
     unknown: list[Unknown] = field(default_factory=list)
@@ -115,6 +117,7 @@ class Findings:
             tuple(self.remarks),
             tuple(self.unknown),
             waited=tuple(self.waited.items()),
+            company=self.company,
         )
 
 

@@ -70,6 +70,8 @@ class Report:
     """What broke on an app that had other sessions before, and does not break on a fresh one."""
     waited: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     """For what the exploration waited in real time, "threads" or "sockets", and for how many seconds."""
+    company: str = ""
+    """Why no second client was beside client a, where one was asked for."""
 
     @property
     def ok(self) -> bool:
@@ -117,6 +119,7 @@ class Report:
         lines = [f"explored {self.explored:,}{cut}; {bad} break a rule"]
         if self.unfired:
             lines.append(f"{self.unfired:,} never came to their moment: this app does not do the same thing twice")
+        lines += [self.company] if self.company else []
         for rule in dict.fromkeys(broken.rule for broken in self.broken):
             found = [broken for broken in self.broken if broken.rule == rule]
             lines += _kinds(f"✗ {rule}: ", found, f"✗ {rule}: and")

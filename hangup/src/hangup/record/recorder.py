@@ -108,6 +108,7 @@ class Recorder:
         async def once() -> Message:
             nonlocal asked
             if asked and not answered:
+                await asyncio.sleep(0)  # an app that catches this and asks again must let others run
                 raise RuntimeError("this app does not speak the lifespan protocol")
             asked = True
             return await receive()

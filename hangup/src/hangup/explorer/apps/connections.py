@@ -5,35 +5,19 @@ They are in memory, on the model of a server that the schedule names; client a's
 
 import asyncio
 import contextvars
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.awaits import CountedAwaits
 from hangup.explorer.waiting import nothing
-from hangup.record.recorder import Recorder, current
+from hangup.record.recorder import Recorder, Session, current
+from hangup.servers.clients.handshake import Asked
 from hangup.servers.memory import MemoryConnection
+from hangup.servers.memory.exchange import Exchange
+from hangup.servers.memory.scope import http_scope, websocket_scope
 from hangup.servers.models import MODELS
 from hangup.trace.events import Event
-
-SCOPE: dict[str, Any] = {
-    "type": "websocket",
-    "asgi": {"version": "3.0", "spec_version": "2.4"},
-    "http_version": "1.1",
-    "scheme": "ws",
-    "path": "/",
-    "raw_path": b"/",
-    "query_string": b"",
-    "root_path": "",
-    "headers": [(b"host", b"127.0.0.1")],
-    "client": ("127.0.0.1", 1),
-    "server": ("127.0.0.1", 2),
-    "subprotocols": [],
-    "extensions": {},
-}
-"""The scope of a connection, but for its path, client and state (asgi www.rst, "WebSocket Connection Scope")."""
 
 
 class Connections:
@@ -47,22 +31,23 @@ class Connections:
         self,
         recorder: Recorder,
         schedule: Schedule,
-        path: str,
         state: Mapping[str, Any],
         *,
         on_spin: Callable[[], None],
         on_ended: Callable[[str], None],
     ) -> None:
-        self.recorder, self.schedule, self.path, self.state = recorder, schedule, path, state
+        self.recorder, self.schedule, self.state = recorder, schedule, state
         self.on_spin, self.on_ended = on_spin, on_ended
         self.of: dict[str, MemoryConnection] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.requests: list[asyncio.Task[None]] = []
+        """The tasks in which the app serves HTTP requests."""
         self.running = 0
         """In how many sessions the app has not ended."""
         self.awaits = 0
         """How often the app has waited in client a's session, if the schedule counts that."""
 
-    def open(self, letter: str) -> MemoryConnection:
+    def open(self, letter: str, asked: Asked) -> MemoryConnection:
         """Let a client connect: call the app for it."""
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
@@ -72,16 +57,28 @@ class Connections:
         connection.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(port)
-            opening, line = Event(f"client {letter}", "GET", self.path, "server"), (f"client {letter}",)
+            opening, line = Event(f"client {letter}", "GET", asked.path, "server"), (f"client {letter}",)
             drawn.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         self.running += 1
-        scope = _scope_of(self.path) | {"state": dict(self.state), "client": ("127.0.0.1", port)}
-        served, loop = self._serve(letter, scope, connection), asyncio.get_running_loop()
-        if current() is None:
-            self.tasks[letter] = loop.create_task(served)
-        else:  # this client connects while an app runs, whose task it is not
-            self.tasks[letter] = loop.create_task(served, context=contextvars.Context())
+        scope = websocket_scope(asked) | {"state": dict(self.state), "client": ("127.0.0.1", port)}
+        self.tasks[letter] = _task(self._serve(letter, scope, connection))
         return connection
+
+    def absent(self, letter: str) -> None:
+        """Let a client never connect: it has a session in which nothing happens."""
+        session = Session(self.recorder.trace, letter, ended="returned")
+        session.finished.set()
+        self.recorder.sessions.append(session)
+        self.of[letter] = connection = MemoryConnection(MODELS[self.schedule.model], "fin", letter=letter)
+        connection.gone = "fin"
+
+    def ask(self, letter: str, asked: Asked, on_done: Callable[[], None]) -> Exchange:
+        """Let a client make an HTTP request: call the app for it."""
+        trace = self.recorder.trace
+        exchange = Exchange(asked, letter, None if trace.silent else trace, on_done)
+        scope = http_scope(asked) | {"state": dict(self.state), "client": ("127.0.0.1", ord(letter))}
+        self.requests.append(_task(exchange.serve(self.recorder, scope)))
+        return exchange
 
     async def _serve(self, letter: str, scope: dict[str, Any], connection: MemoryConnection) -> None:
         call: Any = self.recorder(scope, connection.receive, connection.send)
@@ -121,7 +118,7 @@ class Connections:
             connection.on_change = connection.on_spin = nothing
 
 
-@functools.cache
-def _scope_of(path: str) -> dict[str, Any]:
-    raw, _, query = path.partition("?")
-    return SCOPE | {"path": unquote(raw), "raw_path": raw.encode(), "query_string": query.encode()}
+def _task(serving: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Let an app serve, in a task that belongs to nobody's session: a client may connect while an app runs."""
+    loop = asyncio.get_running_loop()
+    return loop.create_task(serving) if current() is None else loop.create_task(serving, context=contextvars.Context())

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.keeping import Keeping, Kept
 from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
@@ -36,7 +37,7 @@ class Exploration:
     findings: Findings
     probe: Probe
     path: str
-    lifespan: bool
+    lifespan: Mode
     excuse: Collection[str]
     patience: Patience | None
     """None where no rule asks what becomes of tasks that their handlers leave behind."""
@@ -151,6 +152,14 @@ class Exploration:
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
         return play
+
+    async def sessions(self, script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
+        """Play another script, which nobody judges, and return the clients' sessions."""
+        mine, self.script = self.script, script
+        try:
+            return await self._played(self.make(), schedule)
+        finally:
+            self.script = mine
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""

@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.exploration import Exploration, Probe
+from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.talk.company import accompanied
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.names import choose
@@ -48,7 +50,8 @@ def explore(
     limit: int = 2_000,
     seconds: float = 600.0,
     path: str = "/",
-    lifespan: bool = False,
+    lifespan: Mode = False,
+    beside: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
     excuse: Collection[str] = (),
 ) -> Report:
@@ -56,9 +59,11 @@ def explore(
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks
-    for `path`, which may have a query. With `lifespan`, the app's lifespan starts before each session and is shut down
-    after it (asgi lifespan.rst).
+    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. Clients ask
+    for `path`, which may have a query, unless the script says for what. With `lifespan`, the app's lifespan starts
+    before each session and is shut down after it (asgi lifespan.rst), if it has one; "on" says that it must. With
+    `beside`, a second client says the same beside a script's only one, where the app allows that
+    (hangup.explorer.apps.talk.company).
     `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
     tasks, or of their coroutine functions, that may run on when a handler has ended.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
@@ -82,6 +87,8 @@ def explore(
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         with watch(loop):
+            if beside and exploration.script.alone:
+                exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
             await exploration.explore(models, endings, limit, progress)
         findings.waited = loop.elsewhere.waited
 
@@ -99,7 +106,7 @@ def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: S
         return told_apart(
             report,
             origin,
-            exploration.script.steps,
+            exploration.script,
             exploration.path,
             lifespan=exploration.lifespan,
             excuse=exploration.excuse,
@@ -113,15 +120,15 @@ def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: S
 def broken_by(
     app: ASGIApp,
     schedule: str,
-    script: Script = HELLO,
+    script: ParsedScript,
     *,
     path: str = "/",
-    lifespan: bool = False,
+    lifespan: Mode = False,
     excuse: Collection[str] = (),
 ) -> list[Broken]:
     """Play one schedule, without its picture, and return what breaks."""
-    read, findings = ParsedScript.of(script), Findings(GENERAL)
-    exploration = Exploration(_always(app), read, findings, _no_facts, path, lifespan, excuse, Patience())
+    findings = Findings(GENERAL)
+    exploration = Exploration(_always(app), script, findings, _no_facts, path, lifespan, excuse, Patience())
 
     async def work() -> None:
         with watch(asyncio.get_running_loop()):
@@ -139,12 +146,14 @@ def replay(
     probe: Probe = _no_facts,
     seconds: float = 30.0,
     path: str = "/",
-    lifespan: bool = False,
+    lifespan: Mode = False,
     excuse: Collection[str] = (),
     closer: bool = False,
+    beside: bool = False,
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
 
+    `path`, `lifespan`, `excuse` and `beside` are those of `explore`.
     With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
     find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
     """
@@ -159,6 +168,9 @@ def replay(
         with watch(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
             patience = Patience() if closer else None
+            if beside and read.alone:
+                alone = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
+                read, _ = await accompanied(read, alone.sessions)
             plays.append(Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
             session = await plays[0].play()
             for each in (session, *session.others):

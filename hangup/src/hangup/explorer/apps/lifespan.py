@@ -1,48 +1,69 @@
 """The lifespan protocol with an app: `start` before its sessions, `stop` after them (asgi lifespan.rst)."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
-from hangup.explorer.waiting import Wait
+from hangup.explorer.waiting import Wait, nothing
+from hangup.record.errors import describe
 from hangup.record.recorder import Message, Recorder
 
-STARTS = 600.0  # virtual seconds that an app may take to start
+Mode = bool | Literal["auto", "on", "off"]
+"""Whether an app's lifespan is run: True and "auto" if it has one, "on" if it must have one."""
+STARTUP = 600.0  # virtual seconds that an app may take to start
 
 
 class NotStarted(Exception):
-    """The app's lifespan never answered lifespan.startup, or answered that it had failed: no server would go on."""
+    """Raised where no server would begin to serve: the app's lifespan failed, or there is none though there must be."""
 
 
 class Lifespan:
     """Plays the server's part of the lifespan protocol; `state` is what the app put there for its connections."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, needed: bool = False) -> None:
         self.state: dict[str, Any] = {}
+        self._needed = needed
+        self._recorder = recorder
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
-        self._started = asyncio.Event()
+        self._answer = ""
+        self._words = ""
+        self._on_answer: Callable[[], None] = nothing
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.4"}, "state": self.state}
         self.task = asyncio.get_running_loop().create_task(_quiet(recorder(scope, self._messages.get, self._send)))
-        self.task.add_done_callback(lambda _: self._started.set())
-        self.failed: str | None = None
+        self.task.add_done_callback(lambda _: self._on_answer())
 
     async def _send(self, message: Message) -> None:
-        if message["type"] == "lifespan.startup.failed":
-            self.failed = message.get("message", "").strip().rpartition("\n")[2] or "it did not say why"
         if message["type"].startswith("lifespan.startup."):
-            self._started.set()
+            self._answer = message["type"]
+            self._words = message.get("message", "").strip().rpartition("\n")[2]
+            self._on_answer()
 
     async def start(self, wait: Wait) -> None:
-        """Return when the app has started, or will not: an app need not speak this protocol. Raises NotStarted."""
+        """Return when the app has started; an app need not speak this protocol.
+
+        Raises NotStarted when it fails or does not answer, and where it is needed, when it does not speak it.
+        """
+        wait.begin(STARTUP)
+        self._on_answer = wait.end
         self._messages.put_nowait({"type": "lifespan.startup"})
-        wait.begin(STARTS)
-        told = asyncio.get_running_loop().create_task(self._started.wait())
-        told.add_done_callback(lambda _: wait.end())
         await wait.over()
-        told.cancel()
-        if self.failed is not None:
-            raise NotStarted(f"the app's lifespan failed at startup: {self.failed}")
-        if not self._started.is_set():
-            raise NotStarted("the app's lifespan never answered lifespan.startup: a server would wait for ever")
+        self._on_answer = nothing
+        if self.spoken:
+            return
+        error = self._recorder.lifespan_error
+        why = f": in its lifespan it raised {describe(error)}" if error is not None else ""
+        if self._answer:
+            said = f": it said lifespan.startup.failed{self._words and ', ' + repr(self._words)}"
+            raise NotStarted(f"The app did not start{why or said}.")
+        if not self.task.done():
+            raise NotStarted("The app did not start: it does not answer lifespan.startup.")
+        if self._needed:
+            raise NotStarted(f"The app does not speak the lifespan protocol{why}.")
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the app speaks this protocol, and has started."""
+        return self._answer == "lifespan.startup.complete"
 
     def stop(self) -> "list[asyncio.Task[Any]]":
         """Tell the app that the server stops, and return what to wait for."""

@@ -5,9 +5,10 @@ from collections.abc import Collection
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
-from hangup.explorer.apps.conversation import Conversation, ParsedScript
-from hangup.explorer.apps.lifespan import Lifespan
+from hangup.explorer.apps.lifespan import Lifespan, Mode, NotStarted
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.talk.conversation import Conversation
+from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.recorder import ASGIApp, Recorder, Session
@@ -33,7 +34,7 @@ class Play:
         trace: Trace,
         path: str,
         *,
-        lifespan: bool = False,
+        lifespan: Mode = False,
         excuse: Collection[str] = (),
         patience: ending.Patience | None = None,
     ) -> None:
@@ -42,11 +43,14 @@ class Play:
         self.loop = loop
         self.schedule = schedule
         self.recorder = recorder = Recorder(app, trace, excuse=excuse)
-        self.lifespan = Lifespan(recorder) if lifespan else None
+        runs = lifespan not in {False, "off"}
+        self.lifespan = Lifespan(recorder, needed=lifespan == "on") if runs else None
         self.wait = wait = Wait(loop)
         state = self.lifespan.state if self.lifespan is not None else {}
-        self.connections = Connections(recorder, schedule, path, state, on_spin=wait.end, on_ended=self._app_ended)
-        self.conversation = Conversation(script, self.connections, loop, self._a_left, self._all_left)
+        for letter in script.order:
+            trace.peer(ord(letter))
+        self.connections = Connections(recorder, schedule, state, on_spin=wait.end, on_ended=self._app_ended)
+        self.conversation = Conversation(script, self.connections, loop, path, self._a_left, self._all_left)
         self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
@@ -67,13 +71,23 @@ class Play:
         loop.alarms = (wait.limit, *self.conversation.alarms)
         loop.elsewhere.begin_session()
         if self.lifespan is not None:
-            await self.lifespan.start(wait)
-        wait.begin(LIFETIME)
+            try:
+                await self.lifespan.start(wait)
+            except NotStarted:
+                await ending.stop((), [self.lifespan.task], None, wait, None)
+                raise
+            if not self.lifespan.spoken:
+                self.lifespan = None
+        wait.begin(LIFETIME + self.conversation.script.pauses)
         self.conversation.start()
         await wait.over()
+        self.conversation.stopped = True
+        if not sessions:  # what stands before the connections never came to an end
+            self.connections.absent("a")
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
-        await ending.stop(sessions, self.connections.tasks.values(), self.lifespan, wait, self.patience)
+        served = (*self.connections.tasks.values(), *self.connections.requests)
+        await ending.stop(sessions, served, self.lifespan, wait, self.patience)
         forget(loop)
         write_down_unrun()
         self._note_facts()
@@ -121,8 +135,10 @@ class Play:
 
     def _note_facts(self) -> None:
         schedule, conversation, first = self.schedule, self.conversation, self.recorder.sessions[0]
+        heard = {session.letter for session in self.recorder.sessions}
         for session in self.recorder.sessions:
-            connection, missed = self.connections.of[session.letter], conversation.missed[session.letter]
+            connection = self.connections.of[session.letter]
+            missed = conversation.missed.setdefault(session.letter, [])
             if not (missed or connection.accepted or connection.gone or schedule.cancel_at):
                 missed.append("the connection was not accepted")
             if not missed and not schedule.moment and conversation.cut_off(session.letter):
@@ -131,6 +147,11 @@ class Play:
             session.facts["unanswered"] = [] if schedule.cancel_at else missed
             session.facts["spun"] = connection.spun
             session.retrieve_exceptions()
+        if not schedule.cancel_at:  # of those who never came to connect
+            strangers = [
+                (who, each) for who in conversation.missed if who not in heard for each in conversation.missed[who]
+            ]
+            first.facts["unanswered"] += [f"client {who}: {each}" for who, each in strangers]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])

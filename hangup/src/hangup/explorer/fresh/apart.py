@@ -50,7 +50,7 @@ def origin_of(app: object) -> Origin | None:
 
 
 def told_apart(
-    report: Report, origin: Origin, script: object, path: str, *, lifespan: bool, excuse: Collection[str] = ()
+    report: Report, origin: Origin, script: object, path: str, *, lifespan: object, excuse: Collection[str] = ()
 ) -> Report:
     """Return the report with what breaks on a fresh app in `broken`, and what does not in `later`.
 

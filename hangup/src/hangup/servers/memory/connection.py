@@ -61,7 +61,7 @@ class MemoryConnection:
         """Whether the app was given the same disconnect again and again."""
         self.accepted = False
         """Whether the app has accepted it, and in time."""
-        self.outbox: deque[str] = deque()
+        self.outbox: deque[str | bytes] = deque()
         """What the client has not read yet."""
         self._inbox = Inbox()
         self._end: End | None = None
@@ -109,7 +109,7 @@ class MemoryConnection:
             self._drawing.accepted()
         elif kind == "websocket.send":
             text = message.get("text")
-            self.outbox.append(text if text is not None else repr(message.get("bytes")))
+            self.outbox.append(text if text is not None else message.get("bytes") or b"")
             self._drawing.hears(self.outbox[-1])
         elif kind == "websocket.close":
             code, reason = message.get("code") or 1000, message.get("reason") or ""
@@ -126,10 +126,10 @@ class MemoryConnection:
 
     # ---- what the client does ----------------------------------------------------------------------------------
 
-    def say(self, text: str) -> None:
-        """Let the client send a text message."""
-        self._drawing.says(text)
-        self._inbox.put({"type": "websocket.receive", "text": text})
+    def say(self, said: str | bytes) -> None:
+        """Let the client send a text or binary message."""
+        self._drawing.says(said)
+        self._inbox.put({"type": "websocket.receive", "text" if isinstance(said, str) else "bytes": said})
 
     def remark(self, text: str) -> None:
         """Write down what the client thinks."""

@@ -24,10 +24,10 @@ class Drawing:
 
     # ---- what the client does ----------------------------------------------------------------------------------
 
-    def says(self, text: str) -> None:
-        """Draw a text message of the client."""
+    def says(self, said: str | bytes) -> None:
+        """Draw a message of the client."""
         self._ups += 1
-        self._from_client("text", repr(text), f"up.{self._ups}")
+        self._from_client(_kind(said), repr(said), f"up.{self._ups}")
 
     def closes(self, code: int | None, reason: str) -> None:
         """Draw a close frame of the client; None is a frame without a code."""
@@ -48,10 +48,10 @@ class Drawing:
         """Draw the end of a handshake that the app has accepted."""
         self._from_server("101", "Switching Protocols", f"{self._letter}.accept")
 
-    def hears(self, text: str) -> None:
-        """Draw a text message of the app."""
+    def hears(self, said: str | bytes) -> None:
+        """Draw a message of the app."""
         self._downs += 1
-        self._from_server("text", repr(text), f"{self._letter}.down.{self._downs}")
+        self._from_server(_kind(said), repr(said), f"{self._letter}.down.{self._downs}")
 
     def shuts_down(self) -> None:
         """Draw a note that the server shuts down."""
@@ -84,6 +84,10 @@ class Drawing:
         if self._trace is not None:
             event = Event("server", action, detail, self._client)
             self._trace.record(event, chains=self._chains, needs=[needs], rank=(-1, self._letter))
+
+
+def _kind(said: str | bytes) -> str:
+    return "text" if isinstance(said, str) else "binary"
 
 
 def _frame(code: int | None, reason: str = "") -> str:

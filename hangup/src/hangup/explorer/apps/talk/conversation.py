@@ -1,0 +1,300 @@
+"""The clients of an exploration, who say the lines of a script to connections in memory, one line after the other.
+
+Client a is the one whose connection ends: at a moment of its own, or where the script says `Leave()`, or at its end.
+Once it has gone, its own lines are left out; those of the others are said all the same, from the first on: who logs in
+before a leaves does so when a has left early, too. What a may have caused cannot be expected then. So before `Leave()`
+an `Expect` of another client must be answered, by any message, only if it answers that client's own line, with no line
+of a's between the two; others are passed over, unless a value is taken from them. What came instead is kept for what
+the client expects after `Leave()`. A line that needs a value which nobody has been told is left out.
+"""
+
+import math
+from collections.abc import Callable
+
+from hangup.explorer.apps.connections import Connections
+from hangup.explorer.apps.talk.script import ParsedScript
+from hangup.explorer.waiting import nothing
+from hangup.servers.clients.answers import Values, as_expected
+from hangup.servers.clients.handshake import Asked, Jar, handshake, request
+from hangup.servers.memory import MemoryConnection
+from hangup.servers.memory.exchange import Exchange
+from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, Wait, letters
+from hangup.time.virtual import Alarm, VirtualLoop
+
+LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
+PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
+
+
+class Conversation:
+    """Plays a script, as far as the app lets it. `missed` is what went wrong for each client, in words.
+
+    Clients ask for `path` where the script says nothing else. `on_left` is called when client a is gone, `on_over` when
+    all clients are.
+    """
+
+    def __init__(
+        self,
+        script: ParsedScript,
+        connections: Connections,
+        loop: VirtualLoop,
+        path: str,
+        on_left: Callable[[], None],
+        on_over: Callable[[], None],
+    ) -> None:
+        self.script, self.connections = script, connections
+        self.on_left, self.on_over = on_left, on_over
+        self.missed: dict[str, list[str]] = {}
+        self.over = self.stopped = False  # whether all clients are gone; whether nobody may say anything any more
+        self._loop = loop
+        self._asked = Asked(path)
+        self._place = 0
+        self._left = False
+        """Whether client a is gone."""
+        self._cut_short = False
+        """Whether the app ended client a's session before it had said all its lines."""
+        self._begun = -1
+        """The place of the step that has begun, and takes its time."""
+        self._exchange: Exchange | None = None
+        """The request that is under way."""
+        self._waiting = ""
+        """Who waits for an answer, nobody during a pause."""
+        self._unsaid: set[str] = set()
+        """Whose last line was left out."""
+        self._values = Values(script.names)
+        self._jars: dict[str, Jar] = {}
+        self._patience = Alarm(self._bored)
+        self._goodbye = Alarm(self._leave)
+        self.alarms = (self._patience, self._goodbye)
+
+    def start(self) -> None:
+        """Let those clients connect who do so at the beginning, as soon as what comes before that is done."""
+        if self.script.opens_at:
+            self.go_on()
+        else:
+            self._connect(self.script.first)
+
+    def _connect(self, who: list[str]) -> None:
+        for letter in who:
+            if letter not in self.connections.of:
+                self.missed.setdefault(letter, [])
+                asked = self._asked
+                if self.script.clients or self._jars:
+                    asked = handshake(self.script.clients.get(letter), asked.path, self._jar(letter), self._values)
+                self.connections.open(letter, asked).on_change = self.go_on
+
+    def go_on(self) -> None:
+        """Let the clients go on with the script as far as they can."""
+        if self.over:
+            return
+        a = self.connections.of.get("a")
+        if a is not None and a.over and not self._left:
+            self._a_has_left(a)
+        if self.stopped or (self._left and self.script.alone):
+            return
+        while self._place < len(self.script.steps):
+            if self._place == self.script.opens_at:
+                self._connect(self.script.first)
+            if not self._one(self.script.steps[self._place]):
+                return
+            self._place += 1
+        self._connect(self.script.first)
+        self._patience.when = math.inf
+        if self._left and all(each.over for each in self.connections.of.values()):
+            self._finish()
+        elif self._left or self._can_leave:
+            self._goodbye.when = self._loop.now + LATENCY
+
+    @property
+    def _can_leave(self) -> bool:
+        """Whether it is up to the script when client a leaves."""
+        a = self.connections.of["a"]
+        return not self._left and a.moment is None and a.accepted
+
+    def _leave(self) -> None:
+        if self._left:
+            self._others_leave()
+        else:
+            self.connections.of["a"].leave()
+
+    def _a_has_left(self, a: MemoryConnection) -> None:
+        self._left = True
+        self.on_left()
+        self._goodbye.when = math.inf
+        if self._waiting == "a":
+            self._patience.when = math.inf
+        if a.gone in {"", "own"}:
+            self._cut_short = self._unfinished("a")
+        if a.gone == "shutdown":
+            self._place = len(self.script.steps)
+            for each in self.connections.of.values():
+                each.ending = "shutdown"
+                each.leave()
+        if self.script.alone or (len(self.connections.of) == 1 and letters(self.script.steps[self._place :]) == ["a"]):
+            self._finish()
+
+    # ---- one step --------------------------------------------------------------------------------------------
+
+    def _one(self, step: Step) -> bool:
+        """Do one step; return whether it is done."""
+        if isinstance(step, Leave):
+            if self._can_leave:
+                self._goodbye.when = self._loop.now + LATENCY
+            return self._left
+        if isinstance(step, Wait):
+            return self._paused(step)
+        assert isinstance(step, Send | Expect | Request)
+        if step.by == "a" and self._left:
+            return True
+        return self._asks(step) if isinstance(step, Request) else self._talks(step)
+
+    def _talks(self, step: Send | Expect) -> bool:
+        """Let a client say or hear something; return whether it has, or need not any more."""
+        if step.by not in self.connections.of:
+            self._connect([step.by])
+        connection = self.connections.of[step.by]
+        if connection.over:
+            self._unsaid |= {step.by} if isinstance(step, Send) else set()
+            if step.by != "a" and not self._is_spared(step) and not any(self.missed.values()):
+                self._give_up(step.by, CLOSED)
+            return True
+        everybody = (connection,) if self.script.alone else self.connections.of.values()
+        if not all(each.accepted or each.over for each in everybody):
+            return False
+        if isinstance(step, Expect):
+            return self._heard(step, connection)
+        said = self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
+        self._unsaid = self._unsaid - {step.by} if said is not None else self._unsaid | {step.by}
+        if said is not None:
+            connection.say(said)
+        return True
+
+    def _is_spared(self, step: Step) -> bool:
+        """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
+        if not self._left or not isinstance(step, Send | Expect):
+            return False
+        unsaid = isinstance(step, Expect) and step.by in self._unsaid
+        return unsaid or (self._early and self._place not in self.script.owed)
+
+    @property
+    def _early(self) -> bool:
+        """Whether client a has gone before its time."""
+        return self._left and self._place < self.script.leaves_at
+
+    def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Look for an answer; return whether the client need not wait for it any more."""
+        heard = self._is_spared(step) and not step.bind
+        heard = heard or (self._found(step, connection) if self._early else self._got(step, connection))
+        if not heard:
+            self._begin(step.by, PATIENCE)
+            return False
+        self._patience.when = math.inf
+        return True
+
+    def _got(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Take messages until the answer is there; where another one would be wrong, until there is one."""
+        exact = not self.script.patient and self._place < self.script.leaves_at
+        while connection.outbox:
+            problem = self._problem(step, connection.outbox.popleft())
+            if problem and exact:
+                self._give_up(step.by, problem)
+            if exact or not problem:
+                return True
+        return False
+
+    def _found(self, step: Expect, connection: MemoryConnection) -> bool:
+        """Take the answer, and leave other messages for later; return whether it is there."""
+        found = next((got for got in connection.outbox if not self._problem(step, got)), None)
+        if found is not None and not self._is_spared(step):
+            connection.outbox.remove(found)
+        return found is not None
+
+    def _problem(self, step: Expect, got: str | bytes) -> str:
+        return as_expected(step, got) or self._values.keep(step, got)
+
+    def _asks(self, step: Request) -> bool:
+        """Make a request; return whether there is a response, or none is waited for."""
+        if self._begin(step.by, PATIENCE):
+            asked = request(step, self._jar(step.by), self._values)
+            self._exchange = None if asked is None else self.connections.ask(step.by, asked, self.go_on)
+        if self._exchange is None:
+            self._patience.when = math.inf
+            return True
+        response = self._exchange.response
+        if response is None:
+            return False
+        self._exchange, self._patience.when = None, math.inf
+        self._jar(step.by).keep(response.headers)
+        if problem := response.wrong(step) or self._values.keep(step, response.text):
+            self._give_up(step.by, problem)
+        return True
+
+    def _jar(self, letter: str) -> Jar:
+        return self._jars.setdefault(letter, Jar())
+
+    # ---- waiting ---------------------------------------------------------------------------------------------
+
+    def _begin(self, who: str, seconds: float) -> bool:
+        """Begin to wait, in a step; return whether this is the first time in this step."""
+        if self._begun == self._place:
+            return False
+        self._begun, self._waiting = self._place, who
+        self._patience.when = self._loop.now + seconds
+        return True
+
+    def _paused(self, step: Wait) -> bool:
+        """Begin a pause, unless it has begun; return whether it is over."""
+        return not self._begin("", step.seconds) and self._patience.when == math.inf
+
+    def _bored(self) -> None:
+        step = self.script.steps[self._place]
+        if isinstance(step, Wait):
+            self.go_on()
+        elif self._is_spared(step) or (
+            isinstance(step, Expect) and self._early and self.connections.of[step.by].outbox
+        ):
+            self._place += 1  # an answer came, and without client a it may be another one
+            self.go_on()
+        else:
+            where = f"{step.method} {step.path}: " if isinstance(step, Request) else ""
+            self._give_up(self._waiting, f"{where}{SILENT}")
+
+    def _give_up(self, letter: str, problem: str) -> None:
+        """Take note of what a client missed, and let everybody leave."""
+        self._place, self._exchange = len(self.script.steps), None
+        self.missed.setdefault(letter, []).append(problem)
+        self._connect(self.script.first)
+        if letter in self.connections.of:
+            self.connections.of[letter].remark(problem)
+        if not self.connections.of["a"].gone:
+            self.connections.of["a"].leave()
+        self._others_leave()
+
+    def _others_leave(self) -> None:
+        for letter, each in self.connections.of.items():
+            if letter != "a" and not each.gone:
+                each.leave(1000)
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.over:
+            self.over = True
+            self._patience.when = math.inf
+            self.on_over()
+
+    # ---- what came of it -------------------------------------------------------------------------------------
+
+    def cut_off(self, letter: str) -> bool:
+        """Whether the app ended a client's session before it had said all its lines and got all its answers."""
+        a = self.connections.of["a"]
+        if self._left and letter == "a":
+            return self._cut_short
+        return self._left == (letter != "a") and a.gone in {"", "own"} and self._unfinished(letter)
+
+    def _unfinished(self, letter: str) -> bool:
+        """Whether a client has lines left to say or answers to get."""
+        left = self.script.steps[self._place :]
+        return any(isinstance(step, Send | Expect | Request) and step.by == letter for step in left)
+
+    def unlink(self) -> None:
+        """Break the circles of references, which a collector would have to find."""
+        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = nothing

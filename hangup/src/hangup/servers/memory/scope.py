@@ -1,0 +1,38 @@
+"""The scope that an app is called with, as a server makes it of what a client asks for (asgi www.rst)."""
+
+import functools
+from typing import Any
+from urllib.parse import unquote
+
+from hangup.servers.clients.handshake import Asked
+
+_BASE: dict[str, Any] = {
+    "asgi": {"version": "3.0", "spec_version": "2.4"},
+    "http_version": "1.1",
+    "root_path": "",
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 2),
+    "extensions": {},
+}
+"""What both kinds have; whoever calls the app adds client and state."""
+
+
+@functools.lru_cache(maxsize=64)
+def websocket_scope(asked: Asked) -> dict[str, Any]:
+    """Return the scope of a connection ("WebSocket Connection Scope")."""
+    offered = asked.subprotocols
+    more = (("sec-websocket-protocol", ", ".join(offered)),) if offered else ()
+    own = {"type": "websocket", "scheme": "ws", "subprotocols": list(offered)}
+    return {**_BASE, **own, **_what(asked, more)}
+
+
+def http_scope(asked: Asked) -> dict[str, Any]:
+    """Return the scope of a request ("HTTP Connection Scope")."""
+    return {**_BASE, "type": "http", "scheme": "http", "method": asked.method, **_what(asked)}
+
+
+def _what(asked: Asked, more: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
+    raw, _, query = asked.path.partition("?")
+    host = [] if any(name == "host" for name, _ in asked.headers) else [("host", "127.0.0.1")]
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*host, *asked.headers, *more)]
+    return {"path": unquote(raw), "raw_path": raw.encode(), "query_string": query.encode(), "headers": headers}
