@@ -92,10 +92,10 @@ def test_html_in_a_message_is_text():
     assert "<script>" not in page
 
 
-def test_a_picture_keeps_its_size_in_a_narrow_window():
-    shown = figure("<svg/>", 'two "lifelines"', "a < b")
+def test_in_a_narrow_window_a_picture_can_be_read_and_scrolls():
+    shown = figure('<svg width="600"/>', 'two "lifelines"', "a < b")
     assert shown == (
-        '<div style="overflow-x:auto"><img alt="two &quot;lifelines&quot;" style="max-width:none" '
-        'src="data:image/svg+xml;base64,PHN2Zy8+"></div>'
+        '<div style="overflow-x:auto"><img alt="two &quot;lifelines&quot;" style="max-width:100%;min-width:500px" '
+        'src="data:image/svg+xml;base64,PHN2ZyB3aWR0aD0iNjAwIi8+"></div>'
         "<details><summary>as text</summary><pre>a &lt; b</pre></details>"
     )

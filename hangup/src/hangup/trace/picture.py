@@ -6,6 +6,7 @@ Colours are fixed on a light card: an image does not see the theme of the page a
 """
 
 import base64
+import re
 import textwrap
 import unicodedata
 from dataclasses import dataclass, field
@@ -73,13 +74,15 @@ def html(run: Run, text: str) -> str:
 def figure(image: str, alt: str, text: str) -> str:
     """Return an SVG document as one `<img>`, with `text` folded below it.
 
-    It keeps its size in a narrow window, where its box scrolls: at half its size nobody could read it.
+    In a narrow window it shrinks until its text, 12 px high, is 10 px high; from there on its box scrolls.
     """
     data = base64.b64encode(image.encode()).decode("ascii")
+    width = re.search(r'width="(\d+)', image)
+    least = int(width[1]) * 10 // 12 if width else 0
     return (
         '<div style="overflow-x:auto">'
-        f'<img alt="{escape(alt)}" style="max-width:none" src="data:image/svg+xml;base64,{data}"></div>'
-        f"<details><summary>as text</summary><pre>{escape(text)}</pre></details>"
+        f'<img alt="{escape(alt)}" style="max-width:100%;min-width:{least}px" src="data:image/svg+xml;base64,{data}">'
+        f"</div><details><summary>as text</summary><pre>{escape(text)}</pre></details>"
     )
 
 
