@@ -1,6 +1,5 @@
 """The exercises of lesson 01: a handler that says truthfully how its connection ended, and a push that notices."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, cu
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send
-from hangup.time.virtual import VirtualLoop
+from hangup.time.virtual import time_is_virtual
 from helpers.judging.app_exercise import AppExercise
 
 LESSON = "01-three-endings"
@@ -205,7 +204,7 @@ class Prices:
             await anyio.lowlevel.checkpoint()
         if self.told > 3:
             await anyio.sleep_forever()
-        if self.told == 3 and isinstance(asyncio.get_running_loop(), VirtualLoop):
+        if self.told == 3 and time_is_virtual():
             await anyio.sleep(2)  # costs nothing there
         return f"price {self.told}"
 

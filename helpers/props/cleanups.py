@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 
 from hangup.explorer.awaits import CountedAwaits
 from hangup.record.recorder import Message, Receive, Scope, Send, Session, current, note
-from hangup.time.virtual import VirtualLoop
+from hangup.time.virtual import time_is_virtual
 
 AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""
@@ -58,7 +58,7 @@ class App:
 
 
 def _time_is_virtual() -> bool:
-    return isinstance(asyncio.get_running_loop(), VirtualLoop)
+    return time_is_virtual()
 
 
 async def _takes(seconds: float | None) -> None:

@@ -8,7 +8,7 @@ from hangup.record.recorder import Message, Receive, Scope, Session, current, no
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send
-from hangup.time.virtual import VirtualLoop
+from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, Around, what_is_left
 from helpers.judging.app_exercise import AppExercise
 
@@ -75,7 +75,7 @@ class Tunnel(Around):
 def _took(heard: list[tuple[float, str]]) -> None:
     """Take note of what kept a handler busy longest, in virtual time: real time depends on others."""
     loop, session = asyncio.get_running_loop(), current()
-    if heard and session is not None and isinstance(loop, VirtualLoop):
+    if heard and session is not None and time_is_virtual():
         since, text = heard.pop()
         session.facts["waited"] = max(session.facts.get("waited", (0.0, "")), (loop.time() - since, text))
 

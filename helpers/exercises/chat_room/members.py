@@ -8,7 +8,7 @@ from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send
-from hangup.time.virtual import VirtualLoop
+from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, what_is_left
 from helpers.judging.app_exercise import AppExercise
 
@@ -61,7 +61,7 @@ class Hall(Around):
     def _leaves(self, member: int) -> None:
         missed = [text for reader, text in self.owed.pop(member, []) if reader in self.done]
         session = current()
-        if missed and session is not None and isinstance(asyncio.get_running_loop(), VirtualLoop):
+        if missed and session is not None and time_is_virtual():
             session.facts["missed"] = missed[0]
 
 

@@ -193,3 +193,9 @@ def turn() -> int:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     return loop.turn
+
+
+def time_is_virtual() -> bool:
+    """Return whether the clock of the running loop jumps: on a real server it does not, and seconds cost seconds."""
+    loop = asyncio.get_running_loop()
+    return isinstance(loop, VirtualLoop) and not loop.real
