@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
 
-from hangup.record.recorder import ASGIApp, describe
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe
 from helpers.exercises.listener_lifespan.catching import caught
 from helpers.exercises.listener_lifespan.clock import reply
 from helpers.judging.answers import Kind
@@ -29,7 +29,11 @@ def _no_lifespan(answer: Any) -> str:
         return f"{name} is a generator: put @asynccontextmanager on the line before its def."
     if inspect.iscoroutinefunction(answer):
         return f"{name} is an async function without a yield; this exercise wants {LIFESPAN.wants}."
-    return _does_not_build(echoing, answer, name)
+    problem = _does_not_build(echoing, answer, name)
+    if problem and not inspect.isfunction(answer):
+        kind = "a class" if inspect.isclass(answer) else f"a {type(answer).__name__}"
+        return f"Litestar does not take {kind} here: wrap it in a function with `socket: WebSocket`."
+    return problem
 
 
 def _no_handler(answer: Any) -> str:
@@ -80,5 +84,17 @@ def echoing(answer: Any) -> ASGIApp:
 
 
 def routed(answer: Any) -> ASGIApp:
-    """Mount a handler that says itself where it is."""
-    return _once(answer, answer)  # type: ignore[return-value]
+    """Mount a handler that says itself where it is; the fact "binary" says whether it has sent bytes."""
+    app: ASGIApp = _once(answer, answer)  # type: ignore[assignment]
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        session = current()
+
+        async def noted(message: Message) -> None:
+            if session is not None and message.get("bytes") is not None:
+                session.facts["binary"] = True
+            await send(message)
+
+        await app(scope, receive, noted)
+
+    return noting
