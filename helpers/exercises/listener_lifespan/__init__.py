@@ -13,7 +13,6 @@ from helpers.exercises.listener_lifespan.catching import (
     keeps_its_cancellation,
     leaves_nothing_to_catch,
     raises_only_what_send_raised,
-    sends_text,
 )
 from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
 from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, routed
@@ -109,7 +108,6 @@ ex2 = AppExercise(
         rules.ends_quietly,
         rules.leaves_no_task,
         rules.hides_no_error,
-        sends_text,
         hides_nothing_from_litestar,
     ),
     hints=(
@@ -136,7 +134,7 @@ ex3 = AppExercise(
     mount=routed,
     facts=after_a_failure,
     scripts=SCRIPTS,
-    rules=(*_TICKER, sends_text),
+    rules=_TICKER,
     hints=(
         "Who reads here? `listen_for_disconnect` reads too, and throws away what it reads.",
         "Without it, your own loop is the first to know that the client has left: `iter_data` ends then. What becomes "

@@ -70,12 +70,6 @@ def raises_only_what_send_raised(session: Session) -> str | None:
 
 
 @rule
-def sends_text(session: Session) -> str | None:
-    """Every message is a text, and no binary one."""
-    return "websocket.send with bytes" if session.facts.get("binary") else None
-
-
-@rule
 def hides_nothing_from_litestar(session: Session) -> str | None:
     """When ticks(), reply() or readings() fails, the handler fails: Litestar hears of it."""
     found: list[Caught] = session.facts.get("caught", [])

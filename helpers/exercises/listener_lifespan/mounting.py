@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
 
-from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe
+from hangup.record.recorder import ASGIApp, describe
 from helpers.exercises.listener_lifespan.catching import caught
 from helpers.exercises.listener_lifespan.clock import reply
 from helpers.judging.answers import Kind
@@ -84,17 +84,5 @@ def echoing(answer: Any) -> ASGIApp:
 
 
 def routed(answer: Any) -> ASGIApp:
-    """Mount a handler that says itself where it is; the fact "binary" says whether it has sent bytes."""
-    app: ASGIApp = _once(answer, answer)  # type: ignore[assignment]
-
-    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        session = current()
-
-        async def noted(message: Message) -> None:
-            if session is not None and message.get("bytes") is not None:
-                session.facts["binary"] = True
-            await send(message)
-
-        await app(scope, receive, noted)
-
-    return noting
+    """Mount a handler that says itself where it is."""
+    return _once(answer, answer)  # type: ignore[return-value]
