@@ -7,7 +7,8 @@ import pytest
 
 from hangup import explore
 from hangup.servers.script import Expect, Send
-from helpers.props.cleanups import AGAIN, App, Audit, Office
+from helpers.props.cleanups import AGAIN, App, Audit
+from helpers.props.office import Office
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(1, []), (2, [])])

@@ -1,5 +1,6 @@
 """What the exercises of lesson 04 say of things that cannot be an answer, each in a sentence."""
 
+import functools
 from contextlib import asynccontextmanager
 
 import pytest
@@ -29,6 +30,19 @@ async def lives(socket):
     yield
 
 
+class AsAClass:
+    """A context manager that Litestar would have to make."""
+
+    def __init__(self, socket):
+        """Take the socket."""
+
+    async def __aenter__(self):
+        """Begin."""
+
+    async def __aexit__(self, *error):
+        """End."""
+
+
 @websocket("/")
 async def handles(socket) -> None:
     """Lacks a type as well."""
@@ -40,6 +54,8 @@ async def handles(socket) -> None:
         (ex1, generates, "generates is a generator: put @asynccontextmanager on the line before its def."),
         (ex1, awaits, "awaits is an async function without a yield"),
         (ex1, says_no_type, "Litestar does not take says_no_type: ImproperlyConfiguredException"),
+        (ex1, AsAClass, "Litestar does not take a class here: wrap it in a function with `socket: WebSocket`."),
+        (ex1, functools.partial(lives), "Litestar does not take a partial here: wrap it in a function"),
         (ex1, lives(None), "pass the function itself, without ()."),
         (ex1, handles, "handles is no function"),
         (ex1, 3, "int is no function"),

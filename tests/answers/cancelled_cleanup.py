@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import weakref
+from typing import Any
 
 import anyio
 from starlette.websockets import WebSocketDisconnect
@@ -26,15 +27,18 @@ async def echo(websocket, counter):
 
 
 async def persist(task):
-    """Wait until a task is done, however often we are cancelled; then raise the last cancellation."""
+    """Wait until a task is done, however often we are cancelled; then raise the last cancellation, or its error."""
     cancelled = None
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled:
-        raise cancelled
+    try:
+        task.result()
+    finally:
+        if cancelled:
+            raise cancelled
 
 
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
@@ -275,6 +279,122 @@ async def says_goodbye(websocket, audit):
         await persist(asyncio.create_task(audit.write(count[0])))
 
 
+async def hold(task):
+    """Wait until a task is done, and return the last cancellation; a failure is not looked at."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
+
+
+@wrong(ex1, "hides_no_error")
+async def never_looks(websocket, audit):
+    """asyncio.wait raises nothing: a write that fails is an error that nobody hears of."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        if cancelled := await hold(asyncio.create_task(audit.write(count[0]))):
+            raise cancelled
+
+
+@wrong(ex1, "fails_once")
+async def looks_away(websocket, audit):
+    """Fetches the exception of the write, and does nothing with it."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        cancelled = await hold(task)
+        task.exception()
+        if cancelled:
+            raise cancelled
+
+
+@wrong(ex1, "fails_once")
+async def tries_a_full_one_again(websocket, audit):
+    """A write that has failed is tried once more."""
+    count = [0]
+
+    async def write():
+        try:
+            await audit.write(count[0])
+        except Exception:
+            await audit.write(count[0])
+
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(write()))
+
+
+@wrong(ex1, "loses_no_row")
+async def shields_for_a_second(websocket, audit):
+    """A shield with a deadline that a slow write does not keep."""
+    count = [0]
+
+    async def write():
+        with anyio.move_on_after(1, shield=True):
+            await audit.write(count[0])
+
+    try:
+        await echo(websocket, count)
+    finally:
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+
+
+@wrong(ex1, "loses_no_row")
+async def survives_two(websocket, audit):
+    """Waits through two cancellations; the third, some seconds later, is one too many."""
+    count, cancelled = [0], None
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        for _ in range(2):
+            try:
+                await asyncio.wait([task])
+                break
+            except asyncio.CancelledError as error:
+                cancelled = error
+        await task
+        if cancelled:
+            raise cancelled
+
+
+@wrong(ex1, "answers_everything")
+async def stops_at_nothing(websocket, audit):
+    """An empty text is a text; `while text` ends there."""
+    count = [0]
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if not text:
+                break
+            count[0] += 1
+            await websocket.send_text(text)
+    finally:
+        await persist(asyncio.create_task(audit.write(count[0])))
+
+
+@wrong(ex1, "counts_right")
+async def counts_different_ones(websocket, audit):
+    """A set of the texts: whoever says the same twice has said it once."""
+    texts = set()
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            texts.add(text)
+            await websocket.send_text(text)
+    finally:
+        await persist(asyncio.create_task(audit.write(len(texts))))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -359,8 +479,11 @@ async def waits_for_an_event(websocket, audit):
                 await done.wait()
             except asyncio.CancelledError as error:
                 cancelled.append(error)
+        failed = task.exception()
         if cancelled:
             raise cancelled[0]
+        if failed:
+            raise failed
 
 
 @right(ex1)
@@ -696,6 +819,77 @@ async def nobody_looks_at_the_refusal(desk, count, seconds):
     await persist(asyncio.create_task(leave()))
 
 
+@wrong(ex2, "gives_up")
+@leaving
+async def begins_anew(desk, count, seconds):
+    """Each cancellation starts the timer anew."""
+    report, cancelled = asyncio.create_task(desk.report(count)), None
+    while not report.done():
+        try:
+            await asyncio.wait([report], timeout=seconds)
+            break
+        except asyncio.CancelledError as error:
+            cancelled = error
+    report.cancel()
+
+    async def close():
+        await asyncio.gather(report, return_exceptions=True)
+        await desk.close()
+
+    await persist(asyncio.create_task(close()))
+    if cancelled:
+        raise cancelled
+
+
+@wrong(ex2, "gives_up")
+@leaving
+async def always_five(desk, count, seconds):
+    """Five seconds, whatever `seconds` says."""
+
+    async def leave():
+        with contextlib.suppress(ConnectionError), anyio.move_on_after(5, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def one_deadline_for_both(desk, count, seconds):
+    """The close is cut off when it lasts: it has what the report has left."""
+
+    async def leave():
+        with anyio.move_on_after(seconds, shield=True):
+            try:
+                await desk.report(count)
+            except ConnectionError:
+                pass
+            finally:
+                with anyio.move_on_after(1, shield=True):
+                    await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
+@wrong(ex2, "gets_its_time")
+@leaving
+async def a_little_less(desk, count, seconds):
+    """Four fifths of the time, to be sure."""
+
+    async def leave():
+        with contextlib.suppress(ConnectionError), anyio.move_on_after(seconds * 0.8, shield=True):
+            await desk.report(count)
+        with anyio.CancelScope(shield=True):
+            await desk.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -806,10 +1000,10 @@ class Holding:
             await asyncio.wait(self.tasks, timeout=deadline - now())
 
     async def cancel(self):
-        """Cancel what is left and wait for it."""
-        for task in self.tasks:
-            task.cancel()
-        if self.tasks:
+        """Cancel what is left and wait for it, and for what it starts."""
+        while self.tasks:
+            for task in self.tasks:
+                task.cancel()
             await asyncio.wait(self.tasks)
 
     async def drain(self, seconds):
@@ -1064,6 +1258,72 @@ class AllTasks(Holding):
             task.cancel()
 
 
+@wrong(ex3, "ends_what_they_start")
+class ForgetsTheirChildren(Holding):
+    """Cancels what is there at the deadline, and does not look again: what that starts is left."""
+
+    async def cancel(self):
+        tasks = [*self.tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class Impatient(Holding):
+    """Asks again every second, and so breaks off the cleanup that it waits for."""
+
+    async def cancel(self):
+        while self.tasks:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.wait(self.tasks, timeout=1)
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class WaitsASecond(Holding):
+    """Gives a cleanup one second, and goes."""
+
+    async def cancel(self):
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=1)
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class AlwaysFive(Holding):
+    """Five seconds, whatever `seconds` says."""
+
+    async def drain(self, seconds):
+        await super().drain(5)
+
+
+@wrong(ex3, "minds_its_own")
+class OneSet(Holding):
+    """A set in the class: all registries share it, and one drains the tasks of all."""
+
+    shared: set[Any] = set()  # noqa: RUF012
+
+    def __init__(self):
+        self.tasks = self.shared
+
+
+@wrong(ex3, "drains_quietly")
+class RaisesAtTheEnd(Holding):
+    """gather() raises what a cleanup raises."""
+
+    async def cancel(self):
+        while tasks := [*self.tasks]:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            for each in results:
+                if isinstance(each, Exception):
+                    raise each
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1092,14 +1352,17 @@ class WithAnyIO(Holding):
         with anyio.move_on_after(seconds):
             while self.tasks:
                 await asyncio.wait(self.tasks)
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while tasks := [*self.tasks]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @right(ex3)
 class WithAnEvent:
-    """A dictionary, and an event that says when it is empty."""
+    """A dictionary, and an event that says when it is empty; who comes too late is cancelled at once."""
+
+    over = False
 
     def __init__(self):
         self.tasks = {}
@@ -1111,6 +1374,8 @@ class WithAnEvent:
         self.tasks[id(task)] = task
         self.empty.clear()
         task.add_done_callback(self.forget)
+        if self.over:
+            task.cancel()
 
     def forget(self, task):
         del self.tasks[id(task)]
@@ -1121,6 +1386,7 @@ class WithAnEvent:
         try:
             await asyncio.wait_for(self.empty.wait(), seconds)
         except TimeoutError:
+            self.over = True
             for task in self.tasks.values():
                 task.cancel()
             await self.empty.wait()

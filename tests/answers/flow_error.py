@@ -4,6 +4,8 @@
 
 import asyncio
 import contextlib
+import json
+import re
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -178,7 +180,7 @@ async def knows_no_minus(scope, receive, send):
             await send(text("no number"))
 
 
-@wrong(ex1, "hears_goodbye_once")
+@wrong(ex1, "answers_everything")
 async def two_readers(scope, receive, send):
     """A watcher reads beside the loop, and takes every second message."""
     total = 0
@@ -370,6 +372,95 @@ class Adder:
 right(ex1)(Adder())
 
 
+# ---- 1, more wrong -------------------------------------------------------------------------------------------------
+
+
+def looping(answer_to):
+    """Return an app that answers with `answer_to(total, content)`, which returns the new total and the answer."""
+
+    async def app(scope, receive, send):
+        total = 0
+        await receive()
+        await send(ACCEPT)
+        while (message := await receive())["type"] == "websocket.receive":
+            total, answer = answer_to(total, message["text"])
+            await send(text(answer))
+
+    app.__name__, app.__doc__ = answer_to.__name__, answer_to.__doc__
+    return app
+
+
+@wrong(ex1, "answers_everything")
+@looping
+def by_a_pattern(total, content):
+    """Digits and a sign; `int` reads more than that."""
+    if not re.fullmatch(r"-?[0-9]+", content):
+        return total, "no number"
+    return total + int(content), total + int(content)
+
+
+@wrong(ex1, "answers_everything")
+@looping
+def by_float(total, content):
+    """`float` reads 2.7, inf and 1e3 as well."""
+    try:
+        total += float(content)
+    except ValueError:
+        return total, "no number"
+    return total, int(total) if abs(total) < 1e300 else total
+
+
+@wrong(ex1, "answers_everything")
+@looping
+def by_truth(total, content):
+    """A sum of 0 is no answer."""
+    try:
+        total += int(content)
+    except ValueError:
+        return total, "no number"
+    return total, total or "no number"
+
+
+@wrong(ex1, "answers_everything")
+@looping
+def by_json(total, content):
+    """JSON's numbers are others than those that `int` reads."""
+    try:
+        number = json.loads(content)
+    except ValueError:
+        return total, "no number"
+    return (total + number, total + number) if isinstance(number, int) else (total, "no number")
+
+
+@wrong(ex1, "ends_with_the_page")
+async def gives_up_on_silence(scope, receive, send):
+    """Takes half a minute of silence for a goodbye."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30) as patience:
+            while (message := await receive())["type"] == "websocket.receive":
+                patience.reschedule(asyncio.get_running_loop().time() + 30)
+                total, answer = added(total, message["text"])
+                await send(text(answer))
+
+
+@wrong(ex1, "ends_with_the_page")
+async def knows_the_codes_of_servers(scope, receive, send):
+    """Asks again after a code that it does not know."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while True:
+        message = await receive()
+        if message.get("code") in (1000, 1001, 1005, 1006, 1012):
+            return
+        if message["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
 # ---- 2, wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -551,7 +642,7 @@ async def adds_before_the_accept(scope, receive, send, pages):
         await tell(pages)
 
 
-@wrong(ex2, "leaves_no_task")
+@wrong(ex2, "looks_before_it_tells")
 async def tells_in_tasks(scope, receive, send, pages):
     """Sends from tasks that nobody waits for."""
     tasks: list[asyncio.Future[None]] = []
@@ -604,7 +695,7 @@ async def keeps_a_list_of_its_own(scope, receive, send, pages):
                 await other(text(len(pages)))
 
 
-@wrong(ex2, "ends_quietly")
+@wrong(ex2, "looks_before_it_tells")
 async def trusts_a_snapshot(scope, receive, send, pages):
     """A copy of the set, and no second look: who is in it may have left since, and one server says RuntimeError."""
 
@@ -739,6 +830,77 @@ async def starlette_in_the_set(scope, receive, send, pages):
         await tell_all()
 
 
+@wrong(ex2, "hides_no_bug")
+async def looks_at_what_it_gathered(scope, receive, send, pages):
+    """return_exceptions=True; a RuntimeError is taken for a page that leaves, and is a bug."""
+
+    async def tell_all():
+        sends = [other(text(len(pages))) for other in pages]
+        for result in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, OSError | RuntimeError):
+                raise result
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "hides_no_bug")
+async def takes_runtime_errors_for_goodbyes(scope, receive, send, pages):
+    """`except (OSError, RuntimeError)`: one server's word for a page that has left, and anybody's for a bug."""
+
+    async def tell_all():
+        for other in list(pages):
+            with contextlib.suppress(OSError, RuntimeError):
+                if other in pages:
+                    await other(text(len(pages)))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "tells_at_once")
+async def waits_for_quiet(scope, receive, send, pages):
+    """Waits a second for others to come and go, and tells them all together."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await asyncio.sleep(1)
+        await tell(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+@wrong(ex2, "answers_everything")
+async def closes_who_speaks(scope, receive, send, pages):
+    """Whatever comes after the connect is taken for the goodbye."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await receive()
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -753,27 +915,6 @@ async def tells_all_at_once(scope, receive, send, pages):
 
     async def tell_all():
         await asyncio.gather(*map(tell_one, list(pages)))
-
-    await receive()
-    await send(ACCEPT)
-    pages.add(send)
-    try:
-        await tell_all()
-        await until_gone(receive)
-    finally:
-        pages.discard(send)
-        await tell_all()
-
-
-@right(ex2)
-async def looks_at_what_it_gathered(scope, receive, send, pages):
-    """return_exceptions=True, and what tells of no leaving is raised."""
-
-    async def tell_all():
-        sends = [other(text(len(pages))) for other in pages]
-        for result in await asyncio.gather(*sends, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, OSError | RuntimeError):
-                raise result
 
     await receive()
     await send(ACCEPT)
@@ -1041,6 +1182,65 @@ def runs_the_app_elsewhere(app):
     return guarded
 
 
+def guard_that(*, receive_error=None, refusal=True, early=True, before=True, wraps=False, text_only=False):
+    """Return a guard with one of the mistakes that the keywords name."""
+
+    def guard(app):
+        async def guarded(scope, receive, send):
+            if scope["type"] != "websocket":
+                return await app(scope, receive, send)
+            state = "connecting"
+
+            async def take():
+                nonlocal state
+                if state == "gone":
+                    raise Gone("left")
+                message = await receive()
+                if message["type"] == "websocket.disconnect" and (before or state != "connecting"):
+                    state = "gone"
+                return message
+
+            async def give(message):
+                nonlocal state
+                kind = message["type"].removeprefix("websocket.")
+                if state == "gone" or (state == "closed" and (refusal or kind != "accept")):
+                    raise Gone(state)
+                if state == "connecting" and (kind == "send" or (early and kind not in ("accept", "close"))):
+                    raise Misuse(kind)
+                if state == "open" and kind == "accept":
+                    raise Misuse(kind)
+                state = {"accept": "open", "close": "closed"}.get(kind, state)
+                if text_only and kind == "send":
+                    message = {"type": "websocket.send", "text": message.get("text") or ""}
+                try:
+                    await send(message)
+                except OSError as error:
+                    if wraps:
+                        raise Gone("left") from error
+                    raise
+
+            await app(scope, take, give)
+
+        return guarded
+
+    return guard
+
+
+def _wrong_guard(name, sentence, rule, **mistake):
+    made = guard_that(**mistake)
+    made.__name__, made.__doc__ = name, sentence
+    wrong(ex3, rule)(made)
+
+
+_wrong_guard(
+    "accepts_after_a_refusal", "A refusal is a close, too: nothing follows it.", "tells_the_app", refusal=False
+)
+_wrong_guard("lets_a_response_through", "Only a send is too early.", "tells_the_app", early=False)
+_wrong_guard("is_told_after_the_accept", "A client may leave before the accept.", "tells_the_app", before=False)
+_wrong_guard("wraps_the_server", "Makes a Gone of what the server raised.", "ends_quietly", wraps=True)
+_wrong_guard("knows_text_only", "Copies text, and forgets bytes.", "lets_the_rest_through", text_only=True)
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1167,9 +1367,10 @@ class Late(Gone):
 right3 = guard_with(late=Late)
 right3.__name__ = "with_an_error_of_its_own"
 right(ex3)(right3)
-right4 = guard_with(order=False)
-right4.__name__ = "sends_before_it_notes"
-right(ex3)(right4)
+two_accepts = guard_with(order=False)
+two_accepts.__name__ = "sends_before_it_notes"
+two_accepts.__doc__ = "Takes note of an accept when it has been sent: meanwhile a second task sends another."
+wrong(ex3, "tells_the_app")(two_accepts)
 
 
 # ---- attempts ------------------------------------------------------------------------------------------------------

@@ -651,6 +651,34 @@ async def starts_again() -> AsyncGenerator[Reading, None]:
             pass
 
 
+@wrong(ex2, "hides_nothing_from_litestar")
+@websocket("/")
+async def hides_broken_thermometers(socket: WebSocket) -> None:
+    """`except Exception` around the readings: the thermometers break, and nobody hears of it."""
+    await socket.accept()
+
+    async def stream():
+        with contextlib.suppress(Exception):
+            async for reading in readings():
+                await socket.send_json(reading)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stream())
+        async for _ in socket.iter_data():
+            pass
+        task.cancel()
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def sends_bytes(socket: WebSocket) -> None:
+    """JSON in binary messages: a browser gets a Blob."""
+    await socket.accept()
+    await send_websocket_stream(
+        socket, readings(), send_handler=lambda s, each: s.send_json(each, mode="binary"), listen_for_disconnect=True
+    )
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -995,6 +1023,73 @@ class KeepsItOnSelf(WebsocketListener):
     async def on_receive(self, data: str) -> str:
         """Answer."""
         return await reply(data)
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def ends_at_an_empty_text(socket: WebSocket) -> None:
+    """An empty text is taken for the end."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                if not text:
+                    break
+                await socket.send_text(await reply(text))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def impatient_with_replies(socket: WebSocket) -> None:
+    """A reply that takes more than a second is left out."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await socket.send_text(await reply(text))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def answers_each_text_once(socket: WebSocket) -> None:
+    """Keeps its replies, and gives each of them once."""
+    await socket.accept()
+    given: set[str] = set()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                if text not in given:
+                    given.add(text)
+                    await socket.send_text(await reply(text))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def reads_json(socket: WebSocket) -> None:
+    """`iter_json` reads texts that are JSON, and no others."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_json():
+                await socket.send_text(await reply(str(text)))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from helpers.exercises.cancelled_cleanup.handlers import LESSON
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise
 from helpers.judging.moment import slip
-from helpers.props.cleanups import BLINK, SECONDS, WORKS, App, Office
+from helpers.props.cleanups import BLINK, App
+from helpers.props.office import TIDYING, WORKS, Office
 
 
 def _registry(answer: Any) -> ASGIApp:
@@ -62,7 +63,7 @@ def cancels_nothing_early(session: Session) -> str | None:
     """Nothing is cancelled before the deadline."""
     office: Office = session.facts["office"]
     for work in office.works:
-        if work.how == "cancelled" and work.ended < (office.stopping or 0.0) + SECONDS - BLINK:
+        if work.how == "cancelled" and work.ended < (office.stopping or 0.0) + office.seconds - BLINK:
             after = work.ended - (office.stopping or work.ended)
             if office.drained is not None and office.drained <= work.ended:
                 return f"{_drained(office)} after {after:g} seconds; {work.name!r} was still running"
@@ -87,12 +88,28 @@ def finishes(session: Session) -> str | None:
 def cancels_at_the_deadline(session: Session) -> str | None:
     """At the deadline, what is left is cancelled and waited for: its cleanup is complete."""
     office: Office = session.facts["office"]
-    if office.left:
-        return f"{_drained(office)} and the work {office.left[0]!r} was still at it"
+    left = [name for name in office.left if name != "farewell"]
+    if left:
+        return f"{_drained(office)} and the work {left[0]!r} was still at it"
     for work in office.works:
         late = work.ended - (office.stopping or work.ended)
-        if work.how == "cancelled" and late > SECONDS + BLINK:
+        if work.hit_again:
+            return f"the work {work.name!r} was cancelled again in its cleanup"
+        if work.how == "cancelled" and work.name != "farewell" and late > office.seconds + BLINK:
             return f"the work {work.name!r} was cancelled {late:g} seconds after lifespan.shutdown"
+    return None
+
+
+@rule
+def ends_what_they_start(session: Session) -> str | None:
+    """What a cancelled task starts is cancelled and waited for, too."""
+    office: Office = session.facts["office"]
+    if "farewell" in office.left:
+        return f"{_drained(office)} and 'farewell', which the cancelled 'parting' had started, was still at it"
+    for work in office.works:
+        late = work.ended - work.began
+        if work.name == "farewell" and work.how == "cancelled" and late > 2:
+            return f"'farewell', which the cancelled 'parting' had started, was cancelled {late:g} seconds later"
     return None
 
 
@@ -104,7 +121,7 @@ def drains_quietly(session: Session) -> str | None:
         return _drained(office)
     if office.drained is None or office.stopping is None:
         return "drain() did not return"
-    last = max([office.stopping, *(work.ended for work in office.works)])
+    last = max([office.stopping, *(work.ended + TIDYING * (work.name == "tidy") for work in office.works)])
     late = office.drained - last
     return (
         f"drain() returned {late:.0f} seconds after the last task had ended" if office.virtual and late > 0.5 else None
@@ -115,6 +132,13 @@ def drains_quietly(session: Session) -> str | None:
 def lets_go(session: Session) -> str | None:
     """A task that is done is forgotten: the registry does not grow."""
     return "a task that was done long ago is still held" if session.facts["office"].leaks else None
+
+
+@rule
+def minds_its_own(session: Session) -> str | None:
+    """A registry does nothing to another one's tasks."""
+    neighbour = session.facts["office"].neighbour
+    return None if neighbour == "is left alone" else f"a task of another registry {neighbour}"
 
 
 def _not_a_registry(answer: Any) -> str:
@@ -138,7 +162,9 @@ ex3 = AppExercise(
     lifespan=True,
     scripts=(
         tuple(step for text in ("slow", "follow", "fails") for step in (Send(text), Expect(text))),
-        tuple(step for text in ("stuck", "stuck") for step in (Send(text), Expect(text))),
+        tuple(step for text in ("stuck", "tidy") for step in (Send(text), Expect(text))),
+        tuple(step for text in ("parting", "fumbles") for step in (Send(text), Expect(text))),
+        tuple(step for text in ("hurry", "stuck", "slow") for step in (Send(text), Expect(text))),
         (),
     ),
     rules=(
@@ -148,8 +174,10 @@ ex3 = AppExercise(
         cancels_nothing_early,
         finishes,
         cancels_at_the_deadline,
+        minds_its_own,
         drains_quietly,
         lets_go,
+        ends_what_they_start,
         rules.leaves_no_task_behind,
     ),
     without=(rules.leaves_no_task, rules.hides_no_error),
@@ -158,7 +186,8 @@ ex3 = AppExercise(
         "`asyncio.wait(tasks, timeout=seconds)` cancels nothing and raises nothing: it returns what is done and what "
         "is not. An empty set is an error for it.",
         "A task may start another while you wait. So wait in a loop until the set is empty or the time is over; "
-        "then cancel what is left, and wait once more: to cancel is only to ask.",
+        "then cancel what is left, and wait once more: to cancel is only to ask. And what is cancelled may start "
+        "another task in its `finally`.",
     ),
     why="The registry holds its tasks, forgets those that are done, and looks again while there "
     "is time: tasks start others.",
@@ -169,5 +198,6 @@ ex3 = AppExercise(
         drains_quietly: 2,
         finishes: 3,
         cancels_at_the_deadline: 3,
+        ends_what_they_start: 3,
     },
 )

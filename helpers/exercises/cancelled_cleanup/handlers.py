@@ -21,3 +21,8 @@ def counted(session: Session, count: int) -> bool:
     """Whether so many messages came; the last one may be left out if its answer was cut off."""
     cut = bool(session.cancelled_by or session.refusals)
     return session.received - cut <= count <= session.received
+
+
+def said(text: str) -> tuple[Send, Expect]:
+    """Return the steps of a client that says a text and hears it again."""
+    return Send(text), Expect(text)

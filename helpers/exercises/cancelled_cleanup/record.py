@@ -9,10 +9,10 @@ from hangup.explorer.report import Report
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Send, beside
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted
+from hangup.servers.script import beside
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, said
 from helpers.judging.app_exercise import AppExercise
-from helpers.props.cleanups import AGAIN, App, Audit
+from helpers.props.cleanups import AGAIN, FULL, LATER, SLOW, App, Audit, Full
 from helpers.props.shields import Cleanup
 
 
@@ -28,13 +28,18 @@ def audited(handler: Any, audit: Any = None) -> ASGIApp:
 
 def look(app: Any, session: Session) -> None:
     """Add the rows that a session has left to its facts."""
-    session.facts["rows"] = app.given.of(session)
+    audit: Audit = app.given
+    session.facts["rows"] = audit.of(session)
+    session.facts["begun"] = audit.begun.count(session)
+    session.facts["failed"] = session in audit.failed
+    session.facts["allowed"] = (Full,)
 
 
 @rule
 def loses_no_row(session: Session) -> str | None:
-    """Every connection leaves a row."""
-    return None if session.facts["rows"] else "the session is over and there is no row"
+    """Every connection leaves a row, unless its write fails."""
+    kept = session.facts["rows"] or session.facts.get("failed")
+    return None if kept else "the session is over and there is no row"
 
 
 @rule
@@ -42,6 +47,16 @@ def keeps_it_once(session: Session) -> str | None:
     """No connection leaves two rows."""
     rows = session.facts["rows"]
     return f"{len(rows)} rows for one connection" if len(rows) > 1 else None
+
+
+@rule
+def fails_once(session: Session) -> str | None:
+    """When `write()` raises, nobody writes again, and the error comes out of the handler."""
+    if not session.facts.get("failed"):
+        return None
+    if session.facts["begun"] > 1:
+        return f"write() was called {session.facts['begun']} times, though it had raised"
+    return "write() raised Full, and the handler returned" if session.ended == "returned" else None
 
 
 @rule
@@ -64,11 +79,18 @@ ex1 = AppExercise(
     parameters=("websocket", "audit"),
     mount=audited,
     facts=look,
-    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), beside(TALK[:2], TALK[:2])),
+    scripts=(
+        TALK,
+        said(AGAIN),
+        beside(TALK[:2], TALK[:2]),
+        *((*said(SLOW), *said(LATER)), (*said(FULL), *said(AGAIN))),
+        (*said(""), *said("again"), *said("again")),
+    ),
     rules=(
         rules.answers_everything,
         *RECORD,
         *HANDLER,
+        fails_once,
     ),
     without=(rules.heeds_cancellation,),
     hints=(
@@ -78,11 +100,18 @@ ex1 = AppExercise(
         "so nothing comes between; and whoever cancels you does not cancel that task, unless you `await task`. "
         "Wait with `asyncio.wait([task])`.",
         "Wait for the task in a loop, `while not task.done()`: each `await asyncio.wait([task])` may be cancelled. "
-        "Remember the CancelledError, and raise it when the row is there.",
+        "Remember the CancelledError, and raise it when the row is there. `asyncio.wait` raises nothing: whether the "
+        "write has failed, `task.result()` says.",
     ),
     why="A cancellation hits whoever waits for the row, never whoever writes it, and is let "
     "through when the row is there.",
-    helps={loses_no_row: 1, keeps_it_once: 2, rules.heeds_every_cancellation: 3, rules.leaves_no_task: 3},
+    helps={
+        loses_no_row: 1,
+        keeps_it_once: 2,
+        fails_once: 3,
+        rules.heeds_every_cancellation: 3,
+        rules.leaves_no_task: 3,
+    },
 )
 
 

@@ -5,19 +5,19 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from hangup.record import rules
-from hangup.record.recorder import ASGIApp, Session
+from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Send
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted
+from hangup.servers.script import beside
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, said
 from helpers.judging.app_exercise import AppExercise
-from helpers.props.cleanups import AGAIN, BLINK, SECONDS, App, Call, Desk
+from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SLOWLY, TIGHT, App, Call, Desk
 
 
 def _desk(answer: Any) -> ASGIApp:
     desk = Desk()
 
     async def call(websocket: WebSocket) -> None:
-        await answer(websocket, desk, SECONDS)
+        await answer(websocket, desk, desk.seconds(current()))
 
     return App(call, desk)
 
@@ -41,20 +41,20 @@ def reports_once(session: Session) -> str | None:
 
 @rule
 def gets_its_time(session: Session) -> str | None:
-    """The report has 5 seconds to be answered, also when the handler is cancelled."""
+    """The report has `seconds` to be answered, also when the handler is cancelled."""
     for call in session.facts["calls"]:
-        if call.how == "cancelled" and call.lasted < SECONDS - BLINK:
+        if call.how == "cancelled" and call.lasted < call.allowed - BLINK:
             alone = " (your handler had ended; nobody waited for it)" if call.deserted else ""
-            return f"the report was cancelled after {call.lasted:g} seconds{alone}"
+            return f"the report was cancelled after {call.lasted:g} of {call.allowed:g} seconds{alone}"
     return None
 
 
 @rule
 def gives_up(session: Session) -> str | None:
-    """A report that is not answered in 5 seconds is given up."""
+    """A report that is not answered in `seconds` is given up."""
     for call in session.facts["calls"]:
-        if call.lasted > SECONDS + BLINK or call.how == "still on its way":
-            return f"the report was still waited for after {SECONDS:g} seconds"
+        if call.lasted > call.allowed + BLINK or call.how == "still on its way":
+            return f"the report was still waited for after {call.allowed:g} seconds"
     return None
 
 
@@ -81,7 +81,15 @@ ex2 = AppExercise(
     parameters=("websocket", "desk", "seconds"),
     mount=_desk,
     facts=_calls,
-    scripts=(TALK, (Send(AGAIN), Expect(AGAIN)), (*TALK, Send("bye!"), Expect("bye!"))),
+    scripts=(
+        (*TALK, *said("bye!")),
+        said(AGAIN),
+        (*said(LATER), *said(AGAIN)),
+        (*said(TIGHT), *said(LATER), *said("")),
+        (*said(CURT), *said(SLOWLY), *said(LATER)),
+        (*said(BRISK), *said("again"), *said("again")),
+        beside(TALK, TALK),
+    ),
     rules=(
         rules.answers_everything,
         reports_once,

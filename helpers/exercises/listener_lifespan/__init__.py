@@ -1,5 +1,7 @@
 """The exercises of lesson 04: a lifespan that ends with its connection, a stream of data, a ticker beside a reader."""
 
+import json
+
 from hangup.record import rules
 from hangup.servers.script import Expect, Leave, Send
 from helpers.exercises.listener_lifespan.catching import (
@@ -12,7 +14,7 @@ from helpers.exercises.listener_lifespan.catching import (
     leaves_nothing_to_catch,
     raises_only_what_send_raised,
 )
-from helpers.exercises.listener_lifespan.clock import Reading, readings, reply, ticks
+from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
 from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, routed
 from helpers.judging.app_exercise import AppExercise
 
@@ -32,6 +34,7 @@ _TICKER = (
 )
 """The rules for a ticker beside a reader."""
 
+SAID = ("", "again", "again", "0", "[]", "straße", "tick 1")
 TICKING = (Expect("tick 1"), Expect("tick 2"))
 SCRIPTS = (
     (*TICKING, Send("one"), Expect("ONE"), Send("two"), Send("three"), Expect("TWO"), Expect("THREE")),
@@ -41,6 +44,8 @@ SCRIPTS = (
         Leave(),
         *(Send("still here", by="b"), Expect("STILL HERE", by="b")),
     ),
+    (*TICKING, *(step for text in SAID for step in (Send(text), Expect(text.upper())))),
+    (*TICKING, Send("again"), Send("slowly"), Send(""), Expect("AGAIN"), Expect("SLOWLY"), Expect("")),
     (),
 )
 
@@ -78,6 +83,9 @@ ex1 = AppExercise(
 )
 
 
+READ = [json.dumps({"place": each.place, "celsius": each.celsius}) for each in READINGS]
+
+
 # ---- 2: the stream -------------------------------------------------------------------------------------------------
 
 ex2 = AppExercise(
@@ -89,11 +97,8 @@ ex2 = AppExercise(
     mount=routed,
     facts=after_a_lost_send,
     scripts=(
-        (
-            Expect('{"place": "roof", "celsius": 21.5}'),
-            Expect('{"place": "cellar", "celsius": 12.0}'),
-            Expect('{"place": "stairs", "celsius": 19.25}'),
-        ),
+        (*(Expect(each) for each in READ),),
+        (Expect(READ[0]), *(Expect(each, by="b") for each in READ), Leave()),
         (),
     ),
     rules=(
@@ -103,6 +108,7 @@ ex2 = AppExercise(
         rules.ends_quietly,
         rules.leaves_no_task,
         rules.hides_no_error,
+        hides_nothing_from_litestar,
     ),
     hints=(
         "Two things are missing: somebody who turns a Reading into text, and somebody who waits for the disconnect "

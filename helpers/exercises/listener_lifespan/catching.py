@@ -65,13 +65,13 @@ def leaves_nothing_to_catch(session: Session) -> str | None:
 def raises_only_what_send_raised(session: Session) -> str | None:
     """When the peer leaves, nothing reaches Litestar but what send() raised."""
     found: list[Caught] = session.facts.get("caught", [])
-    others = [each.words for each in found if not each.refused]
+    others = [each.words for each in found if not each.refused and not each.broken]
     return f"Litestar caught {others[0]}, and sent websocket.close" if others else None
 
 
 @rule
 def hides_nothing_from_litestar(session: Session) -> str | None:
-    """When ticks() or reply() fails, the handler fails: Litestar hears of it."""
+    """When ticks(), reply() or readings() fails, the handler fails: Litestar hears of it."""
     found: list[Caught] = session.facts.get("caught", [])
     cancelled = session.cancelled_by  # then there is nobody left to tell
     if session.facts.get("broke") and not cancelled and not any(each.broken for each in found):
@@ -94,3 +94,4 @@ def after_a_lost_send(app: Any, session: Session) -> None:
     """Allow Litestar's close after what send() raised: @websocket_stream lets that out, in a group."""
     if session.facts.get("caught"):
         session.facts["allowed"] = (Exception,)
+    after_a_failure(app, session)

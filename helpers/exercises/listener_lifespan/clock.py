@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 
 from hangup.record.recorder import current
+from hangup.time.virtual import time_is_virtual
 
 HOUR = 3600.0  # seconds; virtual ones, unless an answer waits on a real server for a tick
 
@@ -36,12 +37,14 @@ async def ticks() -> AsyncGenerator[str, None]:
 async def reply(text: str) -> str:
     """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes.
 
-    "stop" stops the clock that ticks; raises Broken for "crash".
+    "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds.
     """
     if text == "crash":
         raise _breaks("reply()")
     if text == "stop":
         _stopped().set()
+    if text == "slowly" and time_is_virtual():
+        await asyncio.sleep(3)
     await _pause(12 - 2 * min(len(text), 5))
     return text.upper()
 
@@ -54,11 +57,17 @@ class Reading:
     celsius: float
 
 
+READINGS = (Reading("roof", 21.5), Reading('cellar "B"', 0.0), Reading("Treppe, außen", -0.5))
+
+
 async def readings() -> AsyncGenerator[Reading, None]:
-    """Yield three Readings, and the next one after an hour."""
-    for reading in (Reading("roof", 21.5), Reading("cellar", 12.0), Reading("stairs", 19.25)):
+    """Yield three Readings, and the next one after an hour. Raises Broken in its place for client b."""
+    for reading in READINGS:
         await _pause()
         yield reading
+    session = current()
+    if session is not None and session.letter == "b":
+        raise _breaks("readings()")
     await asyncio.sleep(HOUR)
     yield Reading("roof", 20.0)
 

@@ -29,7 +29,11 @@ def _no_lifespan(answer: Any) -> str:
         return f"{name} is a generator: put @asynccontextmanager on the line before its def."
     if inspect.iscoroutinefunction(answer):
         return f"{name} is an async function without a yield; this exercise wants {LIFESPAN.wants}."
-    return _does_not_build(echoing, answer, name)
+    problem = _does_not_build(echoing, answer, name)
+    if problem and not inspect.isfunction(answer):
+        kind = "a class" if inspect.isclass(answer) else f"a {type(answer).__name__}"
+        return f"Litestar does not take {kind} here: wrap it in a function with `socket: WebSocket`."
+    return problem
 
 
 def _no_handler(answer: Any) -> str:

@@ -1,0 +1,55 @@
+"""Scenes for lesson 03's loop, in memory: goodbyes with every code, and pages that are silent for long."""
+
+import asyncio
+from typing import Any
+
+from hangup.record.recorder import Message, describe
+from helpers.judging.values import codes
+
+SILENCE = 3000.0  # virtual seconds
+PATIENCE = 3600.0  # virtual seconds
+
+
+async def said(answer: Any) -> str:
+    """Let an app add up for pages that think for long, and for pages that leave with every code; say what is wrong."""
+    for pause, code in ((SILENCE, 1001), *((0.0, code) for code in codes())):
+        if problem := await _page(answer, pause, code):
+            then = (
+                f"a page that says nothing for {pause:g} seconds" if pause else f"a page that leaves with code {code}"
+            )
+            return f"{then}: {problem}"
+    return ""
+
+
+async def _page(answer: Any, pause: float, code: int) -> str:
+    coming: list[Message] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": "4"},
+        {"type": "websocket.receive", "text": "5"},
+        {"type": "websocket.disconnect", "code": code, "reason": ""},
+    ]
+    got: list[object] = []
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked == 2 and pause:
+            await asyncio.sleep(pause)
+        await asyncio.sleep(0)
+        asked += 1
+        if asked > len(coming) + 50:
+            raise ConnectionError("this page has left")
+        return coming[min(asked, len(coming)) - 1]
+
+    async def send(message: Message) -> None:
+        got.append(message.get("text", message["type"]))
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await answer({"type": "websocket", "path": "/", "headers": []}, receive, send)
+    except Exception as error:
+        return f"the app raised {describe(error)}"
+    if asked > len(coming):
+        return "receive() was called again after the disconnect"
+    due = ["websocket.accept", "4", "9"]
+    return "" if got == due else f"it got {', '.join(map(str, got))} in place of {', '.join(due)}"

@@ -1,0 +1,179 @@
+"""Exercise 2 of lesson 03: pages that come and go, and are told how many there are."""
+
+import asyncio
+import itertools
+from typing import Any
+
+from hangup.record import rules
+from hangup.record.recorder import Message, Receive, Scope, Session, current
+from hangup.record.recorder import Send as SendCall
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send
+from hangup.time.virtual import time_is_virtual
+from helpers.exercises.flow_error.in_memory import LESSON, LOOP, PARAMETERS, BesideExercise
+
+HASHES = (3, 0, 5)  # a set of pages is not in the order in which they have opened, but it is the same in every run
+MOMENT = 0.5  # virtual seconds
+
+
+class _Page:
+    """A connection's send(), which takes note of a number that comes too late, or to somebody who has left."""
+
+    def __init__(self, send: SendCall, place: int, reload: "_Reload | None" = None) -> None:
+        self._send = send
+        self._place = place
+        self._reload = reload
+
+    def __hash__(self) -> int:
+        return self._place
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message."""
+        if self._reload is not None and message["type"] == "websocket.send":
+            self._reload.told(self)
+        await self._send(message)
+
+
+class _Reload:
+    """An app whose connections share one set of pages, empty at first."""
+
+    def __init__(self, answer: Any) -> None:
+        self.pages: set[Any] = set()
+        self.late = self.gone = False
+        self._answer = answer
+        self._numbers = itertools.cycle(HASHES)
+        self._changed = 0.0
+        self._listed: set[_Page] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: SendCall) -> None:
+        """Run the answer for one page, and then once more beside a bug."""
+        page = _Page(send, next(self._numbers), self)
+        loop = asyncio.get_running_loop()
+
+        async def timed() -> Message:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                self._changed = loop.time()
+            return message
+
+        await self._answer(scope, timed, page, self.pages)
+        if (session := current()) is not None and session.letter == "a":
+            session.facts["hidden"] = await _beside_bugs(self._answer, scope)
+
+    def told(self, page: _Page) -> None:
+        """Take note of a number that is sent now."""
+        loop = asyncio.get_running_loop()
+        if time_is_virtual() and loop.time() > self._changed + MOMENT:
+            self.late = True
+        self._listed |= {each for each in self.pages if isinstance(each, _Page)}
+        if page in self._listed and page not in self.pages:
+            self.gone = True
+
+
+async def _beside_bugs(answer: Any, scope: Scope) -> str:
+    """Let a page open and leave beside one whose send() has a bug, of each kind; return what became of one."""
+    for error in (TypeError, RuntimeError, ValueError):
+        if words := await _beside_a_bug(answer, scope, error):
+            return words
+    return ""
+
+
+async def _beside_a_bug(answer: Any, scope: Scope, error: type[Exception]) -> str:
+    """Let a page open and leave in memory, beside one whose send() raises an error; return where that went."""
+    raised = 0
+    coming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
+
+    async def receive() -> Message:
+        return coming.pop(0) if len(coming) > 1 else coming[0]
+
+    async def send(message: Message) -> None:
+        """Drop the message: this page is told, and nobody looks."""
+
+    async def buggy(message: Message) -> None:
+        nonlocal raised
+        raised += 1
+        raise error("a bug, and no page that leaves")
+
+    try:
+        await answer(scope, receive, _Page(send, 1), {_Page(buggy, 0)})
+    except Exception:
+        return ""  # whatever came out tells of it
+    name = error.__name__
+    return f"a page's send() raised {name}, and your app returned as if nothing had happened" if raised else ""
+
+
+def _still_listed(app: Any, session: Session) -> None:
+    """Note how many pages are listed when every connection has ended."""
+    if all(each.ended != "running" for each in (session, *session.others)):
+        session.facts["listed"] = len(app.pages)
+    family = [session, *session.others]
+    session.facts["told gone"] = app.gone
+    session.facts["told late"] = app.late and session.letter == "a" and not any(each.cancelled_by for each in family)
+
+
+@rule
+def forgets_who_left(session: Session) -> str | None:
+    """When every page has left, none is in `pages`."""
+    listed: int = session.facts.get("listed", 0)
+    return f"{listed} still in `pages` when every connection had ended" if listed else None
+
+
+@rule
+def tells_at_once(session: Session) -> str | None:
+    """The pages are told at once, without a clock."""
+    return "a number was sent some time after a page had opened or left" if session.facts.get("told late") else None
+
+
+@rule
+def looks_before_it_tells(session: Session) -> str | None:
+    """A page that is not in `pages` any more is told nothing."""
+    return "a number was sent to a page that was no longer in `pages`" if session.facts.get("told gone") else None
+
+
+@rule
+def hides_no_bug(session: Session) -> str | None:
+    """An error that does not come from a page's leaving comes out."""
+    return session.facts.get("hidden") or None
+
+
+ex2 = BesideExercise(
+    lesson=LESSON,
+    number=2,
+    title="Reload",
+    kind="handler",
+    parameters=(*PARAMETERS, "pages"),
+    mount=_Reload,
+    facts=_still_listed,
+    scripts=(
+        (Expect("1"), Leave(), Expect("1", by="b")),
+        (
+            *(Expect(), Expect("2", by="b"), Send("hello"), Send(""), Send("hello", by="b"), Send("", by="b")),
+            *(Leave(), Expect("1", by="b")),
+        ),
+        (Expect(), Expect("2", by="b"), Leave(), Expect("1", by="b")),
+        (Expect(), Expect(by="b"), Expect("3", by="c"), Leave(), Expect("2", by="c"), Expect("2", by="b")),
+    ),
+    rules=(
+        *LOOP,
+        forgets_who_left,
+        tells_at_once,
+        hides_no_bug,
+        looks_before_it_tells,
+    ),
+    aside=(hides_no_bug,),
+    hints=(
+        "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
+        "First take the page out of `pages`, then tell the others: whoever has left gets no message.",
+        "A page may leave while you tell it the number: its `send` then raises `OSError`. That alone is no reason to "
+        "stop telling the others. And `pages` may change while you wait in a loop over it: loop over `list(pages)`. "
+        "Whoever is in that copy may have left since: look whether the page is still in `pages` before you send.",
+    ),
+    why="At each await pages come and go: who has left is told nothing, and who leaves meanwhile stops nobody.",
+    helps={
+        forgets_who_left: 1,
+        rules.answers_everything: 2,
+        rules.ends_quietly: 3,
+        looks_before_it_tells: 3,
+        hides_no_bug: 3,
+    },
+)

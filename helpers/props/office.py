@@ -1,0 +1,199 @@
+"""The office of lesson 05's exercise 3: an application full of work, which starts all of it in a registry.
+
+Where time is virtual, what takes seconds takes them, and some things never end; on real servers all of it is quick.
+"""
+
+import asyncio
+import contextlib
+import gc
+import inspect
+import weakref
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio.lowlevel
+
+from hangup.record.recorder import note
+from hangup.time.virtual import time_is_virtual
+from helpers.props.cleanups import BLINK, SECONDS, now, takes
+
+WORKS: dict[str, float | None] = {
+    "quick": 0,
+    "slow": 3,
+    "follow": 1,
+    "followed": 3,
+    "fails": 0.5,
+    "last": 1,
+    "stuck": None,
+    "tidy": None,
+    "parting": None,
+    "farewell": None,
+    "fumbles": None,
+    "hurry": 0,
+}
+"""What a client can ask for, and how many seconds it takes; None is for ever.
+
+When they are cancelled, "tidy" takes long to clean up, "parting" starts "farewell", and "fumbles" raises. After "hurry"
+`drain` gets less time. "last" is started when the server
+has stopped already, if there is work that is "slow".
+"""
+TIDYING = 10.0  # seconds
+HURRY = 3.5
+
+
+class OutOfInk(Exception):
+    """What the work called "fails" raises."""
+
+
+class Work:
+    """Something that the application does after the session: when it began and ended, and how."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.how = "lost"
+        self.began = self.ended = 0.0
+        self.released = self.hit_again = False
+        self.coroutine: Any = None
+
+    @property
+    def left(self) -> bool:
+        """Whether its task still runs; one that is cancelled before its first step has done nothing, and is over."""
+        begun = self.coroutine is None or inspect.getcoroutinestate(self.coroutine) != inspect.CORO_CLOSED
+        return begun and not self.released
+
+
+class Office:
+    """Starts works in a registry, and writes down what becomes of them."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.registry: Any = None
+        self.works: list[Work] = []
+        self.stopping: float | None = None
+        self.drained: float | None = None
+        self.error: BaseException | None = None
+        self.letter: weakref.ref[asyncio.Event] | None = None
+        self.first: weakref.ref[asyncio.Task[Any]] | None = None
+        self.leaks = self.collected = self.idle = False
+        self.left: list[str] = []
+        self.seconds = SECONDS
+        self.neighbour = "is left alone"
+        self.virtual = False
+
+    def start(self, name: str) -> None:
+        """Let the registry start a work."""
+        work = Work(name)
+        self.works.append(work)
+        work.began = now()
+        if name == "hurry":
+            self.seconds = HURRY
+        coroutine: Any = self.work(work)
+        work.coroutine = coroutine
+        coroutine.__name__ = name  # what a picture calls its task
+        self.registry.start(coroutine)
+
+    async def work(self, work: Work) -> None:
+        """Do a work, and then take a moment to give back what it has used."""
+        try:
+            await takes(WORKS[work.name])
+            if work.name == "fails":
+                raise OutOfInk("no row from this one")
+            if work.name == "follow":
+                self.start("followed")
+            work.how = "done"
+            note(f"{work.name} is done")
+        except asyncio.CancelledError:
+            work.how = "cancelled"
+            if work.name == "parting":
+                self.start("farewell")
+            if work.name == "fumbles":
+                raise OutOfInk("no row from this one, too") from None
+            raise
+        except OutOfInk:
+            work.how = "failed"
+            raise
+        finally:
+            work.ended = now()
+            try:
+                await anyio.lowlevel.checkpoint()
+                await takes(TIDYING if work.name == "tidy" else BLINK)
+            except asyncio.CancelledError:
+                work.hit_again = True
+                raise
+            finally:
+                work.released = True
+
+    async def _wait_for_letter(self, work: Work) -> None:
+        """Wait for what nobody but this task holds."""
+        event = asyncio.Event()
+        self.letter = weakref.ref(event)
+        work.released = True  # it has nothing to release
+        try:
+            await event.wait()
+            work.how = "done"
+        except asyncio.CancelledError:
+            work.how = "cancelled"
+            raise
+        finally:
+            work.ended = now()
+
+    async def _be_first(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.first = weakref.ref(task)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Make the registry; start two works of the application's own; drain the registry when the server stops."""
+        self.virtual = time_is_virtual()
+        gc.freeze()  # what is older need not be searched below
+        try:
+            self.registry = self.answer()
+            letter = Work("letter")
+            self.works.append(letter)
+            self.registry.start(self._wait_for_letter(letter))
+            self.registry.start(self._be_first())
+            yield
+            await self._beside_another()
+        finally:
+            gc.unfreeze()
+
+    async def _beside_another(self) -> None:
+        """Drain the registry beside another one, whose task is none of its business."""
+        other, over = self.answer(), asyncio.Event()
+
+        async def next_door() -> None:
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                self.neighbour = "was cancelled"
+                raise
+
+        other.start(next_door())
+        await self._stop()
+        over.set()
+        if self.error is None:
+            with contextlib.suppress(Exception):
+                await other.drain(SECONDS)
+
+    async def _stop(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        gc.collect()
+        self.leaks = self.first is not None and self.first() is not None
+        event = None if self.letter is None else self.letter()
+        self.idle = self.first is None
+        self.collected = self.letter is not None and event is None and self.works[0].how == "lost"
+        if event is not None:
+            event.set()
+        await asyncio.sleep(3 * BLINK)  # what is quick is done: there may be nothing left to wait for
+        if any(work.name == "slow" for work in self.works):
+            self.start("last")
+        self.stopping = now()
+        try:
+            await self.registry.drain(self.seconds)
+        except Exception as error:
+            self.error = error
+        self.drained = now()
+        self.left = [work.name for work in self.works if work.left]
+        for work in self.works:
+            work.coroutine = None
