@@ -6,6 +6,7 @@ readings and forgets at a restart what it has not acknowledged.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from contextvars import Context
 from typing import Any
@@ -16,6 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from hangup.record.recorder import Session, current
 from hangup.time.loopback import LoopbackLoop, now
 from hangup.trace.events import Event
+from helpers.judging.values import texts
 from helpers.props.outbox import Outbox
 
 REFUSALS = 12
@@ -24,13 +26,14 @@ FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
+STRANGE = texts()
 
 
 class Scripted:
     """A websockets handler that keeps book; `give` calls the answer. `came` has the seconds at which it was reached.
 
-    So many clients as `thrown_out` says are closed with 1011 before any work; with `for_good` it closes with that code
-    in the midst of its work.
+    So many clients as `thrown_out` says are closed with `code` before any work; with `for_good` it closes with that
+    code in the midst of its work.
     """
 
     due: Sequence[str] = ()
@@ -41,8 +44,8 @@ class Scripted:
     repeated = 0
     """How many messages came that it had already."""
 
-    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0) -> None:
-        self.for_good, self.thrown_out = for_good, thrown_out
+    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0, code: int = 1011) -> None:
+        self.for_good, self.thrown_out, self.code = for_good, thrown_out, code
         self.book = []
         self.came: list[float] = []
         self.lost_at: float | None = None
@@ -76,8 +79,8 @@ class Scripted:
         return ""
 
     async def throw_out(self, websocket: ServerConnection) -> None:
-        """Close with 1011, before any work."""
-        await websocket.close(1011)
+        """Close before any work."""
+        await websocket.close(self.code)
 
     async def lose(self, websocket: ServerConnection, code: int) -> None:
         """Close with this code, for which 1005 means a close frame without one, and expect the client back."""
@@ -163,9 +166,9 @@ class Book(Scripted):
     With `for_good` it closes with that code when it has two. Whom it throws out has heard `have 0`.
     """
 
-    def __init__(self, count: int = 4, **script: Any) -> None:
+    def __init__(self, count: int = 4, *, texts: Sequence[str] = (), **script: Any) -> None:
         super().__init__(**script)
-        self.due = [f"payment {number + 1}" for number in range(count)]
+        self.due = [*texts, *(f"payment {number + 1}" for number in range(count))]
         self.acknowledged = 0
 
     async def serve(self, websocket: ServerConnection) -> None:
@@ -186,7 +189,7 @@ class Book(Scripted):
             acknowledging.cancel()
 
     async def throw_out(self, websocket: ServerConnection) -> None:
-        """Say `have 0`, which is no good news, and close with 1011."""
+        """Say `have 0`, which is no good news, and close."""
         await self._say(websocket, "have")
         await super().throw_out(websocket)
 
@@ -221,20 +224,62 @@ class Book(Scripted):
         return answer(url, tuple(self.due))  # type: ignore[no-any-return]  # any awaitable will do
 
 
+class PairOfPayers(Book):
+    """A Book with two clients, both lost with 1012 in the same moment; when they come back it says that it has all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both_lost_at = 0.0
+        self._both = asyncio.Event()
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Greet, close with 1012 when the second one has come; later, say that all is done."""
+        if len(self.came) > 2:
+            self.book[:] = self.due
+            await self._say(websocket, "have")
+            await websocket.wait_closed()
+            return
+        await self._say(websocket, "have")
+        if len(self.came) == 2:
+            self.both_lost_at = now()
+            self._both.set()
+        await self._both.wait()
+        await websocket.close(1012)
+
+    async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
+        """Take none."""
+
+    async def call(self, answer: Any, url: str) -> Any:
+        """Run two clients."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(answer(url, tuple(self.due)), context=Context())
+
+
 class Archive(Book):
     """A Book that forgets at a restart what it has not acknowledged, and minds no gaps: an outbox may drop messages.
 
-    A reading a second is put into the outbox, `count` in all. With `stop_at` more might come, but none does: the client
-    is told to stop then.
+    A reading a second is put into the outbox, `count` in all, and `later` seconds after the last one it is closed. With
+    `stop_at` more might come, but none does: the client is told to stop then.
     """
 
-    def __init__(self, count: int = 4, *, stop_at: float | None = None, **script: Any) -> None:
+    def __init__(
+        self,
+        count: int = 4,
+        *,
+        stop_at: float | None = None,
+        texts: Sequence[str] = (),
+        later: float = 0,
+        **script: Any,
+    ) -> None:
         super().__init__(count, **script)
-        self.due = [f"reading {number + 1}" for number in range(count)]
-        self.needs = float(count)
+        self.due = [*texts, *(f"reading {number + 1}" for number in range(count))]
+        self.later = later
+        self.needs = len(self.due) + later
         self.stop_at = stop_at
         self.outbox = Outbox(1_000)
         self.stop = asyncio.Event()
+        self.closed_at: float | None = None
         self._numbers: list[int] = []
 
     async def serve(self, websocket: ServerConnection) -> None:
@@ -251,8 +296,8 @@ class Archive(Book):
     @property
     def gone(self) -> list[str]:
         """The readings that are neither acknowledged nor in the outbox."""
-        kept = {*self.book[: self._kept], *self.outbox}
-        return [text for text in self.due[: self.outbox.last] if text not in kept]
+        kept = Counter([*self.book[: self._kept], *self.outbox])
+        return list((Counter(self.due[: self.outbox.last]) - kept).elements())
 
     @property
     def _kept(self) -> int:
@@ -286,7 +331,9 @@ class Archive(Book):
             await asyncio.sleep(1)
             await self.outbox.put(text)
         if self.stop_at is None:
+            await asyncio.sleep(self.later)
             self.outbox.close()
+            self.closed_at = now()
             return
         await asyncio.sleep(self.stop_at - now())
         if session is not None:
