@@ -1023,6 +1023,26 @@ async def sender_raises(websocket, inboxes):
 right(ex3)(_named("with_helpers", "The solution, in pieces.", _with(lambda: asyncio.Queue(3), _all)))
 
 
+@wrong(ex3, "never_waits")
+async def waits_for_its_own_inbox(websocket, inboxes):
+    """Drops the oldest of the others' inboxes, and waits for room in its own."""
+    inbox = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.append(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(sending, websocket, inbox, group.cancel_scope)
+            async for text in websocket.iter_text():
+                for each in inboxes:
+                    if each is inbox:
+                        await each.put(text)
+                    else:
+                        put(each, text)
+            group.cancel_scope.cancel()
+    finally:
+        inboxes.remove(inbox)
+
+
 @right(ex3)
 async def with_a_deque(websocket, inboxes):
     """A deque that drops by itself, and an event."""

@@ -333,6 +333,27 @@ async def forgets_its_reader(url, inbox):
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex1, "none_is_lost")
+async def takes_a_repeat_for_the_same(url, inbox):
+    """Passes over news that it has had already: rain again is news."""
+    pauses = full_jitter()
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        known = len(inbox)
+        try:
+            await websocket.send(f"after {known}")
+            async for news in websocket:
+                if news not in inbox:
+                    inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        if len(inbox) > known:
+            pauses = full_jitter()
+        await asyncio.sleep(next(pauses))
+
+
 @right(ex1)
 async def in_one_loop(url, inbox):
     """As the solution does it."""
@@ -834,6 +855,36 @@ async def leaves_its_writer(url, messages):
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex2, "none_is_lost")
+async def looks_its_number_up(url, messages):
+    """Asks the list where a message stands: of two that are the same, it names the first."""
+    pauses = full_jitter()
+
+    async def write(websocket, known):
+        for message in messages[known:]:
+            await websocket.send(f"{messages.index(message) + 1} {message}")
+
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        writing = None
+        try:
+            async for text in websocket:
+                known = int(text.split()[1])
+                if known == len(messages):
+                    return
+                if writing is None:
+                    writing = asyncio.create_task(write(websocket, known))
+                else:
+                    pauses = full_jitter()
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(next(pauses))
 
 
 @right(ex2)
