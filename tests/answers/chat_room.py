@@ -1026,7 +1026,7 @@ right(ex3)(_named("with_helpers", "The solution, in pieces.", _with(lambda: asyn
 @wrong(ex3, "never_waits")
 async def waits_for_its_own_inbox(websocket, inboxes):
     """Drops the oldest of the others' inboxes, and waits for room in its own."""
-    inbox = asyncio.Queue(3)
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
     await websocket.accept()
     inboxes.append(inbox)
     try:
