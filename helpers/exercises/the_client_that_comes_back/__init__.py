@@ -7,6 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
+from helpers.exercises.the_client_that_comes_back.archive import Archive
 from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
@@ -31,7 +32,6 @@ from helpers.exercises.the_client_that_comes_back.rules import (
 from helpers.exercises.the_client_that_comes_back.servers import (
     REFUSALS,
     STRANGE,
-    Archive,
     Book,
     Feed,
     Pair,
