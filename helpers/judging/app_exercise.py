@@ -21,14 +21,17 @@ from helpers.judging.moment import when
 from helpers.judging.patience import Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
+Played = tuple[Script, Callable[[Any], ASGIApp]]
+"""A script, with what makes the app that plays it."""
+
 
 @dataclass(kw_only=True)
 class AppExercise(Exercise):
     """An exercise for an app under scripted clients.
 
     `mount` makes an ASGI app of the answer, anew for each session; with `lifespan` the app is started before each
-    session and shut down after it. `facts` may add facts to a session, for `rules` to judge; of a script with several
-    clients every one's session is judged.
+    session and shut down after it. `mounts`, if there are any, take its place, one for each script. `facts` may add
+    facts to a session, for `rules` to judge; of a script with several clients every one's session is judged.
     """
 
     mount: Callable[[Any], ASGIApp]
@@ -36,6 +39,7 @@ class AppExercise(Exercise):
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
     lifespan: bool = False
+    mounts: Sequence[Callable[[Any], ASGIApp]] = ()
 
     @property
     def general(self) -> Sequence[Rule]:
@@ -46,7 +50,7 @@ class AppExercise(Exercise):
         """Explore every script, then play them on real servers."""
         noticed = [Noticed(self.all_rules) for _ in self.scripts]
         try:
-            reports = [self._explore(answer, *each, until) for each in zip(self.scripts, noticed, strict=True)]
+            reports = [self._explore(answer, *each, until) for each in zip(self._played, noticed, strict=True)]
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
                 raise
@@ -72,10 +76,16 @@ class AppExercise(Exercise):
 
     # ---- in memory -------------------------------------------------------------------------------------------
 
-    def _explore(self, answer: Any, script: Script, noticed: Noticed, until: float) -> Report:
+    @property
+    def _played(self) -> list[Played]:
+        """Each script, with what makes the app that plays it."""
+        return list(zip(self.scripts, self.mounts or [self.mount] * len(self.scripts), strict=True))
+
+    def _explore(self, answer: Any, played: Played, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""
+        script, mount = played
         return explore(
-            make=functools.partial(self.mount, answer),
+            make=functools.partial(mount, answer),
             script=script,
             rules=noticed.rules,
             probe=self.facts,
@@ -92,13 +102,14 @@ class AppExercise(Exercise):
         )
         count = sum(each.breaking(broken.rule) for each in noticed)
         total = sum(len(each.schedules) for each in noticed)
-        session = self._again(answer, self.scripts[number], broken, until)
+        session = self._again(answer, self._played[number], broken, until)
         place, words = order.index(broken.rule), f"{count} of {total} schedules"
         return self.broken(answer, session, broken.got, place, words, replayed=True)
 
-    def _again(self, answer: Any, script: Script, broken: Broken, until: float) -> Session:
+    def _again(self, answer: Any, played: Played, broken: Broken, until: float) -> Session:
         """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
-        app = self.mount(answer)
+        script, mount = played
+        app = mount(answer)
         try:
             first = replay(app, broken.schedule, script, probe=self.facts, seconds=left(until), lifespan=self.lifespan)
         except Stuck as stuck:
@@ -133,8 +144,8 @@ class AppExercise(Exercise):
 
     async def _play(self, answer: Any, sessions: list[Session]) -> None:
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
-        for script, server, ending in itertools.product(self.scripts, self.servers, (*ENDINGS, "cut")):
-            app = self.mount(answer)
+        for (script, mount), server, ending in itertools.product(self._played, self.servers, (*ENDINGS, "cut")):
+            app = mount(answer)
             session = await run(app, script, ending=ending, server=server, patience=patience())
             played = (session, *session.others)
             for each in played:

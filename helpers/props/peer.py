@@ -6,6 +6,7 @@ closes, or the wire breaks, or it goes silent. On a LoopbackLoop, hours of silen
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -43,6 +44,7 @@ class Peer:
         """What has come to the server, if it has no handler of its own."""
         self.ended_at: float | None = None
         """When `end` was called, in the loop's seconds."""
+        self._code = 1001
         self._cuts = {how: asyncio.Event() for how in ENDINGS}
 
     @property
@@ -55,13 +57,13 @@ class Peer:
         async for message in websocket:
             self.got.append(message)
 
-    def end(self, how: str = "silence", *, after: float = 0.0) -> None:
-        """End the connection in one of the ways of `ENDINGS`, now or so many seconds later."""
+    def end(self, how: str = "silence", *, after: float = 0.0, code: int = 1001) -> None:
+        """End the connection in one of the ways of `ENDINGS`, now or so many seconds later; `code` is for "close"."""
         loop = asyncio.get_running_loop()
         if after:
-            loop.call_later(after, self.end, how)
+            loop.call_later(after, functools.partial(self.end, how, code=code))
         else:
-            self.ended_at = loop.time()
+            self.ended_at, self._code = loop.time(), code
             self._cuts[how].set()
 
     def toxics(self, seconds: float) -> list[Toxic]:
@@ -83,7 +85,7 @@ class Peer:
                 task.cancel()
             await asyncio.wait([work, told])
         if self._cuts["close"].is_set():
-            await websocket.close(1001)  # nobody reads any more
+            await websocket.close(self._code)  # nobody reads any more
         if not work.cancelled():
             with contextlib.suppress(websockets.ConnectionClosed):
                 work.result()

@@ -611,9 +611,9 @@ async def swallows_cancellation(websocket, members):
     forget(members, websocket)
 
 
-@wrong(ex2, "leaves_no_task")
+@wrong(ex2, "answers_everything")
 async def fire_and_forget(websocket, members):
-    """A task for each send, which nobody waits for."""
+    """A task for each send, which nobody waits for: words overtake each other, and tasks are left."""
 
     async def tell(member, text):
         with suppress(*GONE):
@@ -631,9 +631,9 @@ async def fire_and_forget(websocket, members):
         members.remove(websocket)
 
 
-@right(ex2)
+@wrong(ex2, "hears_everything")
 async def own_end_only(websocket, members):
-    """Its own failed send is its end; another's is passed over."""
+    """Takes its own failed send for its end, though what it said before lies unread."""
     await websocket.accept()
     members.append(websocket)
     try:
@@ -647,9 +647,9 @@ async def own_end_only(websocket, members):
         members.remove(websocket)
 
 
-@right(ex2)
+@wrong(ex2, "hears_everything")
 async def gathers_with_care(websocket, members):
-    """gather, with every outcome returned."""
+    """gather, with every outcome returned; after a failed send of its own it reads no more."""
     await websocket.accept()
     members.append(websocket)
     try:
@@ -659,6 +659,110 @@ async def gathers_with_care(websocket, members):
             await asyncio.gather(*sends, return_exceptions=True)
     except WebSocketDisconnect:
         pass
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "hears_everything")
+async def asks_whether_it_is_a_member(websocket, members):
+    """Whoever notices a death forgets, and who is forgotten reads no more, also what it said before."""
+
+    def forget(member):
+        if member in members:
+            members.remove(member)
+
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while websocket in members:
+            text = await websocket.receive_text()
+            for member in list(members):
+                try:
+                    await member.send_text(text)
+                except GONE:
+                    forget(member)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        forget(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def drops_empty_words(websocket, members):
+    """Takes an empty message for none."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            for member in list(members):
+                if message["text"]:
+                    with suppress(*GONE):
+                        await member.send_text(message["text"])
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def says_nothing_twice(websocket, members):
+    """Takes a repeat for an echo, and passes over it."""
+    await websocket.accept()
+    members.append(websocket)
+    last = None
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            if message["text"] != last or last == "":
+                for member in list(members):
+                    with suppress(*GONE):
+                        await member.send_text(message["text"])
+            last = message["text"] or last
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def pops_the_first(websocket, members):
+    """Takes out the first of the list, which is who leaves only if it came first."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            for member in list(members):
+                with suppress(*GONE):
+                    await member.send_text(message["text"])
+    finally:
+        members.pop(0)
+
+
+@right(ex2)
+async def reads_to_the_disconnect(websocket, members):
+    """receive() up to the disconnect, a function for the sending, and removal in its own finally."""
+
+    async def tell(member, text):
+        with suppress(*GONE):
+            await member.send_text(text)
+
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            for member in [*members]:
+                await tell(member, message["text"])
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def gathers_to_the_disconnect(websocket, members):
+    """gather, with every outcome returned, and receive(), which a failed send does not end."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while "text" in (message := await websocket.receive()):
+            sends = [member.send_text(message["text"]) for member in members]
+            await asyncio.gather(*sends, return_exceptions=True)
     finally:
         members.remove(websocket)
 
@@ -917,6 +1021,26 @@ async def sender_raises(websocket, inboxes):
 
 
 right(ex3)(_named("with_helpers", "The solution, in pieces.", _with(lambda: asyncio.Queue(3), _all)))
+
+
+@wrong(ex3, "never_waits")
+async def waits_for_its_own_inbox(websocket, inboxes):
+    """Drops the oldest of the others' inboxes, and waits for room in its own."""
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    await websocket.accept()
+    inboxes.append(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(sending, websocket, inbox, group.cancel_scope)
+            async for text in websocket.iter_text():
+                for each in inboxes:
+                    if each is inbox:
+                        await each.put(text)
+                    else:
+                        put(each, text)
+            group.cancel_scope.cancel()
+    finally:
+        inboxes.remove(inbox)
 
 
 @right(ex3)

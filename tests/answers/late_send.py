@@ -9,9 +9,15 @@ import anyio
 import websockets
 from websockets import ConnectionClosed, ConnectionClosedOK, State
 
-from hangup import connect
+import hangup
 from helpers.exercises.late_send import ex1, ex2, ex3
 from tests.answers import attempt, right, wrong
+
+
+def connect(url, **options):
+    """Connect, and keep all that the peer says: whoever does not read would not hear the pong behind it."""
+    return hangup.connect(url, max_queue=None, **options)
+
 
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
 
@@ -95,11 +101,14 @@ async def race(websocket, messages, watch):
 
     tasks = {asyncio.create_task(write()), asyncio.create_task(watch)}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        with contextlib.suppress(ConnectionClosed):
+            task.result()
     return sent
 
 
@@ -153,12 +162,14 @@ async def forgets_the_reader(websocket, messages):
 
     async def write():
         nonlocal sent
-        with contextlib.suppress(ConnectionClosed):
-            async for message in messages:
-                await websocket.send(message)
-                sent += 1
-                await asyncio.sleep(0)
-        over.set()
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                async for message in messages:
+                    await websocket.send(message)
+                    sent += 1
+                    await asyncio.sleep(0)
+        finally:
+            over.set()
 
     asyncio.create_task(read())
     writing = asyncio.create_task(write())
@@ -353,6 +364,76 @@ async def polls_recv(websocket, messages):
     return sent
 
 
+@wrong(ex1, "lets_it_out")
+async def hides_the_source(websocket, messages):
+    """Gathers what its tasks raised, and looks at none of it: a broken meter looks like one with no more readings."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    tasks = {asyncio.create_task(write()), asyncio.create_task(_read(websocket))}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
+
+
+@wrong(ex1, "counts_what_it_sent")
+async def catches_the_sources_errors(websocket, messages):
+    """Takes any OSError for the end of the connection: this one was the meter's."""
+    try:
+        return await race(websocket, messages, _read(websocket))
+    except OSError:
+        return 0
+
+
+@wrong(ex1, "delivers")
+async def drops_what_is_falsy(websocket, messages):
+    """Takes an empty message for none."""
+
+    async def some():
+        async for message in messages:
+            if message:
+                yield message
+
+    return await race(websocket, some(), _read(websocket))
+
+
+@wrong(ex1, "delivers")
+async def strips(websocket, messages):
+    """Tidies the messages up."""
+
+    async def tidy():
+        async for message in messages:
+            yield message.strip()
+
+    return await race(websocket, tidy(), _read(websocket))
+
+
+@wrong(ex1, "knows_at_once")
+async def begins_to_listen_with_the_first(websocket, messages):
+    """Waits for the first message before anybody reads."""
+    try:
+        first = await anext(messages)
+    except StopAsyncIteration:
+        return 0
+
+    async def from_the_first():
+        yield first
+        async for message in messages:
+            yield message
+
+    return await race(websocket, from_the_first(), _read(websocket))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -450,18 +531,21 @@ class _Sender:
         self.sent = 0
         both = [asyncio.ensure_future(self._write(websocket, messages)), asyncio.ensure_future(_read(websocket))]
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
+        for task in done:
+            task.result()
         return self.sent
 
     async def _write(self, websocket, messages):
-        async for message in messages:
-            await websocket.send(message)
-            self.sent += 1
-            await asyncio.sleep(0.001)
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                self.sent += 1
+                await asyncio.sleep(0.001)
 
 
 right(ex1)(_Sender())
@@ -494,7 +578,7 @@ async def endless(messages):
     await asyncio.Event().wait()
 
 
-@wrong(ex2, "knows_in_time")
+@wrong(ex2, "delivers")
 async def library_defaults(url, messages, interval):
     """Websockets' own connect with its defaults: 20, 20 and 10 seconds."""
     async with websockets.connect(url) as websocket:
@@ -650,6 +734,43 @@ async def swallows_it(url, messages, interval):
     return sent
 
 
+@wrong(ex2, "delivers")
+async def leaves_the_words_unread(url, messages, interval):
+    """Times that add up, and a pong that lies behind unread words: who talks a lot is given up."""
+    options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
+    async with hangup.connect(url, **options) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def keeps_a_hundredth_more(url, messages, interval):
+    """A queue of thirty-two words is larger, and still too short for forty."""
+    options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
+    async with hangup.connect(url, max_queue=32, **options) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "lets_it_out")
+async def suppresses_everything(url, messages, interval):
+    """Whatever ends it is taken for the end of the connection."""
+    sent = 0
+    options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
+    async with connect(url, **options) as websocket:
+        with contextlib.suppress(Exception):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+    return sent
+
+
+@wrong(ex2, "delivers")
+async def whole_seconds(url, messages, interval):
+    """Rounds to whole seconds, at least one: half a second's interval asks for less."""
+    options = dict.fromkeys(("ping_interval", "ping_timeout"), interval // 2)
+    async with connect(url, close_timeout=1, **options) as websocket:
+        return await send_all(websocket, messages)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -671,8 +792,8 @@ async def short_goodbye(url, messages, interval):
 @right(ex2)
 async def with_websockets(url, messages, interval):
     """Websockets' own connect, quarters."""
-    quarter = interval / 4 + 1
-    options = {"ping_interval": quarter, "ping_timeout": quarter, "close_timeout": quarter}
+    quarter = interval / 4 + interval / 100
+    options = {"max_queue": None, "ping_interval": quarter, "ping_timeout": quarter, "close_timeout": quarter}
     async with websockets.connect(url, proxy=None, **options) as websocket:
         return await send_all(websocket, messages)
 
@@ -745,21 +866,25 @@ async def race_for_acks(websocket, messages, heard):
     async def write():
         nonlocal total
         sent = 0
-        async for message in messages:
-            await websocket.send(message)
-            sent += 1
-            await asyncio.sleep(0)
-        total = sent
-        if heard("", total):
-            reading.cancel()
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            total = sent
+            if heard("", total):
+                return
+        await reading
 
     reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
     try:
-        await asyncio.wait([reading])
+        done, _ = await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        reading.cancel()
-        writing.cancel()
+        for task in (reading, writing):
+            task.cancel()
         await asyncio.gather(reading, writing, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 @wrong(ex3, "client_ends")
@@ -903,10 +1028,16 @@ async def knows_only_polite_ends_of_reading(websocket, messages):
     async def write():
         nonlocal total
         sent = 0
-        async for message in messages:
-            await websocket.send(message)
-            sent += 1
-            await asyncio.sleep(0)
+        try:
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+        except ConnectionClosed:
+            return
+        except OSError:
+            reading.cancel()
+            raise
         total = sent
         if acknowledged == total:
             reading.cancel()
@@ -923,7 +1054,7 @@ async def knows_only_polite_ends_of_reading(websocket, messages):
     return acknowledged
 
 
-@wrong(ex3, "claims_no_more")
+@wrong(ex3, "delivers")
 async def trusts_the_pong(websocket, messages):
     """Takes a pong for an acknowledgement: the library answers it, not whoever works through messages."""
     sure = 0
@@ -966,10 +1097,14 @@ async def forgets_the_writer(websocket, messages):
         nonlocal total
         sent = 0
         with contextlib.suppress(ConnectionClosed):
-            async for message in messages:
-                await websocket.send(message)
-                sent += 1
-                await asyncio.sleep(0)
+            try:
+                async for message in messages:
+                    await websocket.send(message)
+                    sent += 1
+                    await asyncio.sleep(0)
+            except OSError:
+                reading.cancel()
+                raise
             total = sent
             if acknowledged == total:
                 reading.cancel()
@@ -1022,6 +1157,100 @@ async def one_at_a_time(websocket, messages):
             sent += 1
             while acknowledged < sent:
                 acknowledged = int((await websocket.recv()).split()[1])
+    return acknowledged
+
+
+@wrong(ex3, "client_ends")
+async def waits_for_the_reader_only(websocket, messages):
+    """When the source fails, nobody tells the reader, and it waits for an acknowledgement that never comes."""
+    acknowledged, total = 0, None
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.removeprefix("ack "))
+                if acknowledged == total:
+                    return
+
+    async def write():
+        nonlocal total
+        sent = 0
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        total = sent
+        if acknowledged == total:
+            reading.cancel()
+
+    reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
+    try:
+        await asyncio.wait([reading])
+    finally:
+        reading.cancel()
+        writing.cancel()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+    return acknowledged
+
+
+@wrong(ex3, "lets_it_out")
+async def returns_what_is_certain(websocket, messages):
+    """Returns what is certain when the source fails, as if all was well."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.removeprefix("ack ")) if text else acknowledged
+        return acknowledged == total
+
+    with contextlib.suppress(OSError):
+        await race_for_acks(websocket, messages, heard)
+    return acknowledged
+
+
+@wrong(ex3, "forgets_none")
+async def reads_one_digit(websocket, messages):
+    """Reads the last letter of the acknowledgement: ten is none."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text[4]) if text else acknowledged
+        return acknowledged == total or (total is not None and str(acknowledged) == str(total)[0])
+
+    await race_for_acks(websocket, messages, heard)
+    return acknowledged
+
+
+@wrong(ex3, "returns_when_all_are_certain")
+async def gives_up_soon_after_the_last(websocket, messages):
+    """Waits a second and a half for an acknowledgement, and takes the wire to be fast."""
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.removeprefix("ack ")) if text else acknowledged
+        return acknowledged == total
+
+    over = asyncio.Event()
+
+    async def watched():
+        async for message in messages:
+            yield message
+        over.set()
+
+    work = asyncio.create_task(race_for_acks(websocket, watched(), heard))
+    ended = asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait([work, ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([work], timeout=1.5)
+        if work.done():
+            work.result()
+    finally:
+        work.cancel()
+        ended.cancel()
+        await asyncio.gather(work, ended, return_exceptions=True)
     return acknowledged
 
 
@@ -1098,8 +1327,10 @@ async def with_a_condition(websocket, messages):
     writing = asyncio.create_task(write())
     try:
         await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
-        if writing.done() and writing.exception():
+        if writing.done() and isinstance(writing.exception(), ConnectionClosed):
             await reading
+        elif writing.done():
+            writing.result()
     finally:
         for task in (reading, writing):
             task.cancel()
@@ -1134,11 +1365,13 @@ async def one_in_flight(websocket, messages):
 
     reading, writing = asyncio.create_task(read()), asyncio.create_task(write())
     try:
-        await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (reading, writing):
             task.cancel()
         await asyncio.gather(reading, writing, return_exceptions=True)
+    for task in done:
+        task.result()
     return certain
 
 

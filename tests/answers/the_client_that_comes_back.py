@@ -333,6 +333,27 @@ async def forgets_its_reader(url, inbox):
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex1, "none_is_lost")
+async def takes_a_repeat_for_the_same(url, inbox):
+    """Passes over news that it has had already: rain again is news."""
+    pauses = full_jitter()
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        known = len(inbox)
+        try:
+            await websocket.send(f"after {known}")
+            async for news in websocket:
+                if news not in inbox:
+                    inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        if len(inbox) > known:
+            pauses = full_jitter()
+        await asyncio.sleep(next(pauses))
+
+
 @right(ex1)
 async def in_one_loop(url, inbox):
     """As the solution does it."""
@@ -836,6 +857,36 @@ async def leaves_its_writer(url, messages):
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex2, "none_is_lost")
+async def looks_its_number_up(url, messages):
+    """Asks the list where a message stands: of two that are the same, it names the first."""
+    pauses = full_jitter()
+
+    async def write(websocket, known):
+        for message in messages[known:]:
+            await websocket.send(f"{messages.index(message) + 1} {message}")
+
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        writing = None
+        try:
+            async for text in websocket:
+                known = int(text.split()[1])
+                if known == len(messages):
+                    return
+                if writing is None:
+                    writing = asyncio.create_task(write(websocket, known))
+                else:
+                    pauses = full_jitter()
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.sleep(next(pauses))
+
+
 @right(ex2)
 async def reader_and_writer(url, messages):
     """As the solution does it."""
@@ -944,6 +995,13 @@ async def by_hand_again(url, messages):
 
 
 async def pour(websocket, outbox, known):
+    """Send what the outbox holds above `known`, and what comes; close when that was all and is acknowledged."""
+    await only_pour(websocket, outbox, known)
+    if outbox.done:
+        await websocket.close()
+
+
+async def only_pour(websocket, outbox, known):
     """Send what the outbox holds above `known`, and what comes."""
     async for number, reading in outbox.after(known):
         await websocket.send(f"{number} {reading}")
@@ -1287,6 +1345,61 @@ async def takes_every_cancellation_for_stop(url, outbox, stop):
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex3, "returns_when_done")
+async def waits_for_a_word(url, outbox, stop):
+    """Asks whether all is done when the server says something; once all is acknowledged, it has nothing to say."""
+    await until(stop, talk(url, outbox, writer=only_pour))
+
+
+@wrong(ex3, "returns_when_done")
+async def looks_at_done_before_it_connects(url, outbox, stop):
+    """Looks at `done` between connections only."""
+    await until(stop, talk(url, outbox, writer=only_pour, done=lambda _: False))
+
+
+@wrong(ex3, "none_is_lost")
+async def done_when_empty(url, outbox, stop):
+    """Takes an empty outbox for a closed one: the next reading was a second away."""
+    await until(stop, talk(url, outbox, done=lambda outbox: not len(outbox)))
+
+
+@wrong(ex3, "none_is_lost")
+async def drops_empty_readings(url, outbox, stop):
+    """Takes an empty reading for none."""
+
+    async def writer(websocket, outbox, known):
+        async for number, reading in outbox.after(known):
+            if reading:
+                await websocket.send(f"{number} {reading}")
+
+    await until(stop, talk(url, outbox, writer=writer))
+
+
+@wrong(ex3, "none_is_lost")
+async def tidies_readings(url, outbox, stop):
+    """Strips what it sends."""
+
+    async def writer(websocket, outbox, known):
+        async for number, reading in outbox.after(known):
+            await websocket.send(f"{number} {reading.strip()}")
+
+    await until(stop, talk(url, outbox, writer=writer))
+
+
+@right(ex3)
+async def looks_at_done_as_well(url, outbox, stop):
+    """A loop that looks at both, the flag and the outbox, twice a second."""
+    working = asyncio.create_task(talk(url, outbox, writer=only_pour))
+    try:
+        while not (working.done() or stop.is_set() or outbox.done):
+            await asyncio.wait([working], timeout=0.5)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    if not working.cancelled():
+        working.result()
 
 
 @right(ex3)

@@ -14,11 +14,14 @@ TRIP = 0.002  # seconds; what a trip to Redis and back may take, and time enough
 
 TALK = (
     Send("hi"),
-    Send("you"),
+    Send(""),
+    Send("hi"),
     Expect("hi"),
-    Expect("you"),
+    Expect(""),
+    Expect("hi"),
     Expect("hi", by="b"),
-    Expect("you", by="b"),
+    Expect("", by="b"),
+    Expect("hi", by="b"),
     Send("hello", by="b"),
     Expect("hello"),
     Expect("hello", by="b"),

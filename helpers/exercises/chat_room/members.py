@@ -1,6 +1,9 @@
 """Exercise 2 of lesson 07: a room that survives the death of a member, also in the midst of a broadcast."""
 
 import asyncio
+import contextlib
+import functools
+from dataclasses import dataclass
 from typing import Any
 
 from hangup.record import rules
@@ -8,20 +11,42 @@ from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.sessions import run
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, what_is_left
 from helpers.judging.app_exercise import AppExercise
+from helpers.judging.patience import patience
+
+LAST_WORDS = (
+    Send("hello", by="b"),
+    Expect("hello", by="b"),
+    Expect("hello"),
+    Send("1"),
+    Send("2"),
+    Send("3"),
+    Leave(),
+    Expect("1", by="b"),
+    Expect("2", by="b"),
+    Expect("3", by="b"),
+    Send("alone", by="b"),
+    Expect("alone", by="b"),
+)
+"""Client a closes while what it said lies unread. In memory, who leaves takes that along, so real servers play it."""
+SOON = 0.05  # seconds that the first client waits for another one
 
 
 class Hall(Around):
     """What is sent to the first client takes `TRIP` seconds, as with full buffers.
 
     Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before
-    it left, though the handler that had read it was done, and had not been cancelled.
+    it left, though the handler that had read it was done, and had not been cancelled. With `turned`, the first client
+    becomes a member after another one, if one comes soon: then it is not the first of the list that leaves.
     """
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, *, turned: bool = False) -> None:
         super().__init__(answer)
+        self.turned = turned
+        self.came = asyncio.Event()
         self.owed: dict[int, list[tuple[int, str]]] = {}  # to a member: who read it, and the text
         self.done: set[int] = set()
 
@@ -33,7 +58,7 @@ class Hall(Around):
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 self._leaves(me)
-            else:
+            elif message["type"] == "websocket.receive":
                 self._owe(me, message.get("text") or "")
             return message
 
@@ -47,11 +72,21 @@ class Hall(Around):
                     await asyncio.sleep(TRIP)
             if message["type"] == "websocket.accept":
                 self.owed[me] = []
+                await self._take_turns(scope)
 
         await self.app(scope, hear, tell)
         session = current()
         if session is not None and not session.cancelled_by:
             self.done.add(me)
+
+    async def _take_turns(self, scope: Scope) -> None:
+        """Let the first client wait until another one is accepted."""
+        if scope is not self.first:
+            self.came.set()
+        elif self.turned:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SOON):
+                    await self.came.wait()
 
     def _owe(self, reader: int, text: str) -> None:
         for member, owed in self.owed.items():
@@ -65,11 +100,34 @@ class Hall(Around):
             session.facts["missed"] = missed[0]
 
 
+@dataclass(kw_only=True)
+class Survive(AppExercise):
+    """An exercise for a room in which last words are heard, on every real server."""
+
+    async def _play(self, answer: Any, sessions: list[Session]) -> None:
+        """Play all sessions, and if nobody waited in vain, the last words."""
+        await super()._play(answer, sessions)
+        if self.first_broken(sessions):
+            return
+        for server in self.servers:
+            app = self.mount(answer)
+            session = await run(app, LAST_WORDS, ending="close", server=server, patience=patience())
+            for each in (session, *session.others):
+                self.facts(app, each)
+                each.facts["last words"], each.facts["unanswered"] = each.facts["unanswered"], []
+                sessions.append(each)
+            if hears_everything.test(sessions[-1]):
+                break
+
+
 @rule
 def hears_everything(session: Session) -> str | None:
     """Who stays hears all that was said, also the last words of somebody who is gone."""
     missed = session.facts.get("missed")
-    return f"{missed!r} was read, and never sent to client {session.letter}" if missed else None
+    if session.facts.get("last words"):
+        said = ", ".join(str(step.text) for step in LAST_WORDS if isinstance(step, Send) and step.by == "a")
+        return f"client a said {said} and closed; client {session.letter} waited for them, and did not hear them all"
+    return f"{missed!r} was read, and never sent to client {session.letter}" if missed is not None else None
 
 
 @rule
@@ -79,13 +137,14 @@ def leaves_the_room(session: Session) -> str | None:
     return f"members left: {left}" if left else None
 
 
-ex2 = AppExercise(
+ex2 = Survive(
     lesson=LESSON,
     number=2,
     title="Survive",
     kind="handler",
     parameters=("websocket", "members"),
     mount=Hall,
+    mounts=(Hall, functools.partial(Hall, turned=True), Hall),  # in the second, who leaves is not the first
     facts=what_is_left,
     scripts=(
         TALK,
@@ -120,13 +179,14 @@ ex2 = AppExercise(
     ),
     hints=(
         "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
-        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, so you may not read again. '
-        "Ask whether you are still a member before you read, or let that RuntimeError end your loop.",
+        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, and `receive_text()` refuses '
+        "from then on. What you said before lies unread, and the others wait for it: `await websocket.receive()` still "
+        "reads, until a message whose type is `websocket.disconnect`.",
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
     ),
     why="Who has left is taken out, whoever notices it, and nobody is passed over because the "
     "list has changed meanwhile.",
-    helps={rules.answers_everything: 1, rules.ends_quietly: 2, hears_everything: 3, leaves_the_room: 4},
+    helps={rules.answers_everything: 1, rules.ends_quietly: 2, hears_everything: 2, leaves_the_room: 4},
 )

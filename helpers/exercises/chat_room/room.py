@@ -37,7 +37,12 @@ class Radio(Broadcast):
 
     async def publish(self, channel: str, message: Any) -> None:
         """Wait `TRIP` seconds, then hand the message to everybody who has subscribed to the channel."""
-        await asyncio.sleep(TRIP)
+        try:
+            await asyncio.sleep(TRIP)
+        except asyncio.CancelledError:
+            if message == FAREWELL:
+                _count("cut")
+            raise
         if message == FAREWELL:
             _count("farewells")
             note(f"publish: {FAREWELL}")
@@ -74,8 +79,9 @@ def says_farewell(session: Session) -> str | None:
     members: int = session.facts.get("subscribed", 0)
     if members > 1:
         return f"one connection subscribed {members} times"
-    if session.facts.get("interrupted") == "while it cleaned up":
-        return None  # who is cancelled while it says farewell may stop there
+    interrupted = session.facts.get("interrupted")
+    if interrupted == "while it cleaned up" or (interrupted and session.facts.get("cut")):
+        return None  # who had heard the end, or was saying farewell, may stop there
     if farewells and not members:
         return (
             f"{FAREWELL!r} was published, but this connection never subscribed: it is no member, or its listener was "

@@ -8,7 +8,15 @@ from websockets.asyncio.server import ServerConnection
 
 from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
-from helpers.exercises.late_send.rules import claims_no_more, delivers, ends_quietly, forgets_none, knows_at_once
+from helpers.exercises.late_send.rules import (
+    claims_no_more,
+    delivers,
+    ends_quietly,
+    forgets_none,
+    knows_at_once,
+    lets_it_out,
+    returns_when_all_are_certain,
+)
 from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Line, Scene
 
 QUIET = 1.0  # seconds after which the peer acknowledges what it has
@@ -32,7 +40,7 @@ async def _acknowledge(line: Line, websocket: ServerConnection) -> None:
         said = len(line.got)
         with contextlib.suppress(websockets.ConnectionClosed):
             await websocket.send(f"ack {said}")
-        line.on_message(said)
+        line.on_message(said)  # scenes count here what is acknowledged
 
 
 ex3 = SceneExercise(
@@ -59,6 +67,16 @@ ex3 = SceneExercise(
         Scene("the next message is an hour away", MORE, "reset", wait=0.5),
         Scene("a message every ten seconds", (10.0,) * 40, "silence", after=3, wait=0.5),
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
+        Scene("a hundred and one messages without a pause", (0.0,) * 101),
+        Scene("a message every tenth of a second, on a slow wire", (0.1,) * 40, "close", after=12, seconds=0.25),
+        Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=0.7),
+        Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
+        Scene("the next message is an hour away", (0.0,) * 3 + MORE, "close", after=3, code=4000),
+        Scene("the next message is an hour away, and the source tidies up", MORE, "close", code=1000, tidies=True),
+        Scene("the next message is an hour away, and the source tidies up", MORE, "cancel", wait=1.0, tidies=True),
+        Scene("messages raises when it is asked first", (), fails=True),
+        Scene("messages raises before the last acknowledgement", (0.0,) * 4, fails=True),
+        Scene("messages raises when all are acknowledged", (0.0,) * 3, fails=True, tail=5.0),
     ),
     rules=(
         rules.client_ends,
@@ -66,15 +84,26 @@ ex3 = SceneExercise(
         ends_quietly,
         claims_no_more,
         forgets_none,
+        returns_when_all_are_certain,
         knows_at_once,
+        *rules.CLIENT[1:],
+        lets_it_out,
     ),
     hints=(
         "Whoever counts what was sent counts wishes. Read the number in the acknowledgement: `ack 6` speaks of six.",
         "Let the reader decide: `async for text in websocket` gives you also those acknowledgements that came just "
         "before the end.",
         "When the writer has no more messages it says how many there were, and the reader stops when that many are "
-        "acknowledged. When the reader stops, cancel the writer.",
+        "acknowledged. When the reader stops, cancel the writer. A failed source ends all, too: ask "
+        "the writer for its `result()`.",
     ),
     why="Only an acknowledgement says what has arrived, and those that came before the end are read to the last.",
-    helps={claims_no_more: 1, forgets_none: 2, rules.client_ends: 3, knows_at_once: 3},
+    helps={
+        claims_no_more: 1,
+        forgets_none: 2,
+        returns_when_all_are_certain: 3,
+        rules.client_ends: 3,
+        knows_at_once: 3,
+        lets_it_out: 3,
+    },
 )

@@ -90,6 +90,8 @@ class Play:
             return value
         finally:
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
+            failed = self.line.messages.failed_at
+            self.line.failed = None if failed is None else loop.time() - failed
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 
     def _note(self, action: str, detail: str = "") -> None:
@@ -109,7 +111,7 @@ class Play:
             self.session.facts["interrupted"] = "while it worked"
             self.task.cancel()
         else:
-            self.peer.end(self.scene.ending)
+            self.peer.end(self.scene.ending, code=self.scene.code)
 
     async def _finish(self) -> None:
         """Cancel what is left."""
@@ -139,4 +141,7 @@ class Play:
 
 def facts_of(line: Line, scene: Scene) -> dict[str, Any]:
     """Return what rules ask about."""
-    return {"scene": scene, "got": line.got, "sent": line.sent, "heard": line.heard, "called": line.called}
+    return {"scene": scene, "got": line.got, "sent": line.sent, "heard": line.heard} | {
+        "called": line.called,
+        "failed": line.failed,
+    }

@@ -9,6 +9,7 @@ from helpers.exercises.late_send.rules import (
     ends_quietly,
     gives_way,
     knows_at_once,
+    lets_it_out,
 )
 from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Scene
 
@@ -32,6 +33,15 @@ ex1 = SceneExercise(
         Scene(f"the peer says {2 * UNREAD} words", (1.0, HOUR), "close", words=2 * UNREAD, wait=1.0),
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
         Scene("a message a second", (1.0,) * 9, "close", after=4, wait=0.5),
+        Scene("a message every half a second", (0.5,) * 30, seconds=0.2),
+        Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
+        Scene("the next message is an hour away", MORE, "close", code=4000, wait=0.5),
+        Scene("the next message is an hour away", MORE, "silence", wait=0.5),
+        Scene("the next message is an hour away, and the source tidies up", MORE, "close", code=1000, tidies=True),
+        Scene("the next message is an hour away, and the source tidies up", MORE, "cancel", wait=1.0, tidies=True),
+        Scene("messages raises when it is asked first", (), fails=True),
+        Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
+        Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),
     ),
     rules=(
         rules.client_ends,
@@ -40,14 +50,17 @@ ex1 = SceneExercise(
         ends_quietly,
         gives_way,
         counts_what_it_sent,
+        *rules.CLIENT[1:],
+        lets_it_out,
     ),
     hints=(
         "Two things can happen next: a message comes, or the connection ends. Have a task for each.",
         "The task that learns of the end reads: `async for _ in websocket: pass` ends when the connection does (with "
         "`ConnectionClosedError` unless it was closed politely).",
         "`asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)`, then cancel both and wait for them, "
-        "in a `finally`. Between two messages `await asyncio.sleep(0)` lets the reader run.",
+        "in a `finally`. Between two messages `await asyncio.sleep(0)` lets the reader run. Then ask whichever is done "
+        "for its `result()`: that raises what `messages` raised.",
     ),
     why="Somebody reads while the sender waits, and gets a turn between two messages: so the end is heard at any time.",
-    helps={knows_at_once: 1, ends_quietly: 2, gives_way: 3, rules.leaves_no_task: 3},
+    helps={knows_at_once: 1, ends_quietly: 2, gives_way: 3, lets_it_out: 3, rules.leaves_no_task: 3},
 )

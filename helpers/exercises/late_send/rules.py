@@ -4,11 +4,12 @@ Rules look at a session's facts: `scene`, `got` (what the server has), `sent`, `
 (virtual seconds from the end of the connection to that of the answer).
 """
 
-from hangup.record.recorder import Session, describe
+from hangup.record.recorder import Session, describe, leaves
 from hangup.record.rules import rule
-from helpers.exercises.late_send.scenes import KEEPALIVE, Paced, Scene
+from helpers.exercises.late_send.scenes import KEEPALIVE, Paced, Scene, SourceFailed, message
 
 PROMPT = 0.1  # virtual seconds within which "at once" is
+TRIPS = 4  # ways of the wire that it takes until both have closed
 BURST = 500  # messages without a pause
 PATIENT = KEEPALIVE["ping_interval"] + KEEPALIVE["ping_timeout"] + KEEPALIVE["close_timeout"]
 
@@ -29,26 +30,53 @@ def delivers(session: Session) -> str | None:
     """While the peer is there, every message reaches it, in order."""
     scene, got = _scene(session), session.facts["got"]
     due = scene.after if scene.ending else len(scene.pauses)
-    right = got == [f"message {number + 1}" for number in range(len(got))]
+    right = got == [message(number + 1) for number in range(len(got))]
     if right and (len(got) >= due if scene.ending else len(got) == due):
         return None
     raised = f"; the sender raised {describe(session.error)}" if session.ended == "raised" and session.error else ""
-    return f"the server has {len(got)} of {due} messages{raised}" if right else f"the server has {got}"
+    if right:
+        return f"the server has {len(got)} of {due} messages{raised}"
+    wrong = next(number for number, text in enumerate(got, 1) if text != message(number))
+    return f"message {wrong} of the server's is {got[wrong - 1]!r:.60}, and should be {message(wrong)!r:.60}"
 
 
 @rule
 def ends_quietly(session: Session) -> str | None:
     """The sender returns when it is done or the connection is over, and raises nothing."""
     if session.ended == "raised" and session.error is not None and not session.facts.get("early"):
+        if _scene(session).fails and any(isinstance(leaf, SourceFailed) for leaf in leaves(session.error)):
+            return None
         return describe(session.error)
     return None
+
+
+@rule
+def lets_it_out(session: Session) -> str | None:
+    """What `messages` raises leaves the sender, at once."""
+    failed, value = session.facts["failed"], session.facts.get("value")
+    if failed is None or not _scene(session).fails or session.cancelled_by == "schedule":
+        return None
+    if session.ended == "returned":
+        return f"messages raised SourceFailed, and the sender returned {value!r}, as if all was well"
+    if session.ended != "raised":
+        return "messages raised SourceFailed, and the sender never ended"
+    if failed > 2 * _tidy(session) + PROMPT:
+        return f"messages raised SourceFailed, and the sender ended {failed:.3g} s later"
+    return None
+
+
+def _tidy(session: Session) -> float:
+    """Return the seconds that a close may take."""
+    scene = _scene(session)
+    return scene.interval if isinstance(scene, Paced) else scene.seconds
 
 
 @rule
 def knows_at_once(session: Session) -> str | None:
     """The sender returns at once when the connection ends, also while it waits for the next message."""
     took = _took(session)
-    if took is None or took <= (PATIENT if _scene(session).ending == "silence" else 0) + PROMPT:
+    scene = _scene(session)
+    if took is None or took <= (PATIENT if scene.ending == "silence" else TRIPS * scene.seconds) + PROMPT:
         return None
     return f"it ended {took:g} s after the connection"
 
@@ -106,6 +134,16 @@ def forgets_none(session: Session) -> str | None:
     if session.ended != "returned" or not session.facts["called"] or value == heard:
         return None
     return f"it returned {value!r}; the last acknowledgement that came said {heard}"
+
+
+@rule
+def returns_when_all_are_certain(session: Session) -> str | None:
+    """When nothing ends the connection, the sender waits for the last acknowledgement."""
+    scene, value = _scene(session), session.facts.get("value")
+    total = len(scene.pauses)
+    if session.ended != "returned" or scene.ending or scene.fails or not session.facts["called"] or value == total:
+        return None
+    return f"it returned {value!r} of {total}; the last acknowledgement was still to come"
 
 
 @rule

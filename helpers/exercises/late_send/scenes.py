@@ -14,11 +14,14 @@ from websockets.asyncio.server import ServerConnection
 
 from hangup.network.client import connect
 from hangup.trace.trace import Trace
+from helpers.judging.values import binaries, texts
 from helpers.props.peer import ENDINGS
 
 LESSON = "06-late-send"
 HOUR = 3600.0
 MORE = (0.0, HOUR)
+PLAIN = 2  # messages that are no nasty texts, so that pictures of short scenes are easy to read
+TIDY = 0.05  # seconds that a source of messages takes to clean up, when it is slow to do so
 KEEPALIVE: dict[str, Any] = {"ping_interval": 20, "ping_timeout": 20, "close_timeout": 1}
 
 
@@ -28,7 +31,8 @@ class Scene:
 
     The connection ends in the way of `ending` ("cancel": the client is cancelled), `wait` seconds after the server has
     `after` messages. Everything takes `seconds` each way. `words` is what the server says of its own accord. `tail` is
-    how many seconds after the last message it becomes known that it was the last.
+    how many seconds after the last message it becomes known that it was the last; with `fails`, `messages` raises then.
+    `code` is what a server that closes says. With `tidies`, the source of messages takes its time when it is cancelled.
     """
 
     name: str
@@ -39,6 +43,9 @@ class Scene:
     seconds: float = 0.0
     words: int = 0
     tail: float = 0.0
+    fails: bool = False
+    code: int = 1001
+    tidies: bool = False
 
     @property
     def when(self) -> str:
@@ -46,6 +53,10 @@ class Scene:
         if not self.ending:
             return self.name
         what = "your client is cancelled" if self.ending == "cancel" else ENDINGS[self.ending]
+        what = what.replace("1001", str(self.code))
+        if not self.after:
+            later = f"{self.wait:g} s after it has connected" if self.wait else "once it has connected"
+            return f"{self.name} · {what} {later}"
         later = f"{self.wait:g} s after" if self.wait else "once"
         return f"{self.name} · {what} {later} message {self.after} has come"
 
@@ -62,12 +73,23 @@ class Paced(Scene):
         return f"interval={self.interval:g} · {super().when}"
 
 
+class SourceFailed(OSError):
+    """What `messages` raises in a scene that fails, as a serial port would: an OSError, but not the connection's."""
+
+
+def message(number: int) -> str:
+    """Return the message with this number, from 1: at first plain ones, then what a careless sender drops."""
+    spread = texts()
+    return f"message {number}" if number <= PLAIN else spread[(number - PLAIN - 1) % len(spread)]
+
+
 class Messages:
-    """An async iterator over `message 1`, `message 2` and so on, with a pause before each; `taken` counts them."""
+    """An async iterator over what `message` returns, with a pause before each; `taken` counts them."""
 
     def __init__(self, scene: Scene) -> None:
-        self._pauses, self._tail = scene.pauses, scene.tail
+        self._scene, self._pauses, self._tail = scene, scene.pauses, scene.tail
         self.taken = 0
+        self.failed_at: float | None = None
 
     def __aiter__(self) -> "Messages":
         return self
@@ -75,13 +97,23 @@ class Messages:
     async def __anext__(self) -> str:
         """Return the next message when it is time; without a pause, at once."""
         if self.taken == len(self._pauses):
-            if self._tail:
-                await asyncio.sleep(self._tail)
+            await self._pause(self._tail)
+            if self._scene.fails:
+                self.failed_at = asyncio.get_running_loop().time()
+                raise SourceFailed("the meter is broken")
             raise StopAsyncIteration
-        if pause := self._pauses[self.taken]:
-            await asyncio.sleep(pause)
+        await self._pause(self._pauses[self.taken])
         self.taken += 1
-        return f"message {self.taken}"
+        return message(self.taken)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            if seconds:
+                await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            if self._scene.tidies:
+                await asyncio.sleep(TIDY)
+            raise
 
 
 class Line:
@@ -98,12 +130,15 @@ class Line:
         self.got: list[str | bytes] = []
         self.called = self.drawn = False
         self.sent = self.heard = 0
+        self.failed: float | None = None
+        """Seconds from the moment when `messages` raised to that when the answer ended."""
         self.on_message: Callable[[int], None] = lambda _: None
 
     async def __call__(self, websocket: ServerConnection) -> None:
         """Serve: say the words of the scene, then play the script."""
+        self.on_message(0)
         for number in range(self.scene.words):
-            await websocket.send(f"word {number + 1}")
+            await websocket.send(_word(number))
         await self.script(self, websocket)
 
     def has(self, message: str | bytes) -> None:
@@ -117,10 +152,15 @@ class Line:
         try:
             return await answer(*given)
         finally:
-            texts = [entry.event for entry in self.trace.entries if entry.event.action == "text"]
-            words = [event.detail.strip("'") for event in texts if event.actor == "server"]
+            said = [entry.event for entry in self.trace.entries if entry.event.action == "text"]
+            words = [event.detail.strip("'") for event in said if event.actor == "server"]
             acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
-            self.sent, self.heard = len(texts) - len(words), max(acks, default=0)
+            self.sent, self.heard = len(said) - len(words), max(acks, default=0)
+
+
+def _word(number: int) -> str | bytes:
+    spread: tuple[str | bytes, ...] = (f"word {number + 1}", *texts(), *binaries())
+    return spread[number % len(spread)] if number else spread[0]
 
 
 Script = Callable[[Line, ServerConnection], Coroutine[Any, Any, None]]

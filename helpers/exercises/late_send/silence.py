@@ -4,18 +4,27 @@ from typing import Any
 
 from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
-from helpers.exercises.late_send.rules import closes, connects_once, counts, delivers, ends_quietly, knows_in_time
+from helpers.exercises.late_send.rules import (
+    closes,
+    connects_once,
+    counts,
+    delivers,
+    ends_quietly,
+    knows_in_time,
+    lets_it_out,
+)
 from helpers.exercises.late_send.scenes import LESSON, Line, Paced
 
 
-def _paced(interval: float, talk: str, ending: str = "", *, wait: float = 0.0) -> Paced:
+def _paced(interval: float, talk: str, ending: str = "", *, wait: float = 0.0, words: int = 0) -> Paced:
     """Return a scene of messages that come after a tenth of the interval, or after nearly a quarter of it.
 
     The connection ends so many intervals after the first message has come.
     """
     pause, number = {"often": (0.1, 150), "seldom": (0.225, 30)}[talk]
-    name = f"a message every {pause * interval:g} s"
-    return Paced(name, (pause * interval,) * number, ending, wait=wait * interval, interval=interval)
+    name = f"a message every {pause * interval:g} s" + (f", and the peer says {words} words" if words else "")
+    pauses = (pause * interval,) * number
+    return Paced(name, pauses, ending, wait=wait * interval, words=words, interval=interval)
 
 
 def _slow_wire(interval: float) -> Paced:
@@ -32,7 +41,8 @@ async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
 
 
 # No constants do for both a long interval, in which a pong may be late, and a short one, which ends before that.
-LONG, MIDDLE, SHORT = 40.0, 20.0, 3.0
+LONG, MIDDLE, SHORT, SHORTEST = 40.0, 20.0, 3.0, 0.5
+WORDS = 40  # more than websockets keeps unread
 MOMENTS = (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)  # intervals after the first message
 AFTER_A_PONG = (0.28, 0.78)  # of the first ping, if pings go out every half interval, or every interval
 
@@ -54,6 +64,12 @@ ex2 = SceneExercise(
             for talk, waits in (("often", MOMENTS), ("seldom", AFTER_A_PONG))
             for wait in waits
         ),
+        *(_paced(SHORTEST, "often", "silence", wait=wait) for wait in (0.3, 0.7, 1.2)),
+        _slow_wire(SHORTEST),
+        _paced(MIDDLE, "seldom", words=WORDS),
+        _paced(SHORT, "often", words=WORDS),
+        _paced(MIDDLE, "often", "silence", wait=1.2, words=WORDS),
+        Paced("messages raises after two messages", (1.0, 1.0), fails=True, tail=1.0, interval=MIDDLE),
         _paced(MIDDLE, "often", "close"),
         _paced(MIDDLE, "often", "reset"),
         _paced(MIDDLE, "often", "cancel", wait=0.05),
@@ -66,15 +82,18 @@ ex2 = SceneExercise(
         ends_quietly,
         counts,
         closes,
+        *rules.CLIENT[1:],
+        lets_it_out,
     ),
     hints=(
         "Add up what the chart shows: the ping is up to one `ping_interval` away, its pong may take `ping_timeout`, "
         "and then the closing handshake waits for `close_timeout`.",
         "`connect(url, ping_interval=interval / 2, …)`: all three together must stay below two intervals. (The "
         "course's `connect` sends no pings unless you ask.)",
-        "Halves will do: half until the ping, half for its pong, half for the goodbye.",
+        "Halves will do: half until the ping, half for its pong, half for the goodbye. And a pong behind more than 16 "
+        "unread words is not read: read them in a task, or let `max_queue=None` keep them all.",
     ),
     why="All that a sender waits for when its peer is silent, a ping, its pong and a goodbye, is "
     "over within two intervals.",
-    helps={knows_in_time: 1, delivers: 2},
+    helps={knows_in_time: 1, delivers: 3},
 )

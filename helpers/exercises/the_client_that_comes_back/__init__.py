@@ -7,6 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
+from helpers.exercises.the_client_that_comes_back.archive import Archive
 from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
@@ -24,10 +25,19 @@ from helpers.exercises.the_client_that_comes_back.rules import (
     none_is_twice,
     resumes,
     returns_when_acknowledged,
+    returns_when_done,
     stays_away,
     stops,
 )
-from helpers.exercises.the_client_that_comes_back.servers import REFUSALS, Archive, Book, Feed, Pair, Scripted
+from helpers.exercises.the_client_that_comes_back.servers import (
+    REFUSALS,
+    STRANGE,
+    Book,
+    Feed,
+    Pair,
+    PairOfPayers,
+    Scripted,
+)
 from helpers.props.station import for_good
 from helpers.props.storm import full_jitter
 
@@ -35,6 +45,7 @@ __all__ = ["ONCE", "books", "ex1", "ex2", "ex3", "for_good", "full_jitter"]
 
 LESSON = "08-the-client-that-comes-back"
 DARK = "upstream/reset@frame#0x9999"
+UNANSWERED = "downstream/silence@frame#0"
 MANY = 10_000
 MORE_NEWS = tuple(f"news {number + 1}" for number in range(12))
 
@@ -43,8 +54,11 @@ def _undisturbed(words: str, make: Callable[..., Scripted], *given: object, **sc
     return Case(words, partial(make, *given, **script), (UNDISTURBED,))
 
 
-def _thrown_out(make: Callable[..., Scripted]) -> Case:
-    return _undisturbed("the server throws it out", make, thrown_out=REFUSALS)
+def _thrown_out(make: Callable[..., Scripted]) -> list[Case]:
+    return [
+        _undisturbed(f"the server throws it out with {code}", make, thrown_out=REFUSALS, code=code)
+        for code in (1011, 1001, 3000)
+    ]
 
 
 def _for_good(make: Callable[..., Scripted], *codes: int) -> list[Case]:
@@ -60,7 +74,9 @@ ex1 = ReturningExercise(
     cases=(
         Case("four pieces of news", Feed),
         Case("the server refuses", Feed, (REFUSED,)),
-        _thrown_out(Feed),
+        *_thrown_out(Feed),
+        _undisturbed("all kinds of news", Feed, STRANGE),
+        _undisturbed("all kinds of news, and the server closes with 1012 after each", Feed, STRANGE[:12], closes=1012),
         _undisturbed(
             "the server throws it out, then loses it after each piece of news",
             Feed,
@@ -114,7 +130,9 @@ ex2 = ReturningExercise(
     cases=(
         Case("four payments", Book),
         _undisturbed("no payment at all", Book, 0),
-        _thrown_out(Book),
+        *_thrown_out(Book),
+        Case("all kinds of payments", partial(Book, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
+        Case("two clients, one server", PairOfPayers, (UNDISTURBED,)),
         *_for_good(Book, 1008, 4001),
         _undisturbed("a hundred payments", Book, 100),
         *(
@@ -132,6 +150,7 @@ ex2 = ReturningExercise(
         stays_away,
         is_back_soon,
         eases_off,
+        comes_at_its_own_time,
     ),
     hints=(
         "Writing does not wait for reading. Easiest: a task writes, and your loop reads `have` and `ack`.",
@@ -161,11 +180,20 @@ ex3 = ReturningExercise(
     cases=(
         Case("four readings", Archive),
         Case("the server is away", partial(Archive, 60), (REFUSED,)),
-        _thrown_out(Archive),
+        *_thrown_out(Archive),
+        Case("all kinds of readings", partial(Archive, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
+        _undisturbed("no reading at all", Archive, 0),
+        Case("told to stop, and nobody answers the handshake", partial(Archive, stop_at=5.5), (UNANSWERED,)),
         Case("told to stop, and the server is away", partial(Archive, stop_at=100.5), (DARK,)),
         _undisturbed("told to stop, and thrown out again and again", Archive, stop_at=100.5, thrown_out=REFUSALS * 2),
         _undisturbed("told to stop on a connection on which all is well", Archive, stop_at=100.5),
         *_for_good(Archive, 1008, 4001),
+        Case(
+            "the outbox is closed ten seconds after the last reading",
+            partial(Archive, later=10),
+            (UNDISTURBED, "downstream/close@frame#4", "upstream/reset@frame#4"),
+        ),
+        _undisturbed("the outbox is closed five minutes after the last reading", Archive, later=300),
     ),
     rules=(
         none_is_lost,
@@ -177,14 +205,17 @@ ex3 = ReturningExercise(
         stays_away,
         is_back_soon,
         eases_off,
+        returns_when_done,
     ),
     hints=(
         "Exercise 2's shape fits: `outbox.after(known)` in place of the list. The writer waits in it for more.",
         "`outbox.acknowledge(n)` forgets. Call it only with what an `ack` or a `have` says.",
         "Run the whole loop as a task beside `stop.wait()`. Whichever is first, cancel the other, wait for both, and "
         "then ask the loop's task for its `result()`.",
+        "Nobody says a word when the outbox is closed long after the last `ack`. But `outbox.after(…)` ends then, and "
+        "so does the writer's loop: if the outbox is done there, close the connection.",
     ),
     why="The outbox forgets only what the server has acknowledged, and the wish to stop reaches "
     "the client wherever it waits.",
-    helps={none_is_lost: 1, none_is_twice: 1, keeps_what_is_not_acknowledged: 2, stops: 3},
+    helps={none_is_lost: 1, none_is_twice: 1, keeps_what_is_not_acknowledged: 2, stops: 3, returns_when_done: 4},
 )

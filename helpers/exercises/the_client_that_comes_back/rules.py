@@ -13,10 +13,11 @@ import websockets
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.record.recorder import Session, describe
 from hangup.record.rules import rule
-from helpers.exercises.the_client_that_comes_back.servers import LATE, REFUSALS, Pair
+from helpers.exercises.the_client_that_comes_back.servers import LATE, REFUSALS, Pair, PairOfPayers
 
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
 EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
+DONE = 5.0  # virtual seconds within which a client that is connected sees that its outbox is done
 EACH = 0.003  # virtual seconds that a message may take when many are under way
 REFUSED = f"upstream/reset@frame#0x{REFUSALS}"
 UNDISTURBED = "client/undisturbed@end"
@@ -33,8 +34,7 @@ def books(due: Sequence[str]) -> Callable[[Any, Session], None]:
 @rule
 def none_is_lost(session: Session) -> str | None:
     """None is lost, whatever happens to the connection."""
-    have = set(session.facts["book"])
-    missing = [each for each in session.facts["due"] if each not in have]
+    missing = list((Counter(session.facts["due"]) - Counter(session.facts["book"])).elements())
     if not missing or session.cancelled_by or session.facts.get("excused"):
         return None
     return f"{missing[0]!r} is lost{_end(session)}"
@@ -50,7 +50,8 @@ def _end(session: Session) -> str:
 @rule
 def none_is_twice(session: Session) -> str | None:
     """None is applied twice."""
-    twice = [(each, count) for each, count in Counter(session.facts["book"]).items() if count > 1]
+    book, due = Counter(session.facts["book"]), Counter(session.facts["due"])
+    twice = [(each, count) for each, count in book.items() if count > max(due[each], 1)]
     return f"{twice[0][0]!r} is in the book {twice[0][1]} times" if twice else None
 
 
@@ -61,13 +62,12 @@ ONCE = (none_is_lost, none_is_twice)
 def keeps_the_order(session: Session) -> str | None:
     """What is there is in order."""
     book, due = session.facts["book"], session.facts["due"]
-    place = {text: number for number, text in enumerate(due)}
-    strange = [text for text in book if text not in place]
+    known, rest = set(due), iter(due)
+    strange = [text for text in book if text not in known]
     if strange:
         return f"{strange[0]!r} is not one of them"
-    numbers = [place[text] for text in book]
-    later = next((n for n, number in enumerate(numbers[1:]) if number < numbers[n]), None)
-    return None if later is None else f"{book[later + 1]!r} came after {book[later]!r}"
+    later = next((place for place, text in enumerate(book) if text not in rest), None)  # `in` takes from an iterator
+    return None if later is None else f"{book[later]!r} came after {book[later - 1]!r}"
 
 
 @rule
@@ -122,7 +122,7 @@ def begins_anew(session: Session) -> str | None:
 def comes_at_its_own_time(session: Session) -> str | None:
     """Two clients that lose the server at the same moment do not come back at the same moment."""
     server = session.facts["server"]
-    if not isinstance(server, Pair) or session.cancelled_by or len(server.came) < 4:
+    if not isinstance(server, Pair | PairOfPayers) or session.cancelled_by or len(server.came) < 4:
         return None
     first, second = (came - server.both_lost_at for came in server.came[2:4])
     return f"both came back after {first:.3g} s" if second - first < 0.01 else None
@@ -133,6 +133,8 @@ def does_not_wait_for_each(session: Session) -> str | None:
     """Messages do not wait for each other's acknowledgements."""
     server = session.facts["server"]
     if session.schedule != UNDISTURBED or session.ended != "returned" or server.for_good or server.thrown_out:
+        return None
+    if isinstance(server, PairOfPayers):
         return None
     took = (server.ended_at or 0.0) - server.came[0]
     most = 1 + 2 * LATE + EACH * len(server.due)
@@ -165,6 +167,23 @@ def stays_away(session: Session) -> str | None:
         return None
     return f"the server closed with {code}; the client {session.ended}" + (
         f" {describe(session.error)}" if session.error else ""
+    )
+
+
+@rule
+def returns_when_done(session: Session) -> str | None:
+    """When the outbox is closed and nothing is left in it, the client returns, also long after the last `ack`."""
+    server = session.facts["server"]
+    closed_at: float | None = server.closed_at
+    if closed_at is None or not server.outbox.done or session.cancelled_by == "schedule" or session.ended == "raised":
+        return None
+    if session.cancelled_by or server.ended_at is None:
+        return "the outbox was done, and an hour later it was still running"
+    last = max(closed_at, *server.came)
+    return (
+        f"it returned {server.ended_at - last:.3g} s after the outbox was closed"
+        if server.ended_at - last > DONE
+        else None
     )
 
 

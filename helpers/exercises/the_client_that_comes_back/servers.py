@@ -1,7 +1,7 @@
 """Scripted servers for clients that come back; each keeps book of what rules look at, and is made for one session.
 
-A `Feed` tells news, a `Pair` does so to two clients, a `Book` hears payments and acknowledges them, an `Archive` hears
-readings and forgets at a restart what it has not acknowledged.
+A `Feed` tells news, a `Pair` does so to two clients, a `Book` hears payments and acknowledges them, also of two
+clients. (An `Archive`, which hears readings, is in `archive`.)
 """
 
 import asyncio
@@ -13,10 +13,8 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection
 
-from hangup.record.recorder import Session, current
 from hangup.time.loopback import LoopbackLoop, now
-from hangup.trace.events import Event
-from helpers.props.outbox import Outbox
+from helpers.judging.values import texts
 
 REFUSALS = 12
 MOST = 3 * REFUSALS  # connections after which a server plays no further
@@ -24,13 +22,14 @@ FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
+STRANGE = texts()
 
 
 class Scripted:
     """A websockets handler that keeps book; `give` calls the answer. `came` has the seconds at which it was reached.
 
-    So many clients as `thrown_out` says are closed with 1011 before any work; with `for_good` it closes with that code
-    in the midst of its work.
+    So many clients as `thrown_out` says are closed with `code` before any work; with `for_good` it closes with that
+    code in the midst of its work.
     """
 
     due: Sequence[str] = ()
@@ -41,8 +40,8 @@ class Scripted:
     repeated = 0
     """How many messages came that it had already."""
 
-    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0) -> None:
-        self.for_good, self.thrown_out = for_good, thrown_out
+    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0, code: int = 1011) -> None:
+        self.for_good, self.thrown_out, self.code = for_good, thrown_out, code
         self.book = []
         self.came: list[float] = []
         self.lost_at: float | None = None
@@ -76,8 +75,8 @@ class Scripted:
         return ""
 
     async def throw_out(self, websocket: ServerConnection) -> None:
-        """Close with 1011, before any work."""
-        await websocket.close(1011)
+        """Close before any work."""
+        await websocket.close(self.code)
 
     async def lose(self, websocket: ServerConnection, code: int) -> None:
         """Close with this code, for which 1005 means a close frame without one, and expect the client back."""
@@ -163,9 +162,9 @@ class Book(Scripted):
     With `for_good` it closes with that code when it has two. Whom it throws out has heard `have 0`.
     """
 
-    def __init__(self, count: int = 4, **script: Any) -> None:
+    def __init__(self, count: int = 4, *, texts: Sequence[str] = (), **script: Any) -> None:
         super().__init__(**script)
-        self.due = [f"payment {number + 1}" for number in range(count)]
+        self.due = [*texts, *(f"payment {number + 1}" for number in range(count))]
         self.acknowledged = 0
 
     async def serve(self, websocket: ServerConnection) -> None:
@@ -186,7 +185,7 @@ class Book(Scripted):
             acknowledging.cancel()
 
     async def throw_out(self, websocket: ServerConnection) -> None:
-        """Say `have 0`, which is no good news, and close with 1011."""
+        """Say `have 0`, which is no good news, and close."""
         await self._say(websocket, "have")
         await super().throw_out(websocket)
 
@@ -221,75 +220,33 @@ class Book(Scripted):
         return answer(url, tuple(self.due))  # type: ignore[no-any-return]  # any awaitable will do
 
 
-class Archive(Book):
-    """A Book that forgets at a restart what it has not acknowledged, and minds no gaps: an outbox may drop messages.
+class PairOfPayers(Book):
+    """A Book with two clients, both lost with 1012 in the same moment; when they come back it says that it has all."""
 
-    A reading a second is put into the outbox, `count` in all. With `stop_at` more might come, but none does: the client
-    is told to stop then.
-    """
-
-    def __init__(self, count: int = 4, *, stop_at: float | None = None, **script: Any) -> None:
-        super().__init__(count, **script)
-        self.due = [f"reading {number + 1}" for number in range(count)]
-        self.needs = float(count)
-        self.stop_at = stop_at
-        self.outbox = Outbox(1_000)
-        self.stop = asyncio.Event()
-        self._numbers: list[int] = []
+    def __init__(self) -> None:
+        super().__init__()
+        self.both_lost_at = 0.0
+        self._both = asyncio.Event()
 
     async def serve(self, websocket: ServerConnection) -> None:
-        """Forget what was not acknowledged, then go on as a Book."""
-        kept = self._kept
-        del self.book[kept:], self._numbers[kept:]
-        await super().serve(websocket)
-
-    @property
-    def have(self) -> int:
-        """The number of the last message that it has."""
-        return self._numbers[-1] if self._numbers else 0
-
-    @property
-    def gone(self) -> list[str]:
-        """The readings that are neither acknowledged nor in the outbox."""
-        kept = {*self.book[: self._kept], *self.outbox}
-        return [text for text in self.due[: self.outbox.last] if text not in kept]
-
-    @property
-    def _kept(self) -> int:
-        return sum(number <= self.acknowledged for number in self._numbers)
-
-    @property
-    def remains(self) -> str:
-        """What the outbox holds, if anything."""
-        if not len(self.outbox):
-            return ""
-        return f"; the outbox still holds {len(self.outbox)}, the server said that it has {self.acknowledged}"
+        """Greet, close with 1012 when the second one has come; later, say that all is done."""
+        if len(self.came) > 2:
+            self.book[:] = self.due
+            await self._say(websocket, "have")
+            await websocket.wait_closed()
+            return
+        await self._say(websocket, "have")
+        if len(self.came) == 2:
+            self.both_lost_at = now()
+            self._both.set()
+        await self._both.wait()
+        await websocket.close(1012)
 
     async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
-        """Write a reading down, if it is new."""
-        if number <= self.have:
-            self.repeated += 1
-        else:
-            self.book.append(payment)
-            self._numbers.append(number)
+        """Take none."""
 
     async def call(self, answer: Any, url: str) -> Any:
-        """Give the answer its outbox, and readings to the outbox."""
-        reading = asyncio.get_running_loop().create_task(self._read(current()), context=Context())
-        try:
-            return await answer(url, self.outbox, self.stop)
-        finally:
-            reading.cancel()
-
-    async def _read(self, session: Session | None) -> None:
-        for text in self.due:
-            await asyncio.sleep(1)
-            await self.outbox.put(text)
-        if self.stop_at is None:
-            self.outbox.close()
-            return
-        await asyncio.sleep(self.stop_at - now())
-        if session is not None:
-            session.record(Event(session.app, "note", "is told to stop"))
-        self.stopped_at = now()
-        self.stop.set()
+        """Run two clients."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(answer(url, tuple(self.due)), context=Context())
