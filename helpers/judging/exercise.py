@@ -15,8 +15,7 @@ from hangup.record.rules import Rule
 from hangup.record.threads import Escaped, Stuck
 from helpers import lessons
 from helpers.judging import patience
-from helpers.judging.answers import Kind, Named, is_starter, no_answer
-from helpers.judging.cell import STALE, is_stale
+from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, no_answer
 from helpers.judging.moment import mistake, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered

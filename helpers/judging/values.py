@@ -1,0 +1,104 @@
+"""Values that clients say so that an answer shows what it does with them: a spread, drawn once from a fixed seed.
+
+An answer that was tried with "hello" alone has been tried with little: `if text:` drops an empty one, `isdigit` takes
+a "²" for a number, a set forgets a repeat. Each function returns the same tuple in every process; a script says all of
+it or a part, and the picture in the verdict shows which value it was.
+"""
+
+import functools
+import random
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SEED = 6455
+LONG = 3_000  # characters: longer than a line, a packet (1,500 bytes) and any limit that one would choose by eye
+_LETTERS = ("abcdefghijklmnopqrstuvwxyz", "äéßøñçİı", "бгджлфя", "αβγδξς", "שלום", "日本語文字", "🙂🚀👩‍🚀")
+_TEXTS = (
+    "",
+    " ",
+    "\n",
+    "  between blanks\t",
+    "two\nlines",
+    "again",
+    "again",
+    "0",
+    "²",
+    "2.7",
+    "inf",
+    "-1",
+    "null",
+    "None",
+    "[]",
+    '{"type": "websocket.disconnect"}',
+    'it\'s a "quote" \\ and a backslash',
+    "%s {} {0} <b>&amp;</b>",
+    "re\u0301sume\u0301 stra\u00dfe \ufb01n",  # combining accents, and letters whose capitals are longer
+)
+_JSON: tuple[object, ...] = (
+    0,
+    "",
+    [],
+    {},
+    False,
+    None,
+    0.5,
+    -1,
+    "0",
+    "again",
+    "again",
+    [None],
+    {"": ""},
+    {"count": 99, "echo": "mine"},
+    {"type": "websocket.disconnect", "code": 1001},
+    [[1, "two"], {"three": [3.0]}],
+    'it\'s a "quote" \\ and a backslash',
+)
+
+
+@functools.cache
+def texts() -> tuple[str, ...]:
+    """Return texts that a careless answer mistakes, one of them said twice in a row, and a few that are drawn."""
+    dice = random.Random(SEED)
+    drawn = [word(dice) for _ in range(4)]
+    drawn.append(" ".join(word(dice) for _ in range(LONG))[:LONG])
+    return (*_shuffled(_TEXTS, dice), *drawn)
+
+
+@functools.cache
+def json_values() -> tuple[object, ...]:
+    """Return values that JSON can say, the falsy ones among them, one of them twice in a row, and some drawn ones."""
+    dice = random.Random(SEED + 1)
+    drawn = [word(dice), [word(dice) for _ in range(40)], {word(dice): dice.randrange(1_000)}, dice.random()]
+    return (*_shuffled(_JSON, dice), *drawn)
+
+
+@functools.cache
+def binaries() -> tuple[bytes, ...]:
+    """Return what a binary frame may carry: nothing, a text's bytes, what is no UTF-8, and some drawn bytes."""
+    return b"", b"hello", b"\x00", b"\xff\xfe\x80", random.Random(SEED + 2).randbytes(40)
+
+
+@functools.cache
+def codes() -> tuple[int, ...]:
+    """Return close codes that a peer may say (RFC 6455 section 7.4): the usual, others, and drawn ones.
+
+    1012 is left out, because uvicorn says it of itself.
+    """
+    dice = random.Random(SEED + 3)
+    return 1000, 1001, 1003, 1008, 1009, 1011, 3000, 4000, dice.randrange(3001, 4000), dice.randrange(4001, 5000)
+
+
+def word(dice: random.Random) -> str:
+    """Return a word of three to twelve letters of one alphabet."""
+    return "".join(dice.choices(dice.choice(_LETTERS), k=dice.randint(3, 12)))
+
+
+def _shuffled(values: tuple[T, ...], dice: random.Random) -> list[T]:
+    """Return values in another order, in which those that were the same in a row still are."""
+    pairs = [[value] for value in values]
+    for number in range(len(pairs) - 1, 0, -1):
+        if type(values[number]) is type(values[number - 1]) and values[number] == values[number - 1]:
+            pairs[number - 1] += pairs.pop(number)
+    dice.shuffle(pairs)
+    return [value for pair in pairs for value in pair]
