@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from hangup.servers.script import Expect, Leave, Script, Send, steps_of
+from hangup.servers.script import Expect, Script, Send, steps_of
 
 T = TypeVar("T")
 
@@ -71,9 +71,9 @@ def _step(step: str) -> Send | Expect:
 def steps(script: Script) -> str:
     """Return the steps that a script of one client is: `script` reads them back."""
     words = [
-        "expect" if isinstance(step, Expect) and step.text is None else f"{_kind(step)}:{step.text}"
+        "expect" if isinstance(step, Expect) and step.text is None else f"{_kind(step)}:{step.text!s}"
         for step in steps_of(script)
-        if not isinstance(step, Leave)
+        if isinstance(step, Send | Expect)
     ]
     return ", ".join(word.replace(",", "\\,") for word in words) or "close"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Send:
-    """A client sends a text message."""
+    """A client sends a message, a text or bytes."""
 
-    text: str
+    text: str | bytes
     by: str = "a"
 
 
@@ -26,15 +26,27 @@ class Expect:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Nobody says anything for so many seconds: virtual ones in memory, real ones on a real server."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Leave:
-    """Client a's connection ends here, at the latest; what follows is said by those who stay."""
+    """Client a's connection ends here, at the latest; what follows is said by those who stay.
+
+    `code` is the close code that it says wherever it closes, None a close frame without one.
+    """
+
+    code: int | None = 1001
 
 
 SILENT = "waited for an answer that did not come"
 """What a client missed whose `Expect` nobody answered."""
 CLOSED = "the connection was closed before the client had finished"
 """What a client missed whose connection ended before its steps did."""
-Step = Send | Expect | Leave
+Step = Send | Expect | Wait | Leave
 """One thing that a client does."""
 Script = Sequence[Step | str]
 """A script's steps, said one after the other; a plain string is short for `Send` of it.
@@ -49,16 +61,20 @@ HELLO: Script = (Send('"hello"'), Expect())
 def steps_of(script: Script) -> list[Step]:
     """Return a script's steps; raise TypeError with a sentence for what is none."""
     for step in script:
-        if not isinstance(step, Send | Expect | Leave | str):
-            raise TypeError(
-                f"A script is a list of Send(text), Expect(), Leave() and strings; {step!r} is none of these."
-            )
+        if not isinstance(step, Step | str):
+            kinds = "Send(text), Expect(), Wait(seconds), Leave() and strings"
+            raise TypeError(f"A script is a list of {kinds}; {step!r} is none of these.")
     return [Send(step) if isinstance(step, str) else step for step in script]
 
 
 def letters(steps: Sequence[Step]) -> list[str]:
     """Return who takes part in these steps, in order; client a always does."""
-    return sorted({"a"} | {step.by for step in steps if not isinstance(step, Leave)})
+    return sorted({"a"} | {step.by for step in steps if isinstance(step, Send | Expect)})
+
+
+def goodbye(steps: Sequence[Step]) -> int | None:
+    """Return the code with which client a closes."""
+    return next((step.code for step in steps if isinstance(step, Leave)), 1001)
 
 
 def beside(script: Script, other: Script) -> list[Step]:
@@ -66,7 +82,7 @@ def beside(script: Script, other: Script) -> list[Step]:
 
     Their steps alternate, so that one's message may arrive while the other's is answered.
     """
-    moved = [step if isinstance(step, Leave) else replace(step, by="b") for step in steps_of(other)]
+    moved = [replace(step, by="b") if isinstance(step, Send | Expect) else step for step in steps_of(other)]
     pairs = itertools.zip_longest(steps_of(script), moved)
     return [step for pair in pairs for step in pair if step is not None]
 

@@ -22,7 +22,9 @@ from hangup.servers.script import (
     Script,
     Send,
     Step,
+    Wait,
     as_expected,
+    goodbye,
     letters,
     steps_of,
 )
@@ -109,7 +111,15 @@ class _Clients:
     async def _end(self, client: Connection) -> None:
         """End client a's connection, and see whether it did end that way."""
         if self.broken is None:
-            await ENDINGS[self.ending][1](client)
+            code = goodbye(self.steps)
+            if self.ending == "close" and code is not None:
+                await client.close(code)
+            elif self.ending == "close":
+                client.protocol.send_close()
+                client.send_data()
+                await client.wait_closed()
+            else:
+                await ENDINGS[self.ending][1](client)
             self.fired = True
             return
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -135,6 +145,9 @@ class _Clients:
         """Play these steps; return whether all went well."""
         for step in steps:
             assert not isinstance(step, Leave)
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+                continue
             if problem := await _play(self.open[step.by], step, self.patience, exact=exact):
                 self.missed[step.by].append(problem)
                 line = f"client {step.by}"

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from hangup.explorer.apps.connections import Connections
 from hangup.explorer.waiting import nothing
 from hangup.servers.memory import MemoryConnection
-from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
+from hangup.servers.script import (
+    CLOSED,
+    SILENT,
+    Expect,
+    Leave,
+    Script,
+    Send,
+    Step,
+    Wait,
+    as_expected,
+    goodbye,
+    letters,
+    steps_of,
+)
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
@@ -67,7 +80,8 @@ class Conversation:
         """Who waits for an answer."""
         self._patience = Alarm(self._bored)
         self._goodbye = Alarm(self._leave)
-        self.alarms = (self._patience, self._goodbye)
+        self._pause, self._paused_at = Alarm(self.go_on), -1
+        self.alarms = (self._patience, self._goodbye, self._pause)
 
     def start(self) -> None:
         """Let those clients connect who say something before `Leave()`."""
@@ -78,6 +92,8 @@ class Conversation:
             if letter not in self.connections.of:
                 self.missed[letter] = []
                 self.connections.open(letter).on_change = self.go_on
+                if letter == "a":
+                    self.connections.of["a"].code = goodbye(self.script.steps)
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
@@ -105,7 +121,7 @@ class Conversation:
         if self._left:
             self._others_leave()
         else:
-            self.connections.of["a"].leave()
+            self.connections.of["a"].leave(self.connections.of["a"].code)
 
     def _a_has_left(self) -> None:
         self._left = True
@@ -131,6 +147,8 @@ class Conversation:
             if not self._left and a.moment is None and a.accepted:
                 self._goodbye.when = self._loop.now + LATENCY
             return self._left
+        if isinstance(step, Wait):
+            return self._paused(step)
         if step.by not in self.connections.of:
             self._connect([step.by])
         connection = self.connections.of[step.by]
@@ -144,6 +162,15 @@ class Conversation:
             connection.say(step.text)
             return True
         return self._heard(step, connection)
+
+    def _paused(self, step: Wait) -> bool:
+        """Begin a pause, unless it has begun; return whether it is over."""
+        if not self._all_are_in():
+            return False
+        if self._paused_at != self._place:
+            self._paused_at, self._pause.when = self._place, self._loop.now + step.seconds
+            return False
+        return self._pause.when == math.inf
 
     def _all_are_in(self) -> bool:
         return all(each.accepted or each.over for each in self.connections.of.values())
@@ -196,8 +223,9 @@ class Conversation:
 
     def _unfinished(self, letter: str) -> bool:
         """Whether a client has lines left to say or answers to get."""
-        return any(not isinstance(step, Leave) and step.by == letter for step in self.script.steps[self._place :])
+        left = self.script.steps[self._place :]
+        return any(isinstance(step, Send | Expect) and step.by == letter for step in left)
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
-        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = nothing
+        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = self._pause.ring = nothing

@@ -24,10 +24,10 @@ class Drawing:
 
     # ---- what the client does ----------------------------------------------------------------------------------
 
-    def says(self, text: str) -> None:
-        """Draw a text message of the client."""
+    def says(self, said: str | bytes) -> None:
+        """Draw a message of the client."""
         self._ups += 1
-        self._from_client("text", repr(text), f"up.{self._ups}")
+        self._from_client("text" if isinstance(said, str) else "binary", repr(said), f"up.{self._ups}")
 
     def closes(self, code: int | None, reason: str) -> None:
         """Draw a close frame of the client; None is a frame without a code."""
