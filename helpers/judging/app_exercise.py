@@ -20,6 +20,8 @@ from helpers.judging.moment import when
 from helpers.judging.patience import Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
+EVERY, SPREAD = 2_000, 80  # schedules that are explored at most: of a script, and of one that is long
+
 
 @dataclass(kw_only=True)
 class AppExercise(Exercise):
@@ -27,11 +29,13 @@ class AppExercise(Exercise):
 
     `mount` makes an ASGI app of the answer, anew for each session; with `lifespan` the app is started before each
     session and shut down after it. `facts` may add facts to a session, for `rules` to judge; of a script with several
-    clients every one's session is judged.
+    clients every one's session is judged. What is `also` said, such as a spread of values or a long silence, is
+    explored only, and of its schedules `SPREAD` at most, spread evenly.
     """
 
     mount: Callable[[Any], ASGIApp]
     scripts: Sequence[Script] = (HELLO,)
+    also: Sequence[Script] = ()
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
     lifespan: bool = False
@@ -43,9 +47,9 @@ class AppExercise(Exercise):
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Explore every script, then play them on real servers."""
-        noticed = [Noticed(self.all_rules) for _ in self.scripts]
+        noticed = [Noticed(self.all_rules) for _ in self._explores]
         try:
-            reports = [self._explore(answer, *each, until) for each in zip(self.scripts, noticed, strict=True)]
+            reports = [self._explore(answer, *each, until) for each in zip(self._explores, noticed, strict=True)]
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
                 raise
@@ -66,6 +70,10 @@ class AppExercise(Exercise):
 
     # ---- in memory -------------------------------------------------------------------------------------------
 
+    @property
+    def _explores(self) -> Sequence[Script]:
+        return (*self.scripts, *self.also)
+
     def _explore(self, answer: Any, script: Script, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""
         return explore(
@@ -75,6 +83,7 @@ class AppExercise(Exercise):
             probe=self.facts,
             seconds=left(until),
             lifespan=self.lifespan,
+            limit=SPREAD if script in self.also else EVERY,
         )
 
     def _explored(self, answer: Any, noticed: Sequence[Noticed], until: float) -> Verdict:
@@ -86,7 +95,7 @@ class AppExercise(Exercise):
         )
         count = sum(each.breaking(broken.rule) for each in noticed)
         total = sum(len(each.schedules) for each in noticed)
-        session = self._again(answer, self.scripts[number], broken, until)
+        session = self._again(answer, self._explores[number], broken, until)
         place, words = order.index(broken.rule), f"{count} of {total} schedules"
         return self.broken(answer, session, broken.got, place, words, replayed=True)
 

@@ -185,10 +185,10 @@ class Exercise:
         if replayed and trace is not None:
             shown = rule.test(session)
             difference = self._difference(got, shown)
-            facts += [("got", (shown or got) + self.more(session)), *difference]
+            facts += [("got", _short(shown or got) + self.more(session)), *difference]
             trace = trace if shown else None
         else:
-            facts.append(("got", got + self.more(session)))
+            facts.append(("got", _short(got) + self.more(session)))
         if line := where(session):
             facts.append(("where", line))
         verb = "breaks" if count.startswith("1 of") else "break"
@@ -247,6 +247,11 @@ def _interrupted() -> KeyboardInterrupt:
     error = KeyboardInterrupt("the check was interrupted; it says nothing about your answer")
     vars(error)["_render_traceback_"] = lambda: [f"KeyboardInterrupt: {error}"]
     return error
+
+
+def _short(words: str) -> str:
+    """Return words without the middle of what is very long, such as a text that was said."""
+    return re.sub(r"(\S.{79}).{200,}?(.{20}'?(?:, got |$))", r"\1 … \2", words, flags=re.DOTALL)
 
 
 def _plain(words: str) -> str:

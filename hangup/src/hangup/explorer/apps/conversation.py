@@ -169,6 +169,9 @@ class Conversation:
             return False
         if self._paused_at != self._place:
             self._paused_at, self._pause.when = self._place, self._loop.now + step.seconds
+            for each in self.connections.of.values():
+                if not each.over:
+                    each.remark(f"says nothing for {step.seconds:g} s")
             return False
         return self._pause.when == math.inf
 
