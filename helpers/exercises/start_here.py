@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Script, Send, Wait, beside
-from helpers.judging.app_exercise import AppExercise
+from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
@@ -41,10 +41,10 @@ ex1 = AppExercise(
     mount=mount,
     scripts=(SHOUTS, beside(SHOUTS, ASIDES), ()),
     also=(
-        shouted(texts()),
-        shouted(texts()[:12], at_once=True),
-        beside(shouted(texts()[6:12]), shouted(texts()[12:])),
-        (Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90)),
+        Case(shouted(texts())),
+        Case(shouted(texts()[:12], at_once=True)),
+        Case(beside(shouted(texts()[6:12]), shouted(texts()[12:]))),
+        Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
     ),
     rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),
     hints=(

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,13 @@ from helpers.judging.moment import when
 from helpers.judging.patience import Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
-EVERY, SPREAD = 2_000, 80  # schedules that are explored at most: of a script, and of one that is long
+@dataclass(frozen=True)
+class Case:
+    """A script that is explored only: of its schedules `most`, spread evenly; the client asks for `path`."""
+
+    script: Script
+    path: str = "/"
+    most: int = 80
 
 
 @dataclass(kw_only=True)
@@ -29,16 +35,17 @@ class AppExercise(Exercise):
 
     `mount` makes an ASGI app of the answer, anew for each session; with `lifespan` the app is started before each
     session and shut down after it. `facts` may add facts to a session, for `rules` to judge; of a script with several
-    clients every one's session is judged. What is `also` said, such as a spread of values or a long silence, is
-    explored only, and of its schedules `SPREAD` at most, spread evenly.
+    clients every one's session is judged. The cases of `also`, such as a spread of values or a long silence, are not
+    played on real servers. `excuse` names tasks that may run on when a handler has ended.
     """
 
     mount: Callable[[Any], ASGIApp]
     scripts: Sequence[Script] = (HELLO,)
-    also: Sequence[Script] = ()
+    also: Sequence[Case] = ()
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
     lifespan: bool = False
+    excuse: Collection[str] = ()
 
     @property
     def general(self) -> Sequence[Rule]:
@@ -47,9 +54,9 @@ class AppExercise(Exercise):
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Explore every script, then play them on real servers."""
-        noticed = [Noticed(self.all_rules) for _ in self._explores]
+        noticed = [Noticed(self.all_rules) for _ in self._cases]
         try:
-            reports = [self._explore(answer, *each, until) for each in zip(self._explores, noticed, strict=True)]
+            reports = [self._explore(answer, *each, until) for each in zip(self._cases, noticed, strict=True)]
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
                 raise
@@ -71,19 +78,21 @@ class AppExercise(Exercise):
     # ---- in memory -------------------------------------------------------------------------------------------
 
     @property
-    def _explores(self) -> Sequence[Script]:
-        return (*self.scripts, *self.also)
+    def _cases(self) -> Sequence[Case]:
+        return (*(Case(script, most=2_000) for script in self.scripts), *self.also)
 
-    def _explore(self, answer: Any, script: Script, noticed: Noticed, until: float) -> Report:
+    def _explore(self, answer: Any, case: Case, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""
         return explore(
             make=functools.partial(self.mount, answer),
-            script=script,
+            script=case.script,
             rules=noticed.rules,
             probe=self.facts,
             seconds=left(until),
             lifespan=self.lifespan,
-            limit=SPREAD if script in self.also else EVERY,
+            limit=case.most,
+            path=case.path,
+            excuse=self.excuse,
         )
 
     def _explored(self, answer: Any, noticed: Sequence[Noticed], until: float) -> Verdict:
@@ -95,15 +104,24 @@ class AppExercise(Exercise):
         )
         count = sum(each.breaking(broken.rule) for each in noticed)
         total = sum(len(each.schedules) for each in noticed)
-        session = self._again(answer, self._explores[number], broken, until)
+        session = self._again(answer, self._cases[number], broken, until)
         place, words = order.index(broken.rule), f"{count} of {total} schedules"
         return self.broken(answer, session, broken.got, place, words, replayed=True)
 
-    def _again(self, answer: Any, script: Script, broken: Broken, until: float) -> Session:
+    def _again(self, answer: Any, case: Case, broken: Broken, until: float) -> Session:
         """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
         app = self.mount(answer)
         try:
-            first = replay(app, broken.schedule, script, probe=self.facts, seconds=left(until), lifespan=self.lifespan)
+            first = replay(
+                app,
+                broken.schedule,
+                case.script,
+                probe=self.facts,
+                seconds=left(until),
+                lifespan=self.lifespan,
+                path=case.path,
+                excuse=self.excuse,
+            )
         except Stuck as stuck:
             if not stuck.ended:
                 raise
