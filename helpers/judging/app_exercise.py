@@ -20,6 +20,7 @@ from helpers.judging.moment import when
 from helpers.judging.patience import Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
+
 @dataclass(frozen=True)
 class Case:
     """A script that is explored only: of its schedules `most`, spread evenly; the client asks for `path`."""
