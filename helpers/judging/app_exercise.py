@@ -2,12 +2,14 @@
 
 import functools
 import itertools
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.report import Broken, Report
+from hangup.record.processor import served
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import STRICT, Rule
 from hangup.record.threads import Stuck, run_in_thread
@@ -17,7 +19,7 @@ from hangup.servers.sessions import ENDINGS, run
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
 from helpers.judging.moment import when
-from helpers.judging.patience import Noticed, left, patience
+from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
 
@@ -61,7 +63,7 @@ class AppExercise(Exercise):
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
                 raise
-            return too_late(self._explored(answer, noticed, until))
+            return too_late(self._explored(answer, noticed, until), starved=stuck.starved)
         if any(each.broken for each in noticed):
             return self._explored(answer, noticed, until)
         if not any(report.fired for report in reports):
@@ -135,6 +137,7 @@ class AppExercise(Exercise):
         """Play real sessions and judge them, when the exploration has found nothing."""
         sessions: list[Session] = []
         late: Stuck | None = None
+        waited = time.monotonic() - served()
         try:
             run_in_thread(functools.partial(self._play, answer, sessions), seconds=left(until))
         except Stuck as stuck:
@@ -143,10 +146,13 @@ class AppExercise(Exercise):
             late = stuck
         if late is None and not all(session.facts["fired"] or session.facts["unanswered"] for session in sessions):
             return self.never_fired
+        waited = time.monotonic() - served() - waited
         if found := self.first_broken(sessions):
             place, broken = found
+            if waited > PATIENCE and any(each.facts["unanswered"] or each.cancelled_by for each, _ in broken):
+                return self.not_known  # who waited in vain may have waited for the processor
             verdict = self.broken(answer, *broken[0], place, f"{len(broken)} of {len(sessions)} real sessions")
-            return verdict if late is None else too_late(verdict)
+            return verdict if late is None else too_late(verdict, starved=late.starved)
         if late is not None:
             raise late
         return self.holds(f"{explored} schedules and {len(sessions)} sessions on {len(self.servers)} real servers")

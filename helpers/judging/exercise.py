@@ -20,6 +20,8 @@ from helpers.judging.moment import mistake, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered
 
+BUSY = "not known: the machine was too busy to try every ending; check again"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -97,6 +99,8 @@ class Exercise:
         try:
             return self.judge(answers[0], patience.deadline())
         except Stuck as stuck:
+            if stuck.starved:
+                return self.not_known
             if stuck.ended:
                 return Verdict(self.name, "fail", too_long(), note=self.stuck, rule="in_time")
             if stuck.loop_runs:
@@ -110,7 +114,7 @@ class Exercise:
             return Verdict(self.name, "fail", headline, note=self.stuck, rule="survives")
 
     def judge(self, answer: Any, until: float) -> Verdict:
-        """Return the verdict on an answer; `until` is the moment, of `time.monotonic`, at which the check is over."""
+        """Return the verdict on an answer; `until` is the moment, of `served`, at which the check is over."""
         raise NotImplementedError
 
     mine = mine  # brings back the answer that passed
@@ -206,6 +210,11 @@ class Exercise:
         return [] if shown else [("state", f"your answer leaves something to chance: {then}")]
 
     @property
+    def not_known(self) -> Verdict:
+        """The verdict of a check that did not get the processor."""
+        return Verdict(self.name, "not known", BUSY)
+
+    @property
     def never_fired(self) -> Verdict:
         """The verdict on an exercise whose connections did not end as they should have."""
         return Verdict(
@@ -232,9 +241,9 @@ def too_long() -> str:
     return f"your answer takes too long: {patience.DEADLINE:g} seconds were not enough to try every ending"
 
 
-def too_late(verdict: Verdict) -> Verdict:
-    """Return a verdict on what had broken when time was up, and say that it was."""
-    return replace(verdict, facts=(*verdict.facts, ("then", too_long())))
+def too_late(verdict: Verdict, *, starved: bool = False) -> Verdict:
+    """Return a verdict on what had broken when time was up, and say that it was, or that others had it."""
+    return replace(verdict, facts=(*verdict.facts, ("then", BUSY if starved else too_long())))
 
 
 def _shown(cell: lessons.Cell) -> str:

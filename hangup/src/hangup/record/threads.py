@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
+from hangup.record.processor import has_had
+
 T = TypeVar("T")
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
 PRINTED = 500_000  # characters after which its print() raises Flood
@@ -20,8 +22,11 @@ PRINTED = 500_000  # characters after which its print() raises Flood
 class Stuck(Exception):
     """The thread did not finish in time.
 
-    `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled.
+    `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled,
+    `starved` whether it never had the time, because others had the processor.
     """
+
+    starved = False
 
     def __init__(self, *, loop_runs: bool, ended: bool = False) -> None:
         super().__init__("the event loop runs on" if loop_runs else "the event loop is held")
@@ -52,6 +57,8 @@ def run_in_thread(
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> T:
     """Return what the coroutine returns or raise what it raises; raise Stuck after `seconds`.
+
+    Time in which the thread waits for a processor does not count, up to ten times as many seconds in all.
 
     A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not comes from the interrupt button.
     Then the coroutine is cancelled; if its loop does not run, the thread is stopped at its next bytecode.
@@ -84,12 +91,13 @@ def run_in_thread(
     with _put_back(), _bounded_output():
         thread.start()
         try:
-            done.wait(seconds)
+            starved = not has_had(thread, done, seconds)
         finally:  # also when the interrupt button is pressed here
             stuck = _end(thread, done, running)
     if done.is_set():
         thread.join(1.0)  # what remains is the end of its bootstrap
     if stuck is not None:
+        stuck.starved = starved
         raise stuck
     if errors and not isinstance(errors[0], Exception):
         raise Escaped(errors[0])
@@ -111,7 +119,7 @@ def _end(
             loop.call_soon_threadsafe(task.cancel)
         except RuntimeError:  # the loop is closed: it has ended meanwhile
             alive.set()
-    done.wait(1.0)
+    has_had(thread, done, 1.0)
     stuck = Stuck(loop_runs=alive.is_set(), ended=alive.is_set() and done.is_set())
     _stop(thread, done)
     return stuck
