@@ -839,6 +839,15 @@ async def an_empty_text_is_the_end(websocket, prices):
     await pushing(send_all, keep_on=lambda message: message.get("text"))(websocket, prices)
 
 
+@wrong(ex2, "ends_because_it_was_told")
+async def gives_up_after_two_minutes(websocket, prices):
+    """Two minutes without a price must mean that the peer is gone."""
+    await websocket.accept()
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await asyncio.wait_for(anext(prices), 120))
+
+
 @wrong(ex2, "leaves_no_task")
 async def waits_too_shortly(websocket, prices):
     """Waits a hundredth of a second for a sender that has to let go of its feed."""
