@@ -3,7 +3,7 @@
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from helpers.judging.cell import STALE, is_stale, last_is_broken
+from helpers.judging.answers import STALE, is_stale, last_is_broken
 
 GOOD = "async def shout(websocket):\n    await websocket.accept()\n    async for text in websocket.iter_text():\n"
 BODY = "        await websocket.send_text(text.upper())\n"

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from hangup.explorer.apps.explore import explore, replay
 from hangup.record.recorder import Send as Call
 from hangup.record.rules import answers_everything, leaves_no_task, leaves_no_task_behind
-from hangup.servers.script import Expect, Leave, Send, beside
+from hangup.servers.script import Expect, Leave, Send, Wait, beside
 from hangup.servers.serve import SERVERS
 from hangup.servers.sessions import ENDINGS, run
 from support.apps import app, echo
@@ -217,3 +217,48 @@ def test_a_send_under_way_does_not_know_what_the_app_is_told_meanwhile():
 
     replay(member, "uvicorn-websockets/close@send#3", (Expect(), Expect(by="b"), Leave()))
     assert raised == ["ClientDisconnected"]
+
+
+async def echo_of_both(scope, receive, send):
+    """Send back text and bytes; end with the code that was told."""
+    assert scope["type"] == "websocket"
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        await send({"type": "websocket.send", "text": repr(message["bytes"]) if text is None else text})
+
+
+BOTH = (Send("ü"), Expect("ü"), Send(b"\xff"), Expect(repr(b"\xff")), Send(""), Expect(""), Leave(3001))
+
+
+@pytest.mark.parametrize("code", [3001, None])
+def test_a_client_says_bytes_and_leaves_with_a_code_on_a_server(code):
+    """A frame without a code is told as 1005."""
+    real = asyncio.run(run(echo_of_both, (*BOTH[:-1], Leave(code))))
+    assert (real.codes, real.facts["unanswered"]) == ([code or 1005], [])
+
+
+@pytest.mark.parametrize("code", [3001, None])
+@pytest.mark.parametrize("moment", ["receive#3", "send#2", "end"])
+def test_at_every_moment_a_client_leaves_with_the_code_that_the_script_says(code, moment):
+    memory = replay(echo_of_both, f"granian/close@{moment}", (*BOTH[:-1], Leave(code)))
+    assert (memory.codes[:1], memory.facts["unanswered"]) == ([code or 1005], [])
+
+
+def test_a_silent_client_costs_no_time_and_ends_who_waits_for_it_with_a_deadline():
+    async def impatient(scope, receive, send):
+        assert scope["type"] == "websocket"
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            message = await asyncio.wait_for(receive(), 30)
+            if message["type"] != "websocket.receive":
+                return
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    script = (Send("one"), Expect("one"), Wait(60), Send("two"), Expect("two"))
+    assert explore(echo_of_both, script).ok
+    report = explore(impatient, script)
+    assert not report.ok
+    assert "TimeoutError" in report.broken[0].got

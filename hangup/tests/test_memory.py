@@ -68,6 +68,31 @@ def test_at_its_moment_a_client_leaves_and_what_it_said_is_lost():
     in_memory(work)
 
 
+@pytest.mark.parametrize(("server", "turns"), [("uvicorn-websockets", 2), ("uvicorn", 0), ("granian", 0)])
+def test_the_goodbye_overtakes_nobody_who_answers_what_was_heard_before(server, turns):
+    """Websockets' legacy recv() waits, even for an end that has been there before; the others have it in a queue."""
+
+    async def work():
+        connection = MemoryConnection(MODELS[server], "close")
+        await connection.receive()
+        await connection.send(ACCEPT)
+        connection.leave()
+        turned = 0
+
+        async def turn():
+            nonlocal turned
+            while True:
+                turned += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(turn())
+        assert (await connection.receive())["code"] == 1001
+        task.cancel()
+        assert turned == turns
+
+    in_memory(work)
+
+
 def test_before_it_is_accepted_a_client_cannot_close():
     async def work():
         connection = MemoryConnection(MODELS["daphne"], "close")

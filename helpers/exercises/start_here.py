@@ -1,5 +1,6 @@
 """The exercise of lesson 00: two lines, to see how check, hint and solution work."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -8,11 +9,18 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
-from hangup.servers.script import Expect, Send, beside
-from helpers.judging.app_exercise import AppExercise
+from hangup.servers.script import Expect, Script, Send, Wait, beside
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import texts
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
+
+
+def shouted(said: Sequence[str], *, at_once: bool = False) -> Script:
+    """Return what a client says who shouts for these texts: one after the other, or all before the first answer."""
+    sends, expects = [Send(text) for text in said], [Expect(text.upper()) for text in said]
+    return [*sends, *expects] if at_once else [step for pair in zip(sends, expects, strict=True) for step in pair]
 
 
 def mount(answer: Any) -> ASGIApp:
@@ -31,7 +39,13 @@ ex1 = AppExercise(
     kind="handler",
     parameters=("websocket",),
     mount=mount,
-    scripts=(SHOUTS, beside(SHOUTS, ASIDES)),
+    scripts=(SHOUTS, beside(SHOUTS, ASIDES), ()),
+    also=(
+        Case(shouted(texts())),
+        Case(shouted(texts()[:12], at_once=True)),
+        Case(beside(shouted(texts()[6:12]), shouted(texts()[12:]))),
+        Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
+    ),
     rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),
     hints=(
         "The handler must do something for *every* message, so it needs a loop.",

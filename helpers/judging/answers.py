@@ -1,10 +1,15 @@
-"""What an answer may be: a sentence for what cannot be one, and a way to tell the untouched starter."""
+"""What an answer may be: a sentence for what cannot be one, and ways to tell the starter, and what was not meant."""
 
+import ast
 import inspect
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, Literal
+
+STALE = "your last cell did not compile; this judges the definition before it"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,32 @@ def is_starter(answer: Any, starter: str) -> bool:
     known = _prints(compile(starter, "starter", "exec"))
     codes = [function.__code__ for function in _functions(answer)]
     return bool(codes) and all(_print(code) in known for code in codes)
+
+
+def is_stale(answer: Any) -> bool:
+    """Return whether the last cell that defines a name of this answer failed to compile; outside IPython, False.
+
+    Then the definition before it is still in the notebook's namespace.
+    """
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    if shell is None:
+        return False
+    names = {name for name, value in list(shell.user_ns.items()) if value is answer and not name.startswith("_")}
+    return last_is_broken(shell.history_manager.input_hist_parsed, names)
+
+
+def last_is_broken(cells: Sequence[str], names: set[str]) -> bool:
+    """Return whether the last of these cells that defines one of these names does not compile."""
+    if not names:
+        return False
+    defines = re.compile(rf"^\s*(?:async\s+def|def|class)\s+(?:{'|'.join(map(re.escape, names))})\b", re.MULTILINE)
+    last = next((cell for cell in reversed(cells) if defines.search(cell)), "")
+    try:
+        compile(last, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return True
+    return False
 
 
 def _functions(answer: Any) -> Iterator[FunctionType]:

@@ -2,12 +2,14 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.report import HELD, Broken, Report
+from hangup.record.processor import served
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import STRICT, Rule
 from hangup.record.threads import Stuck
@@ -18,11 +20,21 @@ from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
 from helpers.judging.moment import when
-from helpers.judging.patience import Noticed, left, patience
+from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
-Played = tuple[Script, Callable[[Any], ASGIApp]]
-"""A script, with what makes the app that plays it."""
+
+@dataclass(frozen=True)
+class Case:
+    """A script that is explored only: of its schedules `most`, spread evenly; the client asks for `path`.
+
+    `mount`, if there is one, takes the place of the exercise's.
+    """
+
+    script: Script
+    path: str = "/"
+    most: int = 80
+    mount: Callable[[Any], ASGIApp] | None = None
 
 
 @dataclass(kw_only=True)
@@ -30,15 +42,19 @@ class AppExercise(Exercise):
     """An exercise for an app under scripted clients.
 
     `mount` makes an ASGI app of the answer, anew for each session; with `lifespan` the app is started before each
-    session and shut down after it. `mounts`, if there are any, take its place, one for each script. `facts` may add
-    facts to a session, for `rules` to judge; of a script with several clients every one's session is judged.
+    session and shut down after it. `facts` may add facts to a session, for `rules` to judge; of a script with several
+    clients every one's session is judged. The cases of `also`, such as a spread of values or a long silence, are not
+    played on real servers. `mounts`, if there are any, take the place of `mount`, one for each script. `excuse` names
+    tasks that may run on when a handler has ended.
     """
 
     mount: Callable[[Any], ASGIApp]
     scripts: Sequence[Script] = (HELLO,)
+    also: Sequence[Case] = ()
     facts: Callable[[ASGIApp, Session], None] = lambda *_: None
     servers: Sequence[str] = SERVERS
     lifespan: bool = False
+    excuse: Collection[str] = ()
     mounts: Sequence[Callable[[Any], ASGIApp]] = ()
 
     @property
@@ -48,13 +64,13 @@ class AppExercise(Exercise):
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Explore every script, then play them on real servers."""
-        noticed = [Noticed(self.all_rules) for _ in self.scripts]
+        noticed = [Noticed(self.all_rules) for _ in self._cases]
         try:
-            reports = [self._explore(answer, *each, until) for each in zip(self._played, noticed, strict=True)]
+            reports = [self._explore(answer, *each, until) for each in zip(self._cases, noticed, strict=True)]
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
                 raise
-            return too_late(self._explored(answer, noticed, until))
+            return too_late(self._explored(answer, noticed, until), starved=stuck.starved)
         if any(each.broken for each in noticed):
             return self._explored(answer, noticed, until)
         held = next((each for report in reports for each in report.broken if each.rule == HELD.sentence), None)
@@ -77,20 +93,26 @@ class AppExercise(Exercise):
     # ---- in memory -------------------------------------------------------------------------------------------
 
     @property
-    def _played(self) -> list[Played]:
-        """Each script, with what makes the app that plays it."""
-        return list(zip(self.scripts, self.mounts or [self.mount] * len(self.scripts), strict=True))
+    def _cases(self) -> Sequence[Case]:
+        return (*self._of_scripts, *self.also)
 
-    def _explore(self, answer: Any, played: Played, noticed: Noticed, until: float) -> Report:
+    @property
+    def _of_scripts(self) -> Sequence[Case]:
+        mounts = self.mounts or [self.mount] * len(self.scripts)
+        return [Case(script, most=2_000, mount=mount) for script, mount in zip(self.scripts, mounts, strict=True)]
+
+    def _explore(self, answer: Any, case: Case, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""
-        script, mount = played
         return explore(
-            make=functools.partial(mount, answer),
-            script=script,
+            make=functools.partial(case.mount or self.mount, answer),
+            script=case.script,
             rules=noticed.rules,
             probe=self.facts,
             seconds=left(until),
             lifespan=self.lifespan,
+            limit=case.most,
+            path=case.path,
+            excuse=self.excuse,
         )
 
     def _explored(self, answer: Any, noticed: Sequence[Noticed], until: float) -> Verdict:
@@ -102,16 +124,24 @@ class AppExercise(Exercise):
         )
         count = sum(each.breaking(broken.rule) for each in noticed)
         total = sum(len(each.schedules) for each in noticed)
-        session = self._again(answer, self._played[number], broken, until)
+        session = self._again(answer, self._cases[number], broken, until)
         place, words = order.index(broken.rule), f"{count} of {total} schedules"
         return self.broken(answer, session, broken.got, place, words, replayed=True)
 
-    def _again(self, answer: Any, played: Played, broken: Broken, until: float) -> Session:
+    def _again(self, answer: Any, case: Case, broken: Broken, until: float) -> Session:
         """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
-        script, mount = played
-        app = mount(answer)
+        app = (case.mount or self.mount)(answer)
         try:
-            first = replay(app, broken.schedule, script, probe=self.facts, seconds=left(until), lifespan=self.lifespan)
+            first = replay(
+                app,
+                broken.schedule,
+                case.script,
+                probe=self.facts,
+                seconds=left(until),
+                lifespan=self.lifespan,
+                path=case.path,
+                excuse=self.excuse,
+            )
         except Stuck as stuck:
             if not stuck.ended:
                 raise
@@ -125,6 +155,7 @@ class AppExercise(Exercise):
         """Play real sessions and judge them, when the exploration has found nothing."""
         sessions: list[Session] = []
         late: Stuck | None = None
+        waited = time.monotonic() - served()
         try:
             # on the loop of the exploration, to which locks and queues of the answer's module belong
             run_on_loop(functools.partial(self._play, answer, sessions), seconds=left(until), real=True)
@@ -134,19 +165,22 @@ class AppExercise(Exercise):
             late = stuck
         if late is None and not all(session.facts["fired"] or session.facts["unanswered"] for session in sessions):
             return self.never_fired
+        waited = time.monotonic() - served() - waited
         if found := self.first_broken(sessions):
             place, broken = found
+            if waited > PATIENCE and any(each.facts["unanswered"] or each.cancelled_by for each, _ in broken):
+                return self.not_known  # who waited in vain may have waited for the processor
             verdict = self.broken(answer, *broken[0], place, f"{len(broken)} of {len(sessions)} real sessions")
-            return verdict if late is None else too_late(verdict)
+            return verdict if late is None else too_late(verdict, starved=late.starved)
         if late is not None:
             raise late
         return self.holds(f"{explored} schedules and {len(sessions)} sessions on {len(self.servers)} real servers")
 
     async def _play(self, answer: Any, sessions: list[Session]) -> None:
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
-        for (script, mount), server, ending in itertools.product(self._played, self.servers, (*ENDINGS, "cut")):
-            app = mount(answer)
-            session = await run(app, script, ending=ending, server=server, patience=patience())
+        for case, server, ending in itertools.product(self._of_scripts, self.servers, (*ENDINGS, "cut")):
+            app = (case.mount or self.mount)(answer)
+            session = await run(app, case.script, ending=ending, server=server, patience=patience())
             played = (session, *session.others)
             for each in played:
                 self.facts(app, each)

@@ -15,11 +15,12 @@ from hangup.record.rules import Rule
 from hangup.record.threads import Escaped, Stuck
 from helpers import lessons
 from helpers.judging import patience
-from helpers.judging.answers import Kind, Named, is_starter, no_answer
-from helpers.judging.cell import STALE, is_stale
+from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, no_answer
 from helpers.judging.moment import mistake, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered
+
+BUSY = "not known: the machine was too busy to try every ending; check again"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Exercise:
         try:
             return self.judge(answers[0], patience.deadline())
         except Stuck as stuck:
+            if stuck.starved:
+                return self.not_known
             if stuck.ended:
                 return Verdict(self.name, "fail", too_long(), note=self.stuck, rule="in_time")
             if stuck.loop_runs:
@@ -111,7 +114,7 @@ class Exercise:
             return Verdict(self.name, "fail", headline, note=self.stuck, rule="survives")
 
     def judge(self, answer: Any, until: float) -> Verdict:
-        """Return the verdict on an answer; `until` is the moment, of `time.monotonic`, at which the check is over."""
+        """Return the verdict on an answer; `until` is the moment, of `served`, at which the check is over."""
         raise NotImplementedError
 
     mine = mine  # brings back the answer that passed
@@ -186,10 +189,10 @@ class Exercise:
         if replayed and trace is not None:
             shown = rule.test(session)
             difference = self._difference(got, shown)
-            facts += [("got", (shown or got) + self.more(session)), *difference]
+            facts += [("got", _short(shown or got) + self.more(session)), *difference]
             trace = trace if shown else None
         else:
-            facts.append(("got", got + self.more(session)))
+            facts.append(("got", _short(got) + self.more(session)))
         if line := where(session):
             facts.append(("where", line))
         verb = "breaks" if count.startswith("1 of") else "break"
@@ -205,6 +208,11 @@ class Exercise:
         if keeps:
             return [("state", f"your answer keeps state between connections: {then}")]
         return [] if shown else [("state", f"your answer leaves something to chance: {then}")]
+
+    @property
+    def not_known(self) -> Verdict:
+        """The verdict of a check that did not get the processor."""
+        return Verdict(self.name, "not known", BUSY)
 
     @property
     def never_fired(self) -> Verdict:
@@ -233,9 +241,9 @@ def too_long() -> str:
     return f"your answer takes too long: {patience.DEADLINE:g} seconds were not enough to try every ending"
 
 
-def too_late(verdict: Verdict) -> Verdict:
-    """Return a verdict on what had broken when time was up, and say that it was."""
-    return replace(verdict, facts=(*verdict.facts, ("then", too_long())))
+def too_late(verdict: Verdict, *, starved: bool = False) -> Verdict:
+    """Return a verdict on what had broken when time was up, and say that it was, or that others had it."""
+    return replace(verdict, facts=(*verdict.facts, ("then", BUSY if starved else too_long())))
 
 
 def _shown(cell: lessons.Cell) -> str:
@@ -248,6 +256,11 @@ def _interrupted() -> KeyboardInterrupt:
     error = KeyboardInterrupt("the check was interrupted; it says nothing about your answer")
     vars(error)["_render_traceback_"] = lambda: [f"KeyboardInterrupt: {error}"]
     return error
+
+
+def _short(words: str) -> str:
+    """Return words without the middle of what is very long, such as a text that was said."""
+    return re.sub(r"(\S.{79}).{200,}?(.{20}'?(?:, got |$))", r"\1 … \2", words, flags=re.DOTALL)
 
 
 def _plain(words: str) -> str:

@@ -22,11 +22,22 @@ def when(session: Session) -> str:
     if ending == "close" and session.facts.get("gone") == "fin":
         ending = "fin"  # before it is accepted, a client cannot close
     words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]
+    if ending == "close":
+        words = words.replace("with 1001", _code(session))
     if number:
         return f"{server} · {words} before {call}() number {number} ({session.schedule})"
     speaker = ("client", "client a")  # the one whose connection ends
     said = [event.detail for event in session.trace if event.actor in speaker and event.action == "text"]
     return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
+
+
+def _code(session: Session) -> str:
+    """Return with which code client a closed by itself, in words, as its picture has it; or else the usual one."""
+    closes = (event for event in session.trace if event.action == "close")
+    first = next(closes, None)
+    if first is None or first.to != "server":
+        return "with 1001"
+    return f"with {first.detail}" if first.detail[:1].isdigit() else first.detail
 
 
 def where(session: Session) -> str:

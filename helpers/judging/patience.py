@@ -1,12 +1,15 @@
-"""How long a check waits, longer on a machine that others want too; and what had broken when its time was up."""
+"""How long a check waits, longer on a machine that others want too; and what had broken when its time was up.
+
+A deadline is a moment of `hangup.record.processor.served`, a clock that stands still while a check waits its turn.
+"""
 
 import functools
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hangup.explorer.report import Broken
+from hangup.record.processor import served
 from hangup.record.recorder import Session
 from hangup.record.rules import Rule
 
@@ -15,8 +18,8 @@ PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are long
 
 
 def deadline() -> float:
-    """Return the moment, of `time.monotonic`, until which a check that begins now may take."""
-    return time.monotonic() + DEADLINE * slow()
+    """Return the moment, of `served`, until which a check that begins now may take."""
+    return served() + DEADLINE * slow()
 
 
 def patience() -> float:
@@ -32,7 +35,7 @@ def slow() -> float:
 
 def left(until: float) -> float:
     """Return how many seconds are left until a moment, and never less than a quick stage needs."""
-    return max(until - time.monotonic(), 0.5)
+    return max(until - served(), 0.5)
 
 
 class Noticed:

@@ -8,9 +8,9 @@ from hangup.trace.picture import html
 from hangup.trace.table import BAD, GOOD, QUIET
 from hangup.trace.trace import Trace
 
-Outcome = Literal["pass", "fail", "not attempted", "no answer"]
-MARKS = {"pass": "✓", "fail": "✗", "not attempted": "○", "no answer": "✗"}
-_COLOURS = {"pass": GOOD, "fail": BAD, "not attempted": QUIET, "no answer": BAD}
+Outcome = Literal["pass", "fail", "not attempted", "no answer", "not known"]
+MARKS = {"pass": "✓", "fail": "✗", "not attempted": "○", "no answer": "✗", "not known": "?"}
+_COLOURS = {"pass": GOOD, "fail": BAD, "not attempted": QUIET, "no answer": BAD, "not known": QUIET}
 
 
 @dataclass(frozen=True)

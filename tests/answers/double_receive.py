@@ -277,9 +277,9 @@ class GroupInDispatch(Counting):
             group.cancel_scope.cancel()
 
 
-@wrong(ex1, "ends_quietly")
+@right(ex1)
 class WorkerBehindAStream(WebSocketEndpoint):
-    """Sends on after its reader has heard of the end, for which one server raises RuntimeError."""
+    """Answers in a task, which has its turn before the endpoint is told of the end."""
 
     encoding = "json"
 
@@ -300,6 +300,50 @@ class WorkerBehindAStream(WebSocketEndpoint):
     async def on_receive(self, websocket, data):
         with contextlib.suppress(anyio.BrokenResourceError):
             self.inbox.send_nowait((websocket, data))
+
+
+# ---- 1, wrong for what JSON can say --------------------------------------------------------------------------------
+
+
+@wrong(ex1, "answers_everything")
+class SkipsWhatIsFalsy(Counting):
+    """Takes 0, "" and [] for no message."""
+
+    async def on_receive(self, websocket, data):
+        if data:
+            await super().on_receive(websocket, data)
+
+
+@wrong(ex1, "answers_everything")
+class SkipsARepeat(Counting):
+    """Takes a message that is said twice for one."""
+
+    last: Any = ...
+
+    async def on_receive(self, websocket, data):
+        if data != self.last:
+            self.last = data
+            await super().on_receive(websocket, data)
+
+
+@wrong(ex1, "answers_everything")
+class MergesObjects(Counting):
+    """An object's own "count" wins."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        more = data if isinstance(data, dict) else {}
+        await websocket.send_json({"count": self.count, "echo": data} | more)
+
+
+@wrong(ex1, "answers_everything")
+class EndsAfterTwoMinutes(Counting):
+    """A deadline for the whole session."""
+
+    async def dispatch(self):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(120):
+                await super().dispatch()
 
 
 # ---- 1, wrong, but not in this check's sessions --------------------------------------------------------------------
@@ -338,9 +382,9 @@ class CountsByHost(WebSocketEndpoint):
         counts.pop(websocket.client.host, None)
 
 
-@wrong(ex1, "ends_quietly")
+@wrong(ex1, "answers_everything")
 class ReadsTheNextItself(WebSocketEndpoint):
-    """Reads in two places: an end after the first message raises in on_receive."""
+    """Reads in two places, and counts to two."""
 
     encoding = "json"
 
@@ -623,6 +667,104 @@ async def two_words(websocket, words):
                     await websocket.send_text(await anext(answer))
 
 
+# ---- 2, wrong for questions that are asked once in a thousand times --------------------------------------------------
+
+
+def answering(ask, tell, room=0):
+    """Return what is the solution but for one thing: how questions get into the queue, or answers out of it."""
+
+    async def answer(websocket, words):
+        await websocket.accept()
+        questions: asyncio.Queue[str] = asyncio.Queue(room)
+
+        async def ask_and_cancel():
+            async for question in websocket.iter_text():
+                await ask(questions, question)
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask_and_cancel)
+            with contextlib.suppress(WebSocketDisconnect):
+                while True:
+                    await tell(websocket, words(await questions.get()))
+
+    return answer
+
+
+async def ask_all(questions, question):
+    """Put a question into the queue, when there is room."""
+    await questions.put(question)
+
+
+async def tell_all(websocket, answer):
+    """Send each word."""
+    async for word in answer:
+        await websocket.send_text(word)
+
+
+@wrong(ex2, "answers_everything")
+async def skips_an_empty_question(websocket, words):
+    """An empty text is a question."""
+
+    async def ask(questions, question):
+        if question:
+            await questions.put(question)
+
+    await answering(ask, tell_all)(websocket, words)
+
+
+@wrong(ex2, "answers_everything")
+async def skips_an_empty_word(websocket, words):
+    """An empty word is a word."""
+
+    async def tell(websocket, answer):
+        async for word in answer:
+            if word:
+                await websocket.send_text(word)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+@wrong(ex2, "answers_everything")
+async def drops_the_hundredth(websocket, words):
+    """A queue of a hundred, and no word to whoever asks once more."""
+
+    async def ask(questions, question):
+        with contextlib.suppress(asyncio.QueueFull):
+            questions.put_nowait(question)
+
+    await answering(ask, tell_all, 100)(websocket, words)
+
+
+@wrong(ex2, "ends")
+async def waits_for_room(websocket, words):
+    """A queue of a hundred: behind the question that has no room comes the goodbye."""
+    await answering(ask_all, tell_all, 100)(websocket, words)
+
+
+@wrong(ex2, "answers_everything")
+async def cuts_slow_answers(websocket, words):
+    """Half a minute for an answer; the next word takes a whole one."""
+
+    async def tell(websocket, answer):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                await tell_all(websocket, answer)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+@wrong(ex2, "answers_everything")
+async def collects_the_words(websocket, words):
+    """Sends no word before the last one has come."""
+
+    async def tell(websocket, answer):
+        for word in [word async for word in answer]:
+            await websocket.send_text(word)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -695,6 +837,37 @@ async def exit_stack(websocket, words):
         speaker = group.create_task(speak_while_connected(websocket, words, questions))
         stack.callback(speaker.cancel)
         await read(websocket, questions)
+
+
+@right(ex2)
+async def waits_for_the_first(websocket, words):
+    """asyncio.wait for the first of two tasks: until the speaker is cancelled it may speak, and hear of the end."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+    tasks = [asyncio.create_task(read(websocket, questions)), asyncio.create_task(speak(websocket, words, questions))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@right(ex2)
+async def one_after_the_other(websocket, words):
+    """A task for each question, and a lock that serves them in their order."""
+    await websocket.accept()
+    lock = asyncio.Lock()
+
+    async def reply(question):
+        async with lock:
+            with contextlib.suppress(WebSocketDisconnect):
+                await tell_all(websocket, words(question))
+
+    async with anyio.create_task_group() as group:
+        async for question in websocket.iter_text():
+            group.start_soon(reply, question)
+        group.cancel_scope.cancel()
 
 
 class Answering:
@@ -850,8 +1023,7 @@ async def leaves_twice_quietly(websocket):
 async def enters_twice(websocket):
     """Acquire twice: once to try, once to sit."""
     hall = websocket.app.state.hall
-    if not await hall.enter():
-        return
+    await hall.enter()
     seat = await hall.enter()
     try:
         await talk(websocket, hall, seat)
@@ -954,6 +1126,105 @@ async def busy_loop(websocket):
         await hall.leave(seat)
 
 
+# ---- 3, wrong for seat 0, a full hall, and a release that takes a moment ---------------------------------------------
+
+
+@wrong(ex3, "gives_it_back")
+async def forgets_seat_0(websocket):
+    """Asks for the truth of a number."""
+    hall = websocket.app.state.hall
+    seat = None
+    try:
+        seat = await hall.enter()
+        await talk(websocket, hall, seat)
+    finally:
+        if seat:
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_a_hall_it_never_entered(websocket):
+    """What enter() raises leads to leave() as well."""
+    hall = websocket.app.state.hall
+    seat = 0
+    try:
+        seat = await hall.enter()
+        await talk(websocket, hall, seat)
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_in_a_cancelled_scope(websocket):
+    """The reader cancels the group in which leave() waits."""
+    hall = websocket.app.state.hall
+    texts: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read_and_cancel():
+        await read(websocket, texts)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        seat = await hall.enter()
+        try:
+            await websocket.accept()
+            group.start_soon(read_and_cancel)
+            while True:
+                await websocket.send_text(await hall.answer(seat, await texts.get()))
+        finally:
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def gives_leave_no_time(websocket):
+    """A deadline for the release that is shorter than the release."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        with anyio.move_on_after(0.01):
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def leaves_in_a_task(websocket):
+    """Nobody waits for the task that gives the seat back."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        asyncio.create_task(hall.leave(seat))
+
+
+@wrong(ex3, "answers_everything")
+async def says_nothing_to_nothing(websocket):
+    """An empty answer is an answer."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if said := await hall.answer(seat, text):
+                await websocket.send_text(said)
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "answers_everything")
+async def gives_answers_no_time(websocket):
+    """A deadline for an answer that takes a while."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(await asyncio.wait_for(hall.answer(seat, text), 10))
+    finally:
+        await hall.leave(seat)
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -967,6 +1238,32 @@ async def shielded(websocket):
     finally:
         with anyio.CancelScope(shield=True):
             await hall.leave(seat)
+
+
+@right(ex3)
+async def shields_a_task(websocket):
+    """Cancelled in the middle of the release, it ends at once, and the release goes on."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await asyncio.shield(hall.leave(seat))
+
+
+@right(ex3)
+async def turns_people_away(websocket):
+    """Closes politely when the hall is full."""
+    hall = websocket.app.state.hall
+    try:
+        seat = await hall.enter()
+    except Exception:
+        await websocket.close()
+        return
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        await hall.leave(seat)
 
 
 @contextlib.asynccontextmanager
@@ -1104,7 +1401,7 @@ class SeatInCallbacks(WebSocketEndpoint):
 seats: dict[str, int] = {}
 
 
-@wrong(ex3, "answers_everything")
+@wrong(ex3, "gives_it_back")
 async def seats_by_host(websocket):
     """Global state: a second connection from the same host takes the first one's entry."""
     hall = websocket.app.state.hall

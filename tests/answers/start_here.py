@@ -3,7 +3,10 @@
 # ruff: noqa: E722, RUF006
 
 import asyncio
+import contextlib
+import string
 
+import anyio
 from starlette.websockets import WebSocketDisconnect
 
 from helpers.exercises.start_here import ex1
@@ -74,7 +77,7 @@ async def reads_past_the_disconnect(websocket):
     await websocket.accept()
     while True:
         message = await websocket.receive()
-        if message.get("text"):
+        if message.get("text") is not None:
             await websocket.send_text(message["text"].upper())
 
 
@@ -197,6 +200,122 @@ async def global_text(websocket):
     async for latest in websocket.iter_text():
         await asyncio.sleep(0)
         await websocket.send_text(latest.upper())
+
+
+# ---- wrong, for what nobody says in a first try --------------------------------------------------------------------
+
+
+@wrong(ex1, "answers_everything")
+async def skips_blanks(websocket):
+    """Takes an empty text, or one of blanks, for none."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        if text.strip():
+            await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def stops_at_an_empty_text(websocket):
+    """Takes an empty text for the end."""
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while text := await websocket.receive_text():
+            await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def strips_the_text(websocket):
+    """Tidies up what it was to send back."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.strip().upper())
+
+
+@wrong(ex1, "answers_everything")
+async def answers_a_repeat_once(websocket):
+    """Takes a text that is said twice for an echo."""
+    await websocket.accept()
+    last = None
+    async for text in websocket.iter_text():
+        if text != last:
+            await websocket.send_text(text.upper())
+        last = text
+
+
+@wrong(ex1, "answers_everything")
+async def knows_english_letters(websocket):
+    """Translates a to z only."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text.translate(str.maketrans(string.ascii_lowercase, string.ascii_uppercase)))
+
+
+@wrong(ex1, "answers_everything")
+async def cuts_long_texts(websocket):
+    """Sends back the first 1,024 characters."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text[:1024].upper())
+
+
+@wrong(ex1, "answers_everything")
+async def loses_patience(websocket):
+    """Takes a minute's silence for the end."""
+    await websocket.accept()
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        while True:
+            await websocket.send_text((await asyncio.wait_for(websocket.receive_text(), 60)).upper())
+
+
+@wrong(ex1, "answers_everything")
+async def drops_what_it_has_no_room_for(websocket):
+    """A queue of four, and no word to whoever says a fifth text."""
+    await websocket.accept()
+    texts: asyncio.Queue[str] = asyncio.Queue(4)
+    async with anyio.create_task_group() as group:
+        group.start_soon(shout_from, texts, websocket)
+        async for text in websocket.iter_text():
+            with contextlib.suppress(asyncio.QueueFull):
+                texts.put_nowait(text)
+        group.cancel_scope.cancel()
+
+
+# ---- right: two tasks ----------------------------------------------------------------------------------------------
+
+
+async def shout_from(texts, websocket):
+    """Answer what is in a queue, until the peer is gone."""
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text((await texts.get()).upper())
+
+
+@right(ex1)
+async def hands_on_and_cancels(websocket):
+    """Reads here and answers in a task, which is cancelled at the end."""
+    await websocket.accept()
+    texts: asyncio.Queue[str] = asyncio.Queue()
+    async with anyio.create_task_group() as group:
+        group.start_soon(shout_from, texts, websocket)
+        async for text in websocket.iter_text():
+            texts.put_nowait(text)
+        group.cancel_scope.cancel()
+
+
+@right(ex1)
+async def reads_in_a_task_that_cancels(websocket):
+    """Answers here and reads in a task, whose last act is to cancel."""
+    await websocket.accept()
+    texts: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read():
+        async for text in websocket.iter_text():
+            await texts.put(text)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await shout_from(texts, websocket)
 
 
 attempt(ex1, "raise NotImplementedError", "await websocket.receive_text()")

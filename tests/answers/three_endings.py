@@ -311,6 +311,96 @@ async def shutdown_by_cancellation(websocket, ended):
         raise
 
 
+# ---- 1, wrong for what is said once in a thousand times -------------------------------------------------------------
+
+
+def but_for(is_bye=lambda text: text == "bye", by=by_code, patience=None):
+    """Return what is the solution but for one thing."""
+
+    async def testify(websocket, ended):
+        await websocket.accept()
+        try:
+            while not is_bye(text := await asyncio.wait_for(websocket.receive_text(), patience)):
+                await websocket.send_text(text)
+            await websocket.close(4000)
+            ended("app", 4000)
+        except (WebSocketDisconnect, TimeoutError) as gone:
+            by(ended, getattr(gone, "code", 1006))
+        except asyncio.CancelledError:
+            ended("cancelled")
+            raise
+
+    return testify
+
+
+def as_app(ended, code):
+    """Report 4000 as the app's own, whoever said it."""
+    ended("app", 4000) if code == 4000 else by_code(ended, code)
+
+
+def as_server(ended, code):
+    """Report 1011, internal error, as the server's restart."""
+    by_code(ended, 1012 if code == 1011 else code)
+
+
+def only_usual_codes(ended, code):
+    """Report codes from 3000 on as nobody's."""
+    by_code(ended, 1006 if code >= 3000 else code)
+
+
+@wrong(ex1, "tells_the_truth")
+async def takes_4000_for_its_own(websocket, ended):
+    """The peer may say 4000, too."""
+    await but_for(by=as_app)(websocket, ended)
+
+
+@wrong(ex1, "tells_the_truth")
+async def takes_1011_for_the_servers(websocket, ended):
+    """A peer that says 1011 has an error of its own."""
+    await but_for(by=as_server)(websocket, ended)
+
+
+@wrong(ex1, "tells_the_truth")
+async def knows_usual_codes(websocket, ended):
+    """Codes of applications, 3000 to 4999, are said by somebody."""
+    await but_for(by=only_usual_codes)(websocket, ended)
+
+
+@wrong(ex1, "answers_everything")
+async def hears_bye_in_everything(websocket, ended):
+    """Closes after "good bye" as well."""
+    await but_for(is_bye=lambda text: text.strip().lower().endswith("bye"))(websocket, ended)
+
+
+@wrong(ex1, "answers_everything")
+async def takes_nothing_for_bye(websocket, ended):
+    """Closes after an empty text as well."""
+    await but_for(is_bye=lambda text: text in {"", "bye"})(websocket, ended)
+
+
+@wrong(ex1, "answers_everything")
+async def takes_silence_for_the_end(websocket, ended):
+    """Nobody speaks for a minute."""
+    await but_for(patience=60)(websocket, ended)
+
+
+@wrong(ex1, "closes_on_bye")
+async def echoes_bye(websocket, ended):
+    """Echoes each text, "bye" too, before it closes."""
+    await websocket.accept()
+    try:
+        text = ""
+        while text != "bye":
+            await websocket.send_text(text := await websocket.receive_text())
+        await websocket.close(4000)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -596,9 +686,9 @@ async def first_completed_and_go(websocket, prices):
         tasks[1] = asyncio.create_task(websocket.receive())
 
 
-@wrong(ex2, "ends_because_it_was_told")
+@wrong(ex2, "answers_everything")
 async def gives_up_after_a_while(websocket, prices):
-    """Ten seconds without a price must mean that the peer is gone."""
+    """Ten seconds without a price must mean that the peer is gone, and the next one takes a minute."""
     await websocket.accept()
     try:
         while True:
@@ -657,6 +747,118 @@ async def asks_again(websocket, prices):
         group.cancel_scope.cancel()
     with anyio.move_on_after(1):
         await websocket._receive()
+
+
+# ---- 2, wrong for prices that are said once in a thousand times -----------------------------------------------------
+
+
+async def receive_while(websocket, keep_on):
+    """Receive as long as this likes the message."""
+    while keep_on(await websocket.receive()):
+        pass
+
+
+def pushing(send, keep_on=lambda message: message["type"] == "websocket.receive"):
+    """Return what is the solution but for one thing."""
+
+    async def push(websocket, prices):
+        await websocket.accept()
+
+        async def quietly():
+            with contextlib.suppress(WebSocketDisconnect):
+                await send(websocket, prices)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(quietly)
+            await receive_while(websocket, keep_on)
+            group.cancel_scope.cancel()
+
+    return push
+
+
+@wrong(ex2, "answers_everything")
+async def skips_an_empty_price(websocket, prices):
+    """An empty price is a price."""
+
+    async def send(websocket, prices):
+        async for price in prices:
+            if price:
+                await websocket.send_text(price)
+
+    await pushing(send)(websocket, prices)
+
+
+@wrong(ex2, "answers_everything")
+async def sends_changes_only(websocket, prices):
+    """The same price twice is two prices."""
+
+    async def send(websocket, prices):
+        last = None
+        async for price in prices:
+            if price != last:
+                await websocket.send_text(price)
+            last = price
+
+    await pushing(send)(websocket, prices)
+
+
+@wrong(ex2, "answers_everything")
+async def gives_up_after_half_a_minute(websocket, prices):
+    """The next price takes a minute."""
+
+    async def send(websocket, prices):
+        while True:
+            await websocket.send_text(await asyncio.wait_for(anext(prices), 30))
+
+    await pushing(send)(websocket, prices)
+
+
+@wrong(ex2, "answers_everything")
+async def keeps_eight_prices(websocket, prices):
+    """A queue of eight, and prices that rush."""
+
+    async def send(websocket, prices):
+        queue: asyncio.Queue[str] = asyncio.Queue(8)
+
+        async def collect():
+            async for price in prices:
+                with contextlib.suppress(asyncio.QueueFull):
+                    queue.put_nowait(price)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(collect)
+            while True:
+                await websocket.send_text(await queue.get())
+
+    await pushing(send)(websocket, prices)
+
+
+@wrong(ex2, "answers_everything")
+async def an_empty_text_is_the_end(websocket, prices):
+    """The peer may say nothing, in so many words."""
+    await pushing(send_all, keep_on=lambda message: message.get("text"))(websocket, prices)
+
+
+@wrong(ex2, "ends_because_it_was_told")
+async def gives_up_after_two_minutes(websocket, prices):
+    """Two minutes without a price must mean that the peer is gone."""
+    await websocket.accept()
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await asyncio.wait_for(anext(prices), 120))
+
+
+@wrong(ex2, "leaves_no_task")
+async def waits_too_shortly(websocket, prices):
+    """Waits a hundredth of a second for a sender that has to let go of its feed."""
+    await websocket.accept()
+    task = asyncio.create_task(send_all(websocket, prices))
+    try:
+        while (await websocket.receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -746,6 +948,41 @@ async def polls_two_tasks(websocket, prices):
         for task in (price, message):
             task.cancel()
         await asyncio.wait([price, message])
+
+
+@right(ex2)
+async def group_that_ends_with_its_reader(websocket, prices):
+    """Both in a group: until it has cancelled the sender, that one may send, and hear of it."""
+    await websocket.accept()
+
+    async def until_gone():
+        while (await websocket.receive())["type"] == "websocket.receive":
+            pass
+        raise EOFError
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(until_gone())
+            group.create_task(send_all(websocket, prices))
+    except* (EOFError, WebSocketDisconnect):
+        pass
+
+
+@right(ex2)
+async def says_how_the_first_ended(websocket, prices):
+    """Waits for the first of two tasks and raises what it raised, also PricesFailed."""
+    await websocket.accept()
+    sender = asyncio.create_task(send_all(websocket, prices))
+    reader = asyncio.create_task(receive_while(websocket, lambda message: message["type"] == "websocket.receive"))
+    try:
+        done, _ = await asyncio.wait([sender, reader], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sender.cancel()
+        reader.cancel()
+        await asyncio.gather(sender, reader, return_exceptions=True)
+    with contextlib.suppress(WebSocketDisconnect):
+        for task in done:
+            task.result()
 
 
 class Pusher:

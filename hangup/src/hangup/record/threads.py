@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
+from hangup.record.processor import has_had
+
 T = TypeVar("T")
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
 PRINTED = 500_000  # characters after which its print() raises Flood
@@ -21,9 +23,11 @@ class Stuck(Exception):
     """The thread did not finish in time.
 
     `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled.
-    `where` is the line that holds the loop and `schedule` what was played, where somebody knows.
+    `where` is the line that holds the loop and `schedule` what was played, where somebody knows; `starved` tells
+    whether it never had the time, because others had the processor.
     """
 
+    starved = False
     where = ""
     schedule = ""
 
@@ -61,7 +65,8 @@ def run_in_thread(
     """Return what the coroutine returns or raise what it raises; raise Stuck after `seconds`.
 
     It runs on a loop of `loop_factory`, which is closed, or on `loop`, which stays open. Every `tick` seconds `look` is
-    called with the thread; when it returns False, the thread is given up.
+    called with the thread; when it returns False, the thread is given up. Time in which the thread waits for a
+    processor does not count, up to ten times as many seconds in all.
 
     A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not comes from the interrupt button.
     Then the coroutine is cancelled; if its loop does not run, the thread is stopped at its next bytecode.
@@ -97,12 +102,13 @@ def run_in_thread(
     with _put_back(), _bounded_output():
         thread.start()
         try:
-            _wait(thread, done, seconds, look, tick)
+            starved = not has_had(thread, done, seconds, look, tick)
         finally:  # also when the interrupt button is pressed here
             stuck = _end(thread, done, running)
     if done.is_set():
         thread.join(1.0)  # what remains is the end of its bootstrap
     if stuck is not None:
+        stuck.starved = starved
         raise stuck
     if errors and not isinstance(errors[0], Exception):
         raise Escaped(errors[0])
@@ -124,23 +130,6 @@ def _run_on(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
         loop.run_until_complete(loop.shutdown_asyncgens())
 
 
-def _wait(
-    thread: threading.Thread,
-    done: threading.Event,
-    seconds: float,
-    look: Callable[[threading.Thread], bool] | None,
-    tick: float,
-) -> None:
-    """Wait until it is done, the time is up, or `look` has no hope."""
-    if look is None:
-        done.wait(seconds)
-        return
-    until = time.monotonic() + seconds
-    while not done.wait(min(tick, max(until - time.monotonic(), 0.0))) and time.monotonic() < until:
-        if not look(thread):
-            return
-
-
 def _end(
     thread: threading.Thread, done: threading.Event, running: "list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]]"
 ) -> Stuck | None:
@@ -154,7 +143,7 @@ def _end(
             loop.call_soon_threadsafe(task.cancel)
         except RuntimeError:  # the loop is closed: it has ended meanwhile
             alive.set()
-    done.wait(1.0)
+    has_had(thread, done, 1.0)
     stuck = Stuck(loop_runs=alive.is_set(), ended=alive.is_set() and done.is_set())
     _stop(thread, done)
     return stuck

@@ -105,7 +105,12 @@ class Client:
 
 @dataclass(frozen=True)
 class Leave:
-    """Client a's connection ends here, at the latest; what follows is said by those who stay."""
+    """Client a's connection ends here, at the latest; what follows is said by those who stay.
+
+    `code` is the close code that it says wherever it closes, None a close frame without one.
+    """
+
+    code: int | None = 1001
 
 
 SILENT = "waited for an answer that did not come"
@@ -137,6 +142,11 @@ def steps_of(script: Script) -> list[Step]:
 def letters(steps: Sequence[Step]) -> list[str]:
     """Return who takes part in these steps, in order; client a always does."""
     return sorted({"a"} | {step.by for step in steps if isinstance(step, Act)})
+
+
+def goodbye(steps: Sequence[Step]) -> int | None:
+    """Return the code with which client a closes."""
+    return next((step.code for step in steps if isinstance(step, Leave)), 1001)
 
 
 def before_all(steps: Sequence[Step]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hangup.network.client import Connection
 from hangup.record.recorder import ASGIApp, Session
 from hangup.servers.clients.playing import Clients
-from hangup.servers.script import HELLO, Script, steps_of
+from hangup.servers.script import HELLO, Script, goodbye, steps_of
 from hangup.servers.serve import SERVERS, serve
 from hangup.trace.table import Table
 from hangup.trace.trace import Trace
@@ -44,7 +44,8 @@ async def run(
     if ending not in (*ENDINGS, "cut"):
         raise ValueError(f"There is no ending called {ending!r}: choose one of {', '.join(ENDINGS)}, cut.")
     trace = Trace()
-    end = ENDINGS[ending][1] if ending != "cut" else None
+    code = goodbye(steps_of(script))
+    end = None if ending == "cut" else _closing(code) if ending == "close" and code != 1001 else ENDINGS[ending][1]
     clients = Clients(steps_of(script), end, patience, trace, path)
     async with serve(app, server=server, trace=trace, graceful_timeout=patience) as url:
         async with contextlib.AsyncExitStack() as stack:
@@ -59,6 +60,20 @@ async def run(
     first = sessions.pop("a")
     first.others = [sessions[letter] for letter in sorted(sessions)]
     return first
+
+
+def _closing(code: int | None) -> Callable[[Connection], Awaitable[None]]:
+    """Return what closes a connection with this code, or with a close frame that has none."""
+
+    async def close(client: Connection) -> None:
+        if code is not None:
+            await client.close(code)
+            return
+        client.protocol.send_close()
+        client.send_data()
+        await client.wait_closed()
+
+    return close
 
 
 async def compare(

@@ -43,6 +43,8 @@ class MemoryConnection:
         """How it will end, one of `hangup.servers.models.ENDINGS`."""
         self.moment = moment
         self.letter = letter
+        self.code: int | None = 1001
+        """With which code its client closes by itself, None for none."""
         self.yields = False
         """Whether every call gives way once, so that a task can be cancelled there."""
         self.on_change: Callable[[], None] = _nothing
@@ -84,6 +86,9 @@ class MemoryConnection:
         self._leave_at("receive", self.receives)
         if self.yields:  # where a server might let others run (a full buffer, a lock); uvicorn does only if it must
             await asyncio.sleep(0)
+        if self._inbox.ends:
+            for _ in range(self.model.turns):
+                await asyncio.sleep(0)
         message = await self._inbox.get()
         if self._inbox.spins:
             self.spun = True
@@ -170,7 +175,7 @@ class MemoryConnection:
         if moment is None or moment.number != number or moment.call != call:
             return False
         self._inbox.clear()
-        self.leave()
+        self.leave(self.code)
         return True
 
     def _ends(self, how: str, code: int | None, reason: str) -> None:

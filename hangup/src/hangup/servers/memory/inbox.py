@@ -29,6 +29,11 @@ class Inbox:
         """Whether the app has been given the same disconnect again so often that it seems not to notice."""
         return self._repeated > SPINS
 
+    @property
+    def ends(self) -> bool:
+        """Whether what comes next is the first disconnect."""
+        return not self.read and bool(self._messages) and self._messages[0]["type"] == "websocket.disconnect"
+
     async def get(self) -> Message:
         """Return the next message; when none will ever come, repeat the last disconnect or wait, as `tell` was told."""
         while not self._messages:

@@ -84,6 +84,8 @@ class Model:
     """The code that every later receive() gives, or None: it waits for ever."""
     no_code: int | None = 1005
     """What the app is told of a close frame without a code."""
+    turns: int = 0
+    """How many turns of the loop pass before receive() gives the first disconnect: other tasks come first."""
     reason: tuple[str, ...] = ()
     """The endings whose first disconnect has a reason: what the closing side gave, or ""."""
 

@@ -61,6 +61,7 @@ WEBSOCKETS = Model(
     measured="0.54.0",
     told={"close": (SAME,), "fin": (1006,), "reset": (1006,), "shutdown": (1012,), "own": ()},
     forever=1005,
+    turns=2,  # recv() waits for a message or the end with asyncio.wait(), even when the end has been there before
     reason=("close", "fin", "reset"),
     send_gone=_LEFT,
     send_read=_DONE,

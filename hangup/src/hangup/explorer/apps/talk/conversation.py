@@ -80,7 +80,8 @@ class Conversation:
                 asked = self._asked
                 if self.script.clients or self._jars:
                     asked = handshake(self.script.clients.get(letter), asked.path, self._jar(letter), self._values)
-                self.connections.open(letter, asked).on_change = self.go_on
+                opened = self.connections.open(letter, asked)
+                opened.on_change, opened.code = self.go_on, self.script.goodbye if letter == "a" else 1001
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
@@ -114,7 +115,7 @@ class Conversation:
         if self._left:
             self._others_leave()
         else:
-            self.connections.of["a"].leave()
+            self.connections.of["a"].leave(self.script.goodbye)
 
     def _a_has_left(self, a: MemoryConnection) -> None:
         self._left = True
@@ -243,7 +244,11 @@ class Conversation:
 
     def _paused(self, step: Wait) -> bool:
         """Begin a pause, unless it has begun; return whether it is over."""
-        return not self._begin("", step.seconds) and self._patience.when == math.inf
+        begins = self._begin("", step.seconds)
+        for each in self.connections.of.values() if begins else ():
+            if not each.over:
+                each.remark(f"says nothing for {step.seconds:g} s")
+        return not begins and self._patience.when == math.inf
 
     def _bored(self) -> None:
         step = self.script.steps[self._place]

@@ -14,6 +14,7 @@ from hangup.servers.script import (
     Wait,
     at_first,
     before_all,
+    goodbye,
     letters,
     steps_of,
 )
@@ -44,6 +45,8 @@ class ParsedScript:
     """How many seconds its clients wait in all because it says so."""
     patient: bool
     """Whether client a passes over messages that it does not expect: they may be for somebody the script knows not."""
+    goodbye: int | None = 1001
+    """The code with which client a closes, None for a close frame without one."""
 
     @classmethod
     def of(cls, script: Script, *, patient: bool = False) -> "ParsedScript":
@@ -64,6 +67,7 @@ class ParsedScript:
             names_of(steps),
             sum(step.seconds for step in steps if isinstance(step, Wait)),
             patient,
+            goodbye(steps),
         )
 
 

@@ -1,10 +1,8 @@
-"""The exercises of lesson 01: a handler that says truthfully how its connection ended, and a push that notices."""
+"""Exercise 1, Testify: a handler that says truthfully how its connection ended, and the evidence."""
 
-from collections.abc import AsyncIterator
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-import anyio.lowlevel
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -13,16 +11,12 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Send
-from hangup.time.virtual import time_is_virtual
-from helpers.judging.app_exercise import AppExercise
-
-LESSON = "01-three-endings"
-
-
-# ---- 1: the report ---------------------------------------------------------------------------------------------------
+from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import codes, texts
 
 NO_CODE = frozenset({1005, 1006, 1015})  # never in a close frame (RFC 6455 section 7.4.1): nobody said them
+BYE = "bye"
 _WHO = {1012: ", which is the server's own code: the peer is still there"} | dict.fromkeys(
     NO_CODE, ", which no close frame carries"
 )
@@ -61,7 +55,7 @@ class _Witness:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 evidence.append(("told", int(message.get("code", 1005))))
-            if message.get("text") == "bye":
+            if message.get("text") == BYE:
                 evidence.append(("asked", 0))
             return message
 
@@ -71,6 +65,8 @@ class _Witness:
             except Exception:
                 evidence.append(("refused", 0))
                 raise
+            if message.get("text") == BYE:
+                evidence.append(("echoed", 0))
             if message["type"] in {"websocket.accept", "websocket.close"}:
                 evidence.append((message["type"][10:], int(message.get("code", 1000))))
 
@@ -116,8 +112,10 @@ def _said(code: int) -> Said:
 
 @rule
 def closes_on_bye(session: Session) -> str | None:
-    """After "bye" the handler closes the connection with 4000."""
+    """After "bye" the handler closes the connection with 4000, and does not echo it."""
     found = _evidence(session)
+    if "echoed" in found:
+        return 'it echoed "bye"'
     if "close" in found and found["close"][0] != 4000:
         return f"it closed with {found['close'][0]}"
     if "asked" in found and not (found.keys() & {"close", "refused"}) and session.schedule.endswith("@end"):
@@ -152,8 +150,17 @@ def _words(report: Said) -> str:
     return f"ended({by!r})" if code is None else f"ended({by!r}, {code})"
 
 
+NEARLY = ("Bye", " bye", "bye\n", "good bye", '"bye"')  # these are to be echoed
+
+
+def _echoed(said: Sequence[str], *, at_once: bool = False) -> list[Step]:
+    """Return what a client says who hears these texts again: one after the other, or all before the first echo."""
+    sends, expects = [Send(text) for text in said], [Expect(text) for text in said]
+    return [*sends, *expects] if at_once else [step for pair in zip(sends, expects, strict=True) for step in pair]
+
+
 ex1 = AppExercise(
-    lesson=LESSON,
+    lesson="01-three-endings",
     number=1,
     title="Testify",
     kind="handler",
@@ -163,6 +170,15 @@ ex1 = AppExercise(
         (Send("hello"), Expect("hello"), Send("again"), Expect("again")),
         (Send("hello"), Expect("hello"), Send("bye")),
         (),
+    ),
+    also=(
+        *(Case((*_echoed(["hello"]), Leave(code)), most=40) for code in (*codes(), None)),
+        Case((*_echoed((*texts(), *NEARLY)), Send("bye"))),
+        Case((*_echoed(texts()[:12], at_once=True), Send("bye"))),
+        Case((Send("bye"),)),
+        Case((Wait(90), *_echoed(["late"]), Wait(200), Leave(3000))),
+        Case(beside((*_echoed(["hello", "again"]), Leave(3000)), (*_echoed(["one"]), Send("bye")))),
+        Case(beside((*_echoed(["hello"]), Send("bye")), _echoed(["one", "two", "three"]))),
     ),
     rules=(
         rules.answers_everything,
@@ -182,83 +198,4 @@ ex1 = AppExercise(
     ),
     why="Every way out of the handler has its word, and no word says more than the handler was told.",
     helps={reports_once: 1, tells_the_truth: 2, closes_on_bye: 3, rules.heeds_cancellation: 3},
-)
-
-
-# ---- 2: the push -----------------------------------------------------------------------------------------------------
-
-
-class Prices:
-    """An async iterator: three prices, with a pause before the third, and then nothing, for ever."""
-
-    def __init__(self) -> None:
-        self.told = 0
-
-    def __aiter__(self) -> AsyncIterator[str]:
-        return self
-
-    async def __anext__(self) -> str:
-        """Wait for the next price."""
-        self.told += 1
-        for _ in range(3):
-            await anyio.lowlevel.checkpoint()
-        if self.told > 3:
-            await anyio.sleep_forever()
-        if self.told == 3 and time_is_virtual():
-            await anyio.sleep(2)  # costs nothing there
-        return f"price {self.told}"
-
-
-def _pushing(answer: Any) -> ASGIApp:
-    return Starlette(routes=[WebSocketRoute("/", partial(_with_prices, answer))])
-
-
-async def _with_prices(answer: Any, websocket: WebSocket) -> None:
-    await answer(websocket, Prices())
-
-
-@rule
-def ends_because_it_was_told(session: Session) -> str | None:
-    """The handler ends because it was told of the end, and not before."""
-    told = session.codes or session.refusals or session.cancelled_by
-    return None if told or session.ended != "returned" else "it returned, and nobody had told it that the peer is gone"
-
-
-ex2 = AppExercise(
-    lesson=LESSON,
-    number=2,
-    title="Notice",
-    kind="handler",
-    parameters=("websocket", "prices"),
-    mount=_pushing,
-    scripts=(
-        (Expect("price 1"), Expect("price 2"), Expect("price 3")),
-        (Send("nice"), Expect("price 1"), Send("so"), Send("cheap"), Expect("price 2"), Send("!"), Expect("price 3")),
-        (),
-    ),
-    rules=(
-        rules.answers_everything,
-        ends_because_it_was_told,
-        rules.ends,
-        rules.ends_quietly,
-        rules.hears_goodbye_once,
-        rules.leaves_no_task,
-        rules.hides_no_error,
-    ),
-    hints=(
-        "Who is told of the end on every server? The one who receives. So somebody has to, all the time.",
-        "Two things at once: one task sends prices, the other receives until the disconnect, whatever else comes.",
-        "With an anyio task group, start the push with `group.start_soon(...)`; in the block, call "
-        '`websocket.receive()` until the type is "websocket.disconnect"; then call `group.cancel_scope.cancel()`. '
-        "`send_text` may be told of the end first, and raise: catch that. (The check lets it pass: there a server may "
-        "raise.)",
-    ),
-    why="Somebody receives all the time, and so is told of the end on every server; who only sends may never be.",
-    helps={
-        rules.ends: 1,
-        ends_because_it_was_told: 1,
-        rules.answers_everything: 2,
-        rules.ends_quietly: 3,
-        rules.leaves_no_task: 3,
-    },
 )

@@ -1,0 +1,65 @@
+"""What a thread had of the processor: on a busy machine time passes in which it could do nothing.
+
+Linux tells it in nanoseconds (proc(5), schedstat: time on the processor, time in which it was ready and waited, turns).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MOST = 10  # times as long as it should is waited at most for a thread that gets no processor
+LOOKS = 0.5  # seconds between two looks at it
+
+
+class _Waited:
+    """How many seconds the threads that `has_had` watched were ready to run and waited, in all."""
+
+    seconds = 0.0
+
+
+def served() -> float:
+    """Return a time in seconds, as `time.monotonic` does, that stands still while such a thread waits its turn."""
+    return time.monotonic() - _Waited.seconds
+
+
+def usage(thread: threading.Thread) -> tuple[float, float]:
+    """Return for how many seconds a thread has run, and was ready to run and waited.
+
+    Both are 0.0 if it is gone, or nobody can say.
+    """
+    try:
+        words = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii").split()
+        return int(words[0]) / 1e9, int(words[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0, 0.0
+
+
+def has_had(
+    thread: threading.Thread,
+    done: threading.Event,
+    seconds: float,
+    look: Callable[[threading.Thread], bool] | None = None,
+    tick: float = LOOKS,
+) -> bool:
+    """Wait until it is done, or the thread has had so many seconds; what it waited for a processor does not count.
+
+    Where that was most of the time, only what it ran does count: then whom it waits for (another thread that has the
+    interpreter's lock, a server) does not run either. Return False if it has not had them in `MOST` times as many.
+    Every `tick` seconds `look` is called; when it returns False, nothing is waited for any more.
+    """
+    begun, lost = time.monotonic(), 0.0
+    ran_before, waited_before = usage(thread)
+    while not done.is_set():
+        left = begun + min(seconds + lost, MOST * seconds) - time.monotonic()
+        if left <= 0:
+            break
+        if not done.wait(min(left, tick)) and look is not None and not look(thread):
+            break
+        passed = time.monotonic() - begun
+        ran, waited = usage(thread)
+        ran, waited = ran - ran_before, waited - waited_before
+        more = max(lost, passed - ran if waited > passed / 2 else waited)
+        _Waited.seconds += more - lost
+        lost = more
+    return done.is_set() or seconds + lost <= MOST * seconds

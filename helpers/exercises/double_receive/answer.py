@@ -1,0 +1,165 @@
+"""Exercise 2, Answer: one reader for an answering machine, whose words are slow, fail, or never end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session, note
+from hangup.servers.script import Expect, Send, Step, Wait, beside
+from helpers.exercises.race import ends_quietly, leaves_no_task, racing
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import texts
+
+
+async def words(question: str) -> AsyncIterator[str]:
+    """Yield one word for "one", two for "two", three for "three", with a pause before each; "forever" never ends."""
+    for number in range(1, {"one": 1, "two": 2, "three": 3}.get(question, 2) + 1):
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        if (question, number) == ("forever", 2):
+            await anyio.sleep_forever()
+        yield f"{question} {number}"
+
+
+class WordsFail(Exception):
+    """Nothing more comes to mind."""
+
+
+async def any_words(question: str) -> AsyncIterator[str]:
+    """Yield the question itself, an empty word, and a word twice; for "nothing", no word."""
+    if question != "nothing":
+        for word in (question, "", "again", "again"):
+            await anyio.lowlevel.checkpoint()
+            yield word
+
+
+async def slow_words(question: str) -> AsyncIterator[str]:
+    """Yield two words, a minute before each; the first one after it was cut short takes a moment."""
+    for number in (1, 2):
+        try:
+            await anyio.sleep(60)  # virtual seconds: this one is explored only
+        except asyncio.CancelledError:
+            await anyio.sleep(0.1)
+            raise
+        yield f"{question} {number}"
+
+
+async def failing_words(question: str) -> AsyncIterator[str]:
+    """Yield one word, and then fail."""
+    await anyio.lowlevel.checkpoint()
+    yield f"{question} 1"
+    note("words fails")
+    raise WordsFail("nothing more comes to mind")
+
+
+SPEECHES: dict[str, Callable[[str], AsyncIterator[str]]] = {
+    "/": words,
+    "/any": any_words,
+    "/slow": slow_words,
+    "/fails": failing_words,
+}
+
+
+def _answering(answer: Any) -> ASGIApp:
+    routes = [WebSocketRoute(path, partial(_with_words, answer, each)) for path, each in SPEECHES.items()]
+    return racing(Starlette(routes=routes))
+
+
+async def _with_words(answer: Any, speech: Callable[[str], AsyncIterator[str]], websocket: WebSocket) -> None:
+    await answer(websocket, speech)
+
+
+def _may_fail(_: Any, session: Session) -> None:
+    session.facts["allowed"] = (WordsFail,)
+
+
+def _answered(questions: Sequence[str], *, at_once: bool = False) -> list[Step]:
+    """Return what a client says who asks this at `/any`: one after the other, or all before the first answer."""
+    sends = [Send(question) for question in questions]
+    expects = [[] if question == "nothing" else [question, "", "again", "again"] for question in questions]
+    if at_once:
+        return [*sends, *(Expect(word) for answer in expects for word in answer)]
+    steps: list[Step] = []
+    for send, answer in zip(sends, expects, strict=True):
+        steps += [send, *map(Expect, answer)]
+    return steps
+
+
+BACKLOG = 300  # questions that wait: more than a bound that one would choose by eye
+
+
+ex2 = AppExercise(
+    lesson="02-double-receive",
+    number=2,
+    title="Answer",
+    kind="handler",
+    parameters=("websocket", "words"),
+    mount=_answering,
+    scripts=(
+        (
+            Send("one"),
+            Send("three"),
+            Send("two"),
+            Expect("one 1"),
+            Expect("three 1"),
+            Expect("three 2"),
+            Expect("three 3"),
+            Expect("two 1"),
+            Expect("two 2"),
+            Send("forever"),
+            Expect("forever 1"),
+            Send("late"),
+            Send("later"),
+            Send("latest"),
+        ),
+        beside((Send("one"), Expect("one 1")), (Send("two"), Expect("two 1"), Expect("two 2"))),
+        (),
+    ),
+    also=(
+        Case(_answered(("nothing", *texts(), "nothing", "?")), "/any"),
+        Case(_answered(texts()[:12], at_once=True), "/any"),
+        Case(beside(_answered(texts()[12:15]), _answered(texts()[6:12])), "/any"),
+        Case(
+            (Wait(90), Send("one"), Expect("one 1"), Wait(200), Send("two"), Expect("two 1"), Expect("two 2"), Wait(90))
+        ),
+        Case(
+            (Send("why"), Send("how"), *(s for w in ("why 1", "why 2", "how 1") for s in (Wait(61), Expect(w)))),
+            "/slow",
+        ),
+        Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
+        Case([*[Send("one")] * BACKLOG, *[Expect("one 1")] * BACKLOG], most=10),
+        Case((Send("forever"), Expect("forever 1"), *[Send("one")] * BACKLOG), most=10),
+    ),
+    facts=_may_fail,
+    without=(rules.ends_quietly, rules.leaves_no_task),
+    rules=(
+        rules.answers_everything,
+        ends_quietly,
+        rules.ends,
+        rules.hears_goodbye_once,
+        leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Two places read here. A message goes to one of them: count what each of them gets.",
+        "Let one task do all the reading. It hands questions on (an `asyncio.Queue` will do) and is the first to know "
+        "that the peer has left.",
+        "When the reader is done, nobody needs the answers: the reader's last act is `group.cancel_scope.cancel()`.",
+    ),
+    why="One reader hears of the end even while an answer is on its way, and ends what is left of that answer.",
+    helps={
+        rules.answers_everything: 1,
+        rules.hears_goodbye_once: 1,
+        ends_quietly: 2,
+        rules.ends: 3,
+        leaves_no_task: 3,
+    },
+)

@@ -1,0 +1,211 @@
+"""Exercise 3, Sit: a seat that is given back however the connection ends, in a hall that burns, is slow, or is full."""
+
+import asyncio
+import inspect
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope
+from starlette.types import Send as ASGISend
+from starlette.websockets import WebSocket
+
+from hangup.record import rules
+from hangup.record.recorder import ASGIApp, Session, current, note
+from hangup.record.rules import rule
+from hangup.servers.script import Expect, Leave, Send, Step, Wait
+from hangup.time.virtual import time_is_virtual
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import texts
+
+
+class HallOnFire(Exception):
+    """The hall cannot answer any more."""
+
+
+class HallIsFull(Exception):
+    """There is no seat."""
+
+
+class Hall:
+    """A place with seats, numbered from 0: `await enter()` takes one and returns its number, `leave(seat)` frees it."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.taken: list[int] = []
+        self.returned: list[int] = []
+        self.interrupted: list[int] = []
+        """The seats whose return somebody else than the answer has cut short."""
+        self.takers: list[Session | None] = []
+        self.askers: list[Session | None] = []
+
+    async def enter(self) -> int:
+        """Take a seat; its number is yours until you leave. Raises HallIsFull if there is none."""
+        self.askers.append(current())
+        await anyio.lowlevel.checkpoint()
+        if self.full:
+            note("enter: the hall is full")
+            raise HallIsFull("come back tomorrow")
+        self.taken.append(len(self.taken))
+        self.takers.append(current())
+        note(f"enter: seat {self.taken[-1]}")
+        return self.taken[-1]
+
+    def seats_of(self, session: Session) -> list[int]:
+        """Return the seats that were taken in a session."""
+        return [seat for seat, taker in zip(self.taken, self.takers, strict=True) if taker is session]
+
+    async def answer(self, seat: int, text: str) -> str:
+        """Return what the hall says to `text`, after a while if that is "slow".
+
+        Raises HallOnFire for "fire", and ValueError for a seat not taken.
+        """
+        await anyio.lowlevel.checkpoint()
+        if text == "slow":
+            await _pause(SLOW)
+        if seat not in self.taken or seat in self.returned:
+            raise ValueError(f"seat {seat!r} is not taken")
+        if text == "fire":
+            raise HallOnFire("everybody out")
+        return reply(seat, text)
+
+    async def leave(self, seat: int) -> None:
+        """Give a seat back, which takes a moment: who is cancelled meanwhile has it still.
+
+        Raises ValueError for one that is not taken.
+        """
+        session = current()
+        before = session.cancelled_by if session is not None else ""
+        if seat not in self.taken or seat in self.returned:
+            self.returned.append(seat)
+            note(f"leave: seat {seat}, which is not taken")
+            raise ValueError(f"seat {seat!r} is not taken")
+        try:
+            await _pause(0.1)
+        except asyncio.CancelledError:
+            late = session is not None and session.ended != "running"  # a task that the handler's end has outrun
+            if session is not None and session.cancelled_by and (late or not before):
+                self.interrupted.append(seat)
+            note(f"leave: seat {seat}, and was cancelled")
+            raise
+        self.returned.append(seat)
+        note(f"leave: seat {seat}")
+
+
+SLOW = 20.0  # seconds of an answer: less than a server waits for an app that has been told to end
+
+
+def reply(seat: int, text: str) -> str:
+    """Return what the hall says to a text: to an empty one, nothing."""
+    return f"seat {seat} says {text}" if text else ""
+
+
+async def _pause(seconds: float) -> None:
+    """Wait: on a real server for one turn only."""
+    await anyio.sleep(seconds if time_is_virtual() else 0)
+
+
+class _Hosting(Starlette):
+    """An app with a hall, which is full for those who come by `/full`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        self.state.hall.full = scope.get("path") == "/full"
+        await super().__call__(scope, receive, send)
+
+
+async def _call(answer: Any, websocket: WebSocket) -> None:
+    """Call an answer that may be any callable; for Starlette an object that is no function is an ASGI app."""
+    await answer(websocket)
+
+
+def _hall(answer: Any) -> ASGIApp:
+    endpoint = answer if inspect.isclass(answer) else partial(_call, answer)
+    app = _Hosting(routes=[WebSocketRoute(path, endpoint) for path in ("/", "/full")])
+    app.state.hall = Hall()
+    return app
+
+
+def _seats(app: Any, session: Session) -> None:
+    session.facts["hall"] = app.state.hall
+    session.facts["allowed"] = (HallOnFire, HallIsFull)
+    if app.state.hall.full:
+        session.facts["unanswered"] = []  # nobody is let in
+
+
+def _seated(said: Sequence[str]) -> list[Step]:
+    """Return what a client says who has seat 0."""
+    return [step for text in said for step in (Send(text), Expect(reply(0, text)))]
+
+
+@rule
+def takes_one_seat(session: Session) -> str | None:
+    """A connection takes one seat."""
+    asked = sum(each is session for each in session.facts["hall"].askers)
+    if asked > 1 or (asked == 0 and session.codes):
+        return f"hall.enter() was called {asked} times"
+    return None
+
+
+@rule
+def gives_it_back(session: Session) -> str | None:
+    """The seat is given back, once, whatever happened."""
+    hall = session.facts["hall"]
+    own = hall.seats_of(session)
+    taken, returned = len(own), sum(hall.returned.count(seat) for seat in own)
+    if returned < taken:
+        if any(seat in hall.interrupted for seat in own):
+            return None  # a cancellation from outside came in the middle of leave()
+        return "the session is over and the seat is still taken"
+    return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
+
+
+ex3 = AppExercise(
+    lesson="02-double-receive",
+    number=3,
+    title="Sit",
+    kind="either",
+    parameters=("websocket",),
+    mount=_hall,
+    facts=_seats,
+    scripts=(
+        _seated(["hello", "again"]),
+        (*_seated(["hello"]), Send("fire")),
+        (
+            *_seated(["hello"]),
+            *(Send("hello", by="b"), Expect("seat 1 says hello", by="b")),
+            Leave(),
+            *(Send("again", by="b"), Expect(by="b")),
+        ),
+        (),
+    ),
+    also=(
+        Case(_seated(texts())),
+        Case((Send("one"), Send(""), Send("one"), *(Expect(reply(0, text)) for text in ("one", "", "one")))),
+        Case((*_seated(["hello"]), Send("slow"), Wait(SLOW + 1), Expect(reply(0, "slow")), Send("slow"))),
+        Case((Wait(90), *_seated(["late"]), Wait(200))),
+        Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
+        Case((), "/full"),
+    ),
+    excuse=("leave",),
+    rules=(
+        takes_one_seat,
+        rules.answers_everything,
+        gives_it_back,
+        rules.ends_quietly,
+        rules.ends,
+        rules.leaves_no_task,
+        rules.hides_no_error,
+    ),
+    hints=(
+        "Whatever you take before a `try` you can give back in its `finally`.",
+        "`hall = websocket.app.state.hall`; then `seat = await hall.enter()`, and directly after it the `try`.",
+        "In function style the whole session fits between `try` and `finally`: accept, and "
+        "`async for text in websocket.iter_text()`. A WebSocketEndpoint can do it around `super().dispatch()`.",
+    ),
+    why="Nothing that can fail stands between taking the seat and the code that gives it back, and no error is hidden.",
+    helps={gives_it_back: 1, takes_one_seat: 2, rules.answers_everything: 3},
+)

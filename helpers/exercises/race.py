@@ -1,0 +1,76 @@
+"""A send that comes with the goodbye: who sends in another task than the one that was told of the end cannot know yet.
+
+To cancel a task takes some turns of the loop. What a send raises within them is a race that nobody loses by a mistake
+of his own: on uvicorn-websockets it is a RuntimeError, which would invite to catch every RuntimeError.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from hangup.record import rules
+from hangup.record.evidence.grades import let_out
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Session, current
+
+TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
+MOMENT = 0.01  # seconds, on a loop that counts no turns
+
+
+def racing(app: ASGIApp) -> ASGIApp:
+    """Return an app that takes note of what its sends raise while it is being told of the end."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        session = current()
+        if session is None:
+            await app(scope, receive, send)
+            return
+        told: list[tuple[asyncio.Task[object] | None, float]] = []
+
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                told.append((asyncio.current_task(), _now()))
+            return message
+
+        async def say(message: Message) -> None:
+            try:
+                await send(message)
+            except Exception as error:
+                if told and told[0][0] is not asyncio.current_task() and _now() <= told[0][1] + _soon():
+                    session.facts.setdefault("raced", []).append(error)
+                raise
+
+        await app(scope, hear, say)
+
+    return noting
+
+
+def _now() -> float:
+    loop = asyncio.get_running_loop()
+    return float(getattr(loop, "turn", loop.time()))
+
+
+def _soon() -> float:
+    return TURNS if hasattr(asyncio.get_running_loop(), "turn") else MOMENT
+
+
+def _ends_quietly(session: Session) -> str | None:
+    raced = session.facts.get("raced", [])
+    if raced and session.ended == "raised" and all(_is_one_of(error, raced) for error in let_out(session)):
+        return None
+    return rules.ends_quietly.test(session)
+
+
+def _is_one_of(error: BaseException, raced: list[BaseException]) -> bool:
+    return any(error is each or error.__context__ is each for each in raced)
+
+
+def _leaves_no_task(session: Session) -> str | None:
+    if session.facts.get("interrupted") == "while it cleaned up":
+        return None
+    return rules.leaves_no_task.test(session)
+
+
+leaves_no_task = replace(rules.leaves_no_task, test=_leaves_no_task)
+"""The rule of this name, but for a handler that is cancelled while it waits for tasks that it has cancelled itself."""
+ends_quietly = replace(rules.ends_quietly, test=_ends_quietly)
+"""The rule of this name, but for what a send raises that comes with the goodbye."""
