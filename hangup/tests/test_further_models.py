@@ -8,8 +8,9 @@ import pytest
 
 from hangup import SERVERS
 from hangup.servers.memory import MemoryConnection
-from hangup.servers.memory.lasting import KEPT, LIMIT, UNREAD
+from hangup.servers.memory.lasting import KEPT, UNREAD
 from hangup.servers.models import MODELS
+from hangup.servers.models.words import LIMIT
 from hangup.time.virtual import VirtualLoop
 from support import further
 from support.probes import Logged

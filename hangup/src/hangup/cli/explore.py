@@ -10,10 +10,10 @@ from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
-from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
 from hangup.servers.script import HELLO
 
@@ -26,7 +26,6 @@ exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
 
 The app runs in memory. What it prints goes to stderr.
 """
-ALL = (*ENDINGS, "cancel")
 
 
 def add_explore(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +34,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     _add_app(parser)
     add("--server", action="append", choices=MODELS, metavar="NAME", help=f"of {_list(MODELS)}; may be repeated")
-    add("--ending", action="append", choices=ALL, metavar="NAME", help=f"of {_list(ALL)}; may be repeated")
+    more = f"of {_list(EVERY)}; may be repeated (default: {_list(USUAL)})"
+    add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
     add("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_explore, error=parser.error)
@@ -71,7 +71,7 @@ def _list(names: Iterable[str]) -> str:
 def _explore(options: argparse.Namespace) -> int:
     """Print the report, and for the first schedule that breaks a rule its picture; return the exit status."""
     models = tuple(dict.fromkeys(options.server or EXPLORED))
-    endings = tuple(dict.fromkeys(options.ending or ALL))
+    endings = tuple(dict.fromkeys(options.ending or USUAL))
     out = sys.stdout
     begin(_heading(options, models), sys.stderr if options.json else out)
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
@@ -107,7 +107,8 @@ def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
     rows = [MODELS[name] for name in models]
     count = f"{len(models)} model{'s' * (len(models) > 1)}"
     what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
-    return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
+    more = [] if options.ending else [f"not tried: {_list(EVERY[len(USUAL) :])} (--ending NAME tries it)"]
+    return "\n".join((what, f"the models are true of {with_releases(rows)}", *more, *map(str, doubts(rows))))
 
 
 def _at(options: argparse.Namespace) -> str:

@@ -27,6 +27,16 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What was seen under a schedule that breaks no rule and is worth a word."""
+
+    schedule: str
+    got: str
+    client: str = "a"
+    """In whose session."""
+
+
+@dataclass(frozen=True)
 class Report:
     """What an exploration found: how many schedules there are and were explored, and which broke what, in order."""
 
@@ -43,6 +53,10 @@ class Report:
     """How those were chosen that were explored, if not all were."""
     rows: str = "server"
     """What the first part of a schedule's name is."""
+    remarks: tuple[Remark, ...] = ()
+    """What breaks no rule and does not change whether the report is `ok`."""
+    untried: tuple[str, ...] = ()
+    """The endings that were not asked for, and so not tried."""
 
     @property
     def ok(self) -> bool:
@@ -83,6 +97,10 @@ class Report:
             first = next(broken for broken in self.broken if broken.rule == rule)
             count = len(self.schedules_breaking(rule))
             lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
+        for got in dict.fromkeys(remark.got for remark in self.remarks):
+            same = [remark for remark in self.remarks if remark.got == got]
+            count = len({remark.schedule for remark in same})
+            lines.append(f"· remark: {got}\n    first at {same[0].schedule}, {count:,} in all")
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -111,6 +129,8 @@ class Findings:
     """Whether the exploration has ended early."""
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+    untried: tuple[str, ...] = ()
 
     @property
     def explored(self) -> int:
@@ -124,6 +144,8 @@ class Findings:
                 if (got := rule.test(session)) is not None:
                     broken = Broken(rule.sentence, schedule, got, session.letter)
                     self.broken.setdefault(place, []).append(broken)
+            said: list[str] = session.facts.get("remarks", [])
+            self.remarks += [Remark(schedule, got, session.letter) for got in said]
         self.how.append((schedule, sessions[0].ended))
         fired = bool(sessions[0].facts["fired"])
         self.fired += fired
@@ -133,7 +155,18 @@ class Findings:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
         cut = STOPPED if self.stopped else SPREAD
-        return Report(self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows)
+        return Report(
+            self.schedules,
+            self.explored,
+            broken,
+            tuple(self.how),
+            self.fired,
+            self.unfired,
+            cut,
+            rows,
+            remarks=tuple(self.remarks),
+            untried=self.untried,
+        )
 
 
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:

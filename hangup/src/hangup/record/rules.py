@@ -116,6 +116,13 @@ def hides_no_error(session: Session) -> str | None:
     return f"nobody looked at the exception of: {', '.join(hidden)}" if hidden else None
 
 
+@rule
+def leaves_the_loop_free(session: Session) -> str | None:
+    """The handler does not hold the event loop."""
+    held: str | None = session.facts.get("held")  # several sessions are needed to say so
+    return held
+
+
 # ---- clients -----------------------------------------------------------------------------------------------------
 
 
@@ -154,5 +161,6 @@ GENERAL = (
     leaves_no_task,
     leaves_no_thread,
     hides_no_error,
+    leaves_the_loop_free,
 )
 """What holds for every handler, whatever it is for."""

@@ -56,6 +56,8 @@ class Conversation:
         self.script, self.connections = script, connections
         self.on_left, self.on_over = on_left, on_over
         self.missed: dict[str, list[str]] = {}
+        self.held_by: dict[str, str] = {}
+        """Of a client whose patience ended: for whose reading the app waited meanwhile, if it did."""
         self.over = False
         self._loop = loop
         self._place = 0
@@ -164,6 +166,9 @@ class Conversation:
     # ---- waiting ---------------------------------------------------------------------------------------------
 
     def _bored(self) -> None:
+        for letter, each in self.connections.of.items():
+            if each.waiting_sends and letter != self._waiting:
+                self.held_by[self._waiting] = letter
         self._give_up(self._waiting, SILENT)
 
     def _give_up(self, letter: str, problem: str) -> None:

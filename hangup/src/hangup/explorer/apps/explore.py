@@ -7,12 +7,15 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
-from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.schedules import CANCELS, EVERY, USUAL, Schedule
+from hangup.explorer.further.held import Holding
+from hangup.explorer.further.plan import further
 from hangup.explorer.names import choose
 from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
@@ -35,7 +38,7 @@ def explore(
     rules: Sequence[Rule] = GENERAL,
     probe: Probe = lambda *_: None,
     models: Sequence[str] = EXPLORED,
-    endings: Sequence[str] = (*ENDINGS, "cancel"),
+    endings: Sequence[str] = USUAL,
     limit: int = 2_000,
     seconds: float = 60.0,
     path: str = "/",
@@ -45,7 +48,8 @@ def explore(
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
-    `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
+    `endings` some of "close", "fin", "reset", "shutdown" and "cancel", and if they are asked for, of
+    hangup.servers.models.FURTHER and "cancel-twice". Above `limit` schedules, so many are explored,
     spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
     `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
     `progress` is called after each schedule with how many are done and how many there are to do.
@@ -58,8 +62,8 @@ def explore(
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
     choose("model", models, MODELS)
-    choose("ending", endings, (*ENDINGS, "cancel"))
-    findings = Findings(rules)
+    choose("ending", endings, EVERY)
+    findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
 
     async def work() -> None:
@@ -85,8 +89,12 @@ def replay(
     async def work() -> Session:
         wanted = Schedule.parse(schedule)
         with watch_tasks(asyncio.get_running_loop()):
-            trace = Trace(server=wanted.model)
-            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            trace, read, began = Trace(server=wanted.model), ParsedScript.of(script), time.perf_counter()
+            play = Play(app, read, wanted, trace, path, lifespan=lifespan)
+            session = await play.play()
+            if not play.spins:
+                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan)
+                session.facts["held"] = await again.holding.look(began, lambda: again.again(wanted))
             for each in (session, *session.others):
                 probe(app, each)
             return session
@@ -108,6 +116,7 @@ class _Exploration:
     probe: Probe
     path: str
     lifespan: bool
+    holding: Holding = field(default_factory=Holding)
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -132,11 +141,14 @@ class _Exploration:
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
                 plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            plan += further(model, endings, calls)
             if play.spins:
                 return plan
-        if "cancel" in endings and models:
-            play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
-            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
+        for ending in (ending for ending in CANCELS if ending in endings):
+            twice = ending == "cancel-twice"
+            for model in models if twice else models[:1]:  # the first is the same on each
+                play = await self.undisturbed(Schedule(model, "close", cancel_at=-1))
+                plan += [Schedule(model, "close", cancel_at=n + 1, twice=twice) for n in range(play.awaits)]
         return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
@@ -145,11 +157,18 @@ class _Exploration:
         (await play.play()).drop_references()
         return play
 
+    async def again(self, schedule: Schedule) -> None:
+        """Play a schedule once more, for its time."""
+        (await self._play(self.make(), schedule).play()).drop_references()
+
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
-        app = self.make()
+        app, began = self.make(), time.perf_counter()
         play = self._play(app, schedule)
         session = await play.play()
+        session.facts["held"] = (
+            None if play.spins else await self.holding.look(began, lambda: self.undisturbed(schedule))
+        )
         sessions = (session, *session.others)
         for each in sessions:
             self.probe(app, each)

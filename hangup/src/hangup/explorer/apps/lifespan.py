@@ -1,8 +1,10 @@
 """The lifespan protocol with an app: `start` before its sessions, `stop` after them (asgi lifespan.rst)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+from hangup.explorer.waiting import nothing
 from hangup.record.recorder import Message, Recorder
 
 
@@ -11,6 +13,8 @@ class Lifespan:
 
     def __init__(self, recorder: Recorder) -> None:
         self.state: dict[str, Any] = {}
+        self.on_stop: Callable[[], None] = nothing
+        """Called when the app is told to shut down."""
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._started = asyncio.Event()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.4"}, "state": self.state}
@@ -30,6 +34,7 @@ class Lifespan:
         """Tell the app that the server stops, and return what to wait for."""
         if self.task.done():
             return []
+        self.on_stop()
         self._messages.put_nowait({"type": "lifespan.shutdown"})
         return [self.task]
 

@@ -7,14 +7,16 @@ from hangup.explorer.apps.connections import Connections
 from hangup.explorer.apps.conversation import Conversation, ParsedScript
 from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
 from hangup.explorer.waiting import Wait
 from hangup.record.recorder import ASGIApp, Recorder, Session
-from hangup.servers.models import MODELS
+from hangup.servers.models import FURTHER, MODELS
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 LIFETIME = 600.0  # virtual seconds that a session may take in all
+UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its server never tells
 
 
 class Play:
@@ -38,6 +40,8 @@ class Play:
         self.conversation = Conversation(script, self.connections, loop, self._a_left, self._all_left)
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
+        self._sends_before: dict[str, int] = {}
+        """How often the app had sent to each client when its lifespan began to shut down."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -52,9 +56,12 @@ class Play:
         sessions = recorder.sessions
         loop.alarms = (wait.limit, *self.conversation.alarms)
         if self.lifespan is not None:
+            self.lifespan.on_stop = self._lifespan_stops
             await self.lifespan.start()
         wait.begin(LIFETIME)
         self.conversation.start()
+        if self.schedule.ending == "early":
+            self.connections.of["a"].leave()
         await wait.over()
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
@@ -91,14 +98,21 @@ class Play:
         if not self.connections.running:
             self.wait.end()
             return
-        model = MODELS[self.schedule.model]
-        untold = self.connections.of["a"].gone == "shutdown" and "shutdown" not in model.told and model.cancels
-        self.wait.give(ending.LINGER, self._shut_down if untold else None)
+        model, a = MODELS[self.schedule.model], self.connections.of["a"]
+        if a.gone == "silence" and "silence" not in model.told:
+            self.wait.give(UNTOLD, self._shut_down)
+            return
+        untold = a.gone == "shutdown" and "shutdown" not in model.told and model.cancels
+        takes = a.lasting.seconds if a.lasting is not None else 0.0
+        self.wait.give(ending.LINGER + takes, self._shut_down if untold else None)
 
     def _shut_down(self) -> None:
         """The server's graceful shutdown has lasted long enough."""
         ending.cancel_as_a_server(self.recorder.sessions)
         self.wait.give(ending.LINGER)
+
+    def _lifespan_stops(self) -> None:
+        self._sends_before = {letter: each.sends for letter, each in self.connections.of.items()}
 
     # ---- what rules look at --------------------------------------------------------------------------------------
 
@@ -113,7 +127,16 @@ class Play:
             session.schedule = str(schedule)
             session.facts["unanswered"] = [] if schedule.cancel_at else missed
             session.facts["spun"] = connection.spun
+            self._note_remarks(session)
             session.retrieve_exceptions()
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])
+
+    def _note_remarks(self, session: Session) -> None:
+        schedule, connection = self.schedule, self.connections.of[session.letter]
+        said = list(remarks(schedule, connection, session)) if schedule.ending in FURTHER else []
+        sends = connection.sends - self._sends_before.get(session.letter, connection.sends)
+        for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
+            said += [word] if word else []
+        session.facts["remarks"] = said

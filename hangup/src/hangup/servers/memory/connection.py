@@ -118,6 +118,13 @@ class MemoryConnection:
             if late is not None:
                 raise late(kind)
             return
+        self._take(kind, message)
+        self.on_change()
+        if self.yields:
+            await asyncio.sleep(0)
+
+    def _take(self, kind: str, message: Message) -> None:
+        """Take a message while the peer is there."""
         if kind == "websocket.accept":
             if self.accepted and self.model.accept_again is not None:
                 raise self.model.accept_again(kind)
@@ -132,9 +139,6 @@ class MemoryConnection:
             if self.gone != "silence":
                 self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
             self._ends("own", code, reason)
-        self.on_change()
-        if self.yields:
-            await asyncio.sleep(0)
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed."""

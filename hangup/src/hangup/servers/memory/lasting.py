@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 
 from hangup.servers.models.model import Model
+from hangup.servers.models.words import LIMIT
 
-LIMIT = 60.0  # seconds after which a proxy ends a connection on which nothing passes: nginx's proxy_read_timeout
 KEPT = 3 * LIMIT  # seconds after which a connection that is still open is kept, and its client leaves
 UNREAD = 60.0  # seconds for which a client does not read; then its end comes
 LASTING = ("silence", "idle", "unread")
@@ -17,17 +17,19 @@ LASTING = ("silence", "idle", "unread")
 class Lasting:
     """One such end, of the kind `how`; `over` is called with the ending that follows.
 
-    `waiting` counts the calls of send() that wait for a peer that does not read: of what the server and the systems
-    between would take first (`Model.takes`), nothing is left when this begins. `kept` says who kept a connection open
-    on which the client said nothing: "pings" or "app", or nobody.
+    `waiting` counts the calls of send() that wait for a peer that does not read, `waited` those that ever did: what
+    the server and the systems between take for such a peer (`Model.takes`), they have taken when this begins. `kept`
+    says who kept a connection open on which the client said nothing: "pings" or "app", or nobody.
     """
 
-    __slots__ = ("_busy_at", "_loop", "_over", "_read", "_timer", "how", "kept", "waiting")
+    __slots__ = ("_busy_at", "_loop", "_over", "_read", "_timer", "how", "kept", "seconds", "waited", "waiting")
 
     def __init__(self, model: Model, how: str, over: Callable[[str], None]) -> None:
         self.how = how
+        self.seconds = UNREAD if how == "unread" else KEPT if how == "idle" else model.after.get(how, 0.0)
+        """How long it may take."""
         self.kept = ""
-        self.waiting = 0
+        self.waiting = self.waited = 0
         self._loop = loop = asyncio.get_running_loop()
         self._over = over
         self._busy_at = loop.time()
@@ -52,6 +54,7 @@ class Lasting:
         """Wait, as send() does, until a peer that does not read is gone; of other peers nobody waits."""
         if self._read is not None and not self._read.done():
             self.waiting += 1
+            self.waited += 1
             try:
                 await asyncio.shield(self._read)  # others wait for it as well
             finally:

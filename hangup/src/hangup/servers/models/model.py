@@ -130,7 +130,7 @@ class Model:
     loses_client: bool = False
     """Whether the app is called for a client that was reset before, with None as the scope's client."""
 
-    # ---- a peer that does not answer, does not read, or sends too much -------------------------------------------------
+    # ---- a peer that does not answer, does not read, or sends too much --------------------------------------------
 
     pings_every: float | None = None
     """The seconds between two pings, by default; None: it sends none."""
