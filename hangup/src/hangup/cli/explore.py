@@ -90,14 +90,15 @@ def _explore(options: argparse.Namespace) -> int:
             )
         if not report.explored:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
+        untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
         if options.json:
             text = as_json(report, app=options.app, models=models)
         elif report.ok:
-            text = f"\n{report}"
+            text = f"\n{report}{untried}"
         else:
             first = report.broken[0].schedule
             trace = replay(make(), first, options.client, path=options.path, lifespan=options.lifespan).trace
-            text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
+            text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
 
@@ -107,8 +108,7 @@ def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
     rows = [MODELS[name] for name in models]
     count = f"{len(models)} model{'s' * (len(models) > 1)}"
     what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
-    more = [] if options.ending else [f"not tried: {_list(EVERY[len(USUAL) :])} (--ending NAME tries it)"]
-    return "\n".join((what, f"the models are true of {with_releases(rows)}", *more, *map(str, doubts(rows))))
+    return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
 
 
 def _at(options: argparse.Namespace) -> str:

@@ -130,8 +130,15 @@ def leaves_the_loop_free(session: Session) -> str | None:
 def client_ends(session: Session) -> str | None:
     """The client ends, or is connected again, whatever happens to the connection."""
     if session.cancelled_by == "server":
+        if (times := session.facts.get("refused", 0)) > 2:
+            return f"it sends the same again and again, which the server refuses each time, {_many(times)}"
         return "it asks again and again" if session.facts.get("spun") else "it was still waiting an hour later"
     return None
+
+
+def _many(times: int) -> str:
+    """Say how often, so that equal clients are told the same."""
+    return f"{times} times" if times < 20 else "more than 20 times"
 
 
 @rule

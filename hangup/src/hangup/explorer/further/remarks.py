@@ -18,7 +18,7 @@ def remarks(schedule: Schedule, connection: MemoryConnection, session: Session) 
         return
     if schedule.ending == "silence" and connection.gone == "silence":
         yield _silence(schedule, session)
-    elif schedule.ending == "too-big" and connection.gone == "too-big":
+    elif schedule.ending == "too-big" and connection.gone == "too-big" and session.codes:
         yield _too_big(schedule, session)
     elif schedule.ending == "idle" and connection.lasting is not None:
         yield _idle(schedule, connection, session)
@@ -38,9 +38,8 @@ def _silence(schedule: Schedule, session: Session) -> str:
 
 def _too_big(schedule: Schedule, session: Session) -> str:
     model = MODELS[schedule.model]
-    told = f"the app {session.codes[0]}" if session.codes else "the app, which does not ask, nothing"
-    after = f" after {model.after['too-big']:g} s" if "too-big" in model.after and session.codes else ""
-    return f"a message above the limit: {model.name} tells {told}{after}, and the client {model.big_seen.open}"
+    told = f"the app {session.codes[0]}" + (f" after {model.after['too-big']:g} s" if "too-big" in model.after else "")
+    return f"a message above the limit: {model.name} tells {told}, and the client {model.big_seen.open}"
 
 
 def _idle(schedule: Schedule, connection: MemoryConnection, session: Session) -> str:
