@@ -371,7 +371,7 @@ def test_who_sleeps_on_the_event_loop_is_named_with_the_line():
     assert [broken.rule for broken in report.broken] == [HOLDS]
     assert "s: test_further_endings.py, line " in report.broken[0].got
     assert report.broken[0].got.endswith("in sleeps: time.sleep(2.5 * LONG)")
-    assert replay(works(sleeps), report.broken[0].schedule).facts["held"] == report.broken[0].got
+    assert replay(works(sleeps), report.broken[0].schedule).facts["held_for"] == report.broken[0].got
 
 
 def test_who_computes_on_the_event_loop_is_named_with_the_line():

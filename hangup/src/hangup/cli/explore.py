@@ -11,7 +11,7 @@ from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
-from hangup.explorer.report import Findings
+from hangup.explorer.report import NO_END, Findings
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers.models import EXPLORED, MODELS
@@ -81,9 +81,9 @@ def _explore(options: argparse.Namespace) -> int:
         make = _load(options)
         with bar(sys.stderr) as progress:
             report = explore(
-                None,
+                None if options.factory else make(),
                 options.client,
-                make=make,
+                make=make if options.factory else None,
                 models=models,
                 endings=endings,
                 limit=options.limit,
@@ -92,13 +92,15 @@ def _explore(options: argparse.Namespace) -> int:
                 excuse=options.excuse,
                 progress=progress,
             )
-        if not report.explored:
+        if not report.explored and report.ok:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
         untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
         if options.json:
             text = as_json(report, app=options.app, models=models)
         elif report.ok:
             text = f"\n{report}{untried}"
+        elif not report.broken or report.broken[0].got.endswith(NO_END):
+            text = f"\n{report}"  # there is no picture of it
         else:
             first = report.broken[0].schedule
             trace = _again(options, make(), first).trace

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Literal, TypeVar
 
+from hangup.explorer.unknown import Unknown, in_words
 from hangup.record.evidence.grades import remarks
 from hangup.record.rules import Rule
 from hangup.record.session import Session
@@ -14,6 +15,11 @@ from hangup.trace.table import Table
 
 SPREAD = "spread evenly"
 STOPPED = "and then stopped, because it spins"
+HOLDS = "and then stopped, because it holds the event loop"
+LATER = "only after earlier sessions: your app keeps something (each of these holds on a fresh app)"
+HELD = Rule("yields", "the handler does not hold the event loop", lambda session: session.facts.get("held"))
+"""The rule that is judged alone where it breaks: who holds the loop was ended, and shows nothing else."""
+NO_END = ", and could not be ended"
 KINDS = 5
 """How many outcomes of one rule a report tells apart."""
 T = TypeVar("T")
@@ -61,13 +67,20 @@ class Report:
     """The sentences of the rules that were asked for."""
     remarks: tuple[Remark, ...] = ()
     """What breaks no rule and does not change whether the report is `ok`."""
+    unknown: tuple[Unknown, ...] = ()
+    """What is not known, and why."""
+    later: tuple[Broken, ...] = ()
+    """What broke on an app that had other sessions before, and does not break on a fresh one."""
+    waited: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    """For what the exploration waited in real time, "threads" or "sockets", and for how many seconds."""
+
     untried: tuple[str, ...] = ()
     """The endings that were not asked for, and so not tried."""
 
     @property
     def ok(self) -> bool:
         """Whether every rule held everywhere."""
-        return not self.broken
+        return not self.broken and not self.later
 
     @property
     def verdicts(self) -> dict[str, Literal["broken", "held", "not known"]]:
@@ -76,8 +89,8 @@ class Report:
         A rule that no session broke held only as far as the schedules came to their moment, all of those chosen were
         played, and the app did the same thing each time; else it is not known.
         """
-        bad = {broken.rule for broken in self.broken}
-        known = self.fired > 0 and not self.unfired and self.cut != STOPPED
+        bad = {broken.rule for broken in (*self.broken, *self.later)}
+        known = self.fired > 0 and not self.unfired and not self.unknown and self.cut == SPREAD
         return {rule: "broken" if rule in bad else "held" if known else "not known" for rule in self.rules}
 
     @property
@@ -113,10 +126,17 @@ class Report:
         for rule in dict.fromkeys(broken.rule for broken in self.broken):
             found = [broken for broken in self.broken if broken.rule == rule]
             lines += _kinds(f"✗ {rule}: ", found, f"✗ {rule}: and")
+        if self.later:
+            lines.append(f"\n{LATER}:")
+        for rule in dict.fromkeys(broken.rule for broken in self.later):
+            found = [broken for broken in self.later if broken.rule == rule]
+            lines += _kinds(f"✗ {rule}: ", found, f"✗ {rule}: and")
         lines += _kinds("· remark: ", self.remarks, "· remark: and")
         unknown = [rule for rule, verdict in self.verdicts.items() if verdict == "not known"]
         if unknown and self.explored:
             lines.append(f"? of {len(unknown)} rules that did not break it is not known whether they hold")
+        lines += in_words(self.unknown)
+        lines += [f"waited in real time for {what}" for what, _ in self.waited]
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -160,6 +180,8 @@ class Judged:
     fired: bool
     broken: list[tuple[int, Broken]] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    unknown: str = ""
+    """Why it could not be judged, if it could not."""
 
 
 @dataclass
@@ -171,12 +193,14 @@ class Findings:
     """How many there are, whether explored or not."""
     fired: int = 0
     unfired: int = 0
-    stopped: bool = False
-    """Whether the exploration has ended early."""
+    stopped: str = ""
+    """Why the exploration has ended early, if it has."""
+    unknown: list[Unknown] = field(default_factory=list)
+    waited: dict[str, float] = field(default_factory=dict)
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
     untried: tuple[str, ...] = ()
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
     def explored(self) -> int:
@@ -190,7 +214,12 @@ class Findings:
     def judge(self, schedule: str, sessions: Sequence[Session]) -> Judged:
         """Judge sessions by the rules; what only repeats the words of an earlier rule has the same cause."""
         first = sessions[0]
-        judged = Judged(schedule, first.ended, first.facts["fired"])
+        judged = Judged(schedule, first.ended, first.facts["fired"], unknown=first.facts.get("unknown", ""))
+        if judged.unknown:
+            return judged
+        if held := first.facts.get("held"):
+            judged.broken.append((len(self.rules), Broken(HELD.sentence, schedule, held)))
+            return judged
         for session in sessions:
             said: list[str] = []
             noisy = False
@@ -213,6 +242,8 @@ class Findings:
             self.accuse(place, broken)
         if judged.remarks:
             self.remarks += judged.remarks
+        if judged.unknown:
+            self.unknown.append(Unknown(judged.schedule, judged.unknown))
         self.how.append((judged.schedule, judged.ended))
         self.fired += judged.fired
         self.unfired += not judged.fired and not judged.schedule.endswith("@end")
@@ -221,10 +252,14 @@ class Findings:
         """Take note of what broke the rule at this place."""
         self.broken.setdefault(place, []).append(broken)
 
+    def accuse_of_holding(self, schedule: str, where: str) -> None:
+        """Take note of a session that holds the event loop and could not be ended."""
+        self.accuse(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}{NO_END}"))
+
     def report(self, rows: str = "server") -> Report:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
-        cut = STOPPED if self.stopped else SPREAD
+        cut = self.stopped or SPREAD
         return Report(
             self.schedules,
             self.explored,
@@ -236,7 +271,9 @@ class Findings:
             rows,
             tuple(rule.sentence for rule in self.rules),
             tuple(self.remarks),
-            self.untried,
+            tuple(self.unknown),
+            waited=tuple(self.waited.items()),
+            untried=self.untried,
         )
 
 

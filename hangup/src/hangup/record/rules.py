@@ -134,7 +134,7 @@ def runs_what_it_adds(session: Session) -> str | None:
 @rule
 def leaves_the_loop_free(session: Session) -> str | None:
     """The handler does not hold the event loop."""
-    held: str | None = session.facts.get("held")  # several sessions are needed to say so
+    held: str | None = session.facts.get("held_for")  # several sessions are needed to say so
     return held
 
 

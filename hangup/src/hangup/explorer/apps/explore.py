@@ -7,31 +7,34 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
-import functools
+import os
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.play import Play
-from hangup.explorer.apps.schedules import CANCELS, EVERY, USUAL, Schedule
+from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
+from hangup.explorer.fresh import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.further.held import Holding
-from hangup.explorer.further.plan import further
-from hangup.explorer.keeping import Keeping, Kept
 from hangup.explorer.names import choose
-from hangup.explorer.report import Broken, Findings, Judged, Report, spread
+from hangup.explorer.report import Broken, Findings, Report
+from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.rules import GENERAL, Rule, keeps_no_connection, leaves_no_task_for_good
-from hangup.record.threads import run_in_thread
-from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
+from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.script import HELLO, Script
+from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
-Probe = Callable[[ASGIApp, Session], None]
+
+def _no_facts(*_: object) -> None:
+    """Add no facts."""
 
 
 def explore(
@@ -40,11 +43,11 @@ def explore(
     *,
     make: Callable[[], ASGIApp] | None = None,
     rules: Sequence[Rule] = GENERAL,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = USUAL,
     limit: int = 2_000,
-    seconds: float = 60.0,
+    seconds: float = 600.0,
     path: str = "/",
     lifespan: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -55,14 +58,18 @@ def explore(
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel", and if they are asked for, of
     hangup.servers.models.FURTHER and "cancel-twice". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
-    `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks
+    for `path`, which may have a query. With `lifespan`, the app's lifespan starts before each session and is shut down
+    after it (asgi lifespan.rst).
     `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
     tasks, or of their coroutine functions, that may run on when a handler has ended.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
-    Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
-    when the app does not end though it is cancelled again and again.
+    Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
+    `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
+    when the app's lifespan does not start.
     """
+    if ALONE in os.environ and threading.current_thread() is threading.main_thread():
+        raise RuntimeError("a module that explores when it is imported cannot be imported to be explored")
     if app is not None:
         make = _always(app)
     if make is None:
@@ -71,14 +78,59 @@ def explore(
     choose("ending", endings, EVERY)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None
-    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
+    exploration = Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        with watch(loop):
+            await exploration.explore(models, endings, limit, progress)
+        findings.waited = loop.elsewhere.waited
+
+    exploration.run(work, seconds=seconds)
+    report = findings.report()
+    return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
+
+
+def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
+    """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
+    if exploration.holds:
+        return report  # to see that again takes too long
+    origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
+    if origin is not None:
+        return told_apart(
+            report,
+            origin,
+            exploration.script.steps,
+            exploration.path,
+            lifespan=exploration.lifespan,
+            excuse=exploration.excuse,
+        )
+    if exploration.repeats_itself(report):
+        return report
+    why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
+    return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
+
+
+def broken_by(
+    app: ASGIApp,
+    schedule: str,
+    script: Script = HELLO,
+    *,
+    path: str = "/",
+    lifespan: bool = False,
+    excuse: Collection[str] = (),
+) -> list[Broken]:
+    """Play one schedule, without its picture, and return what breaks."""
+    read, findings = ParsedScript.of(script), Findings(GENERAL)
+    exploration = Exploration(_always(app), read, findings, _no_facts, path, lifespan, excuse, Patience())
 
     async def work() -> None:
         with watch(asyncio.get_running_loop()):
-            await exploration.explore(models, endings, limit, progress)
+            await exploration.alone(Schedule.parse(schedule))
 
-    run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
-    return findings.report()
+    exploration.run(work, seconds=60.0)
+    return list(findings.report().broken)
 
 
 def replay(
@@ -86,7 +138,7 @@ def replay(
     schedule: str,
     script: Script = HELLO,
     *,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     seconds: float = 30.0,
     path: str = "/",
     lifespan: bool = False,
@@ -98,190 +150,31 @@ def replay(
     With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
     find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
     """
+    plays: list[Play] = []
+
+    def held(where: str) -> None:
+        for play in plays:
+            play.held = where
 
     async def work() -> Session:
         wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
         with watch(asyncio.get_running_loop()):
             trace, began = Trace(server=wanted.model), time.perf_counter()
             patience = Patience() if closer else None
-            play = Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience)
-            session = await play.play()
-            if not play.spins:
-                timed = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
-                session.facts["held"] = await Holding().look(began, lambda: timed._played(app, wanted))
+            plays.append(Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
+            session = await plays[0].play()
+            if not (plays[0].spins or plays[0].held):
+                timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
+                session.facts["held_for"] = await Holding().look(began, lambda: timed.played(app, wanted))
             for each in (session, *session.others):
                 probe(app, each)
             if closer:
-                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
+                again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
             return session
 
-    return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+    return run_on_loop(work, seconds=seconds, on_held=held)
 
 
 def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
     return lambda: app
-
-
-@dataclass(frozen=True)
-class _Exploration:
-    """Plays every schedule of an app, or as many as are wanted."""
-
-    make: Callable[[], ASGIApp]
-    script: ParsedScript
-    findings: Findings
-    probe: Probe
-    path: str
-    lifespan: bool
-    excuse: Collection[str]
-    patience: Patience | None
-    """None where no rule asks what becomes of tasks that their handlers leave behind."""
-    usual: set[tuple[str, str, str]] = field(default_factory=set)
-    """What an undisturbed app logs: that is not about a peer that has left."""
-    holding: Holding = field(default_factory=Holding)
-    early: dict[Schedule, Judged] = field(default_factory=dict)
-    """What came of the schedules that were played to make the plan."""
-
-    @functools.cached_property
-    def keeping(self) -> Keeping[Schedule]:
-        """What finds out whether the app keeps connections that are gone."""
-        return Keeping(self.make, self._played)
-
-    async def explore(
-        self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
-    ) -> None:
-        plan = await self.plan(models, endings)
-        self.findings.schedules = len(plan)
-        for schedule in spread(plan, limit):
-            spins = await self.judged(schedule)
-            progress(self.findings.explored, min(limit, len(plan)))
-            if spins:
-                self.findings.stopped = True  # each session of an app that spins takes long
-                break
-        for judged in self.early.values():
-            if judged.broken:  # what was played is told, though it was not asked for
-                self.findings.count(judged)
-        if keeps_no_connection in self.findings.rules and not self.findings.stopped:
-            self._tell(await self.keeping.confirm())
-
-    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
-        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
-        plan: list[Schedule] = []
-        for model in models:
-            row = MODELS[model]
-            ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
-            play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
-            calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
-            calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
-            for ending in ways:
-                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
-            plan += further(model, endings, calls)
-            if play.spins:
-                return plan
-        for ending in (ending for ending in CANCELS if ending in endings):
-            twice = ending == "cancel-twice"
-            for model in models if twice else models[:1]:  # the first is the same on each
-                play = self._play(self.make(), Schedule(model, "close", cancel_at=-1))
-                (await play.play()).drop_references()
-                plan += [Schedule(model, "close", cancel_at=n + 1, twice=twice) for n in range(play.awaits)]
-        return plan
-
-    async def undisturbed(self, schedule: Schedule) -> Play:
-        """Play a schedule for what it says of the app's calls; judge it, too: an app may break something but once."""
-        app = self.make()
-        play = self._play(app, schedule)
-        session = await play.play()
-        sessions = (session, *session.others)
-        for each in sessions:
-            self.usual.update(logged.key for logged in each.logged)
-        self.early[schedule] = self._judge(app, schedule, sessions)
-        return play
-
-    async def judged(self, schedule: Schedule) -> bool:
-        """Play a schedule and judge what came of it; return whether the app spins."""
-        app, began = self.make(), time.perf_counter()
-        play = self._play(app, schedule)
-        session = await play.play()
-        if not play.spins:
-            session.facts["held"] = await self.holding.look(began, lambda: self._played(self.make(), schedule))
-        sessions = (session, *session.others)
-        self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
-        return play.spins
-
-    def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
-        for each in sessions:
-            if each.logged:
-                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
-            self.probe(app, each)
-        judged = self.findings.judge(str(schedule), sessions)
-        for each in sessions:
-            each.drop_references()
-        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
-            self.keeping.look(app, schedule, sessions)
-        return judged
-
-    def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
-        place = list(self.findings.rules).index(keeps_no_connection)
-        order = {name: number for number, (name, _) in enumerate(self.findings.how)}
-        kept = sorted(kept, key=lambda each: order.get(str(each.schedule), len(order)))
-        for each in kept:
-            broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
-            self.findings.accuse(place, broken)
-
-    async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
-        """Find out of a schedule that is played again what one session alone does not tell."""
-        if any(each.logged for each in sessions):
-            await self.undisturbed(Schedule(schedule.model, "close"))
-            for each in sessions:
-                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
-        if not _may_keep(schedule, sessions):
-            return
-        self.keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
-        kept = await self.keeping.confirm()
-        for each in sessions:
-            if mine := [one for one in kept if one.letter == each.letter]:
-                each.facts["kept"] = _who_stays(mine)
-
-    async def _played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
-        """Play a schedule that nobody judges."""
-        session = await self._play(app, schedule).play()
-        sessions = (session, *session.others)
-        for each in sessions:
-            each.drop_references()
-        return sessions
-
-    def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
-        return Play(
-            app,
-            self.script,
-            schedule,
-            Trace(silent=True),
-            self.path,
-            lifespan=self.lifespan,
-            excuse=self.excuse,
-            patience=self.patience,
-        )
-
-
-def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
-    """Return whether it counts what is still reachable: what runs on holds its connection, too.
-
-    When the server shuts down, or cancels its apps for that, the process is about to end.
-    """
-    if schedule.ending == "shutdown" or schedule.cancel_at:
-        return False
-    return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
-
-
-def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
-    """Say who stays reachable, and where."""
-    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
-    when = f"{', '.join(whens)} or {last}" if whens else last
-    where = ", ".join(dict.fromkeys(each.where for each in kept))
-    return f"who leaves {when} stays reachable: {where}"
-
-
-def _when(schedule: Schedule) -> str:
-    if schedule.moment is None:
-        return "at the end"
-    return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

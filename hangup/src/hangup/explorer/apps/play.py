@@ -52,6 +52,8 @@ class Play:
         self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
+        self.held = ""
+        """The line at which the app held the event loop, until it was ended."""
         self._sends_before: dict[str, int] = {}
         """How often the app had sent to each client when its lifespan began to shut down."""
         self.spins = False
@@ -67,9 +69,10 @@ class Play:
         loop, wait, recorder = self.loop, self.wait, self.recorder
         sessions = recorder.sessions
         loop.alarms = (wait.limit, *self.conversation.alarms)
+        loop.elsewhere.begin_session()
         if self.lifespan is not None:
             self.lifespan.on_stop = self._lifespan_stops
-            await self.lifespan.start()
+            await self.lifespan.start(wait)
         wait.begin(LIFETIME)
         self.conversation.start()
         if self.schedule.ending == "early":
@@ -147,6 +150,10 @@ class Play:
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])
+        if self.held:
+            first.facts["held"] = f"it was still at {self.held}, when it was ended"
+        if vain := self.loop.elsewhere.in_vain:
+            first.facts["unknown"] = vain
 
     def _note_remarks(self, session: Session) -> None:
         schedule, connection = self.schedule, self.connections.of[session.letter]
@@ -154,4 +161,5 @@ class Play:
         sends = connection.sends - self._sends_before.get(session.letter, connection.sends)
         for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
             said += [word] if word else []
-        session.facts["remarks"] = said
+        if said:
+            session.facts["remarks"] = said

@@ -30,17 +30,20 @@ Line = tuple[str, str, int]
 
 
 class Holding:
-    """Finds the first schedule of an exploration under which the app holds the loop, among those that take long."""
+    """Finds the first schedule of an exploration under which the app holds the loop, among those that take long.
 
-    def __init__(self) -> None:
-        self.looks = 0
+    It looks at so many at most: `looks`.
+    """
+
+    def __init__(self, looks: int = LOOKS) -> None:
+        self.looks = looks
         self.found = False
 
     async def look(self, began: float, play: Callable[[], Awaitable[object]]) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
-        if time.perf_counter() - began < LONG or self.found or self.looks >= LOOKS:
+        if time.perf_counter() - began < LONG or self.found or not self.looks:
             return None
-        self.looks += 1
+        self.looks -= 1
         words = await held(play)
         self.found = words is not None
         return words
