@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from hangup.explorer.apps.explore import explore
-from hangup.explorer.fresh import ALONE, Origin, origin_of
+from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
 
 KEEPS = """
 room = []

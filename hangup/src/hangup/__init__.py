@@ -14,17 +14,16 @@ install.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hangup.explorer.apps.explore import explore, replay
-from hangup.record.recorder import note
-from hangup.servers.script import Expect, Leave, Send
-from hangup.servers.serve import SERVERS, serve
-from hangup.trace.trace import Trace
-
 if TYPE_CHECKING:
+    from hangup.explorer.apps.explore import explore, replay
     from hangup.explorer.clients.explore import explore_client, replay_client
     from hangup.network.client import connect
     from hangup.network.proxy import proxy
+    from hangup.record.recorder import note
+    from hangup.servers.script import Expect, Leave, Send
+    from hangup.servers.serve import SERVERS, serve
     from hangup.servers.sessions import ENDINGS, compare, run
+    from hangup.trace.trace import Trace
 
 __all__ = [
     "ENDINGS",
@@ -45,24 +44,27 @@ __all__ = [
     "serve",
 ]
 
-_LAZY = {
-    "ENDINGS": "hangup.servers.sessions",
-    "compare": "hangup.servers.sessions",
-    "connect": "hangup.network.client",
-    "explore_client": "hangup.explorer.clients.explore",
-    "proxy": "hangup.network.proxy",
-    "replay_client": "hangup.explorer.clients.explore",
-    "run": "hangup.servers.sessions",
+_HOMES = {
+    "hangup.explorer.apps.explore": ("explore", "replay"),
+    "hangup.explorer.clients.explore": ("explore_client", "replay_client"),
+    "hangup.network.client": ("connect",),
+    "hangup.network.proxy": ("proxy",),
+    "hangup.record.recorder": ("note",),
+    "hangup.servers.script": ("Expect", "Leave", "Send"),
+    "hangup.servers.serve": ("SERVERS", "serve"),
+    "hangup.servers.sessions": ("ENDINGS", "compare", "run"),
+    "hangup.trace.trace": ("Trace",),
 }
-"""Where those names are that need the extra `client`."""
+"""Where each name is: pytest loads this package in every run, so nothing is imported before it is asked for."""
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs websockets when somebody asks for it; without it, say what to install."""
-    if name not in _LAZY:
+    """Import what somebody asks for; what needs websockets says, without it, what to install."""
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        found = getattr(import_module(_LAZY[name]), name)
+        found = getattr(import_module(_HOME[name]), name)
     except ModuleNotFoundError as missing:
         if missing.name not in {"websockets", "wsproto"}:
             raise

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
+from hangup.cli.publish import add_published, check_published, publish
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
-from hangup.explorer.report import NO_END, Findings
+from hangup.explorer.findings import Findings
+from hangup.explorer.report import NO_END, Report
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers.models import EXPLORED, MODELS
@@ -39,6 +41,7 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
     add("--json", action="store_true", help="print the report as JSON")
+    add_published(parser)
     parser.set_defaults(run=_explore, error=parser.error)
 
 
@@ -76,6 +79,7 @@ def _explore(options: argparse.Namespace) -> int:
     models = tuple(dict.fromkeys(options.server or EXPLORED))
     endings = tuple(dict.fromkeys(options.ending or USUAL))
     out = sys.stdout
+    check_published(options, options.error)
     begin(_heading(options, models), sys.stderr if options.json else out)
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
         make = _load(options)
@@ -94,6 +98,7 @@ def _explore(options: argparse.Namespace) -> int:
             )
         if not report.explored and report.ok:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
+        _publish(options, models, report, make)
         untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
         if options.json:
             text = as_json(report, app=options.app, models=models)
@@ -107,6 +112,16 @@ def _explore(options: argparse.Namespace) -> int:
             text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
+
+
+def _publish(options: argparse.Namespace, models: Sequence[str], report: Report, make: Callable[[], ASGIApp]) -> None:
+    """Write the page and the job summary, if they are asked for."""
+    title, _, about = _heading(options, models).partition(" on ")
+
+    def play(name: str) -> Session:
+        return replay(make(), name, options.client, path=options.path, lifespan=options.lifespan)
+
+    publish(options, report, title, f"on {about}", play, lambda name: _command(options, name))
 
 
 def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:

@@ -1,16 +1,14 @@
-"""What an exploration found: the Findings that it collects as it goes, and the Report that it returns."""
+"""What an exploration found: the Report that it returns, with what broke, what is worth a word, what is not known."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 from hangup.explorer.unknown import Unknown, in_words
-from hangup.record.evidence.grades import remarks
 from hangup.record.rules import Rule
-from hangup.record.session import Session
 from hangup.trace.table import Table
 
 SPREAD = "spread evenly"
@@ -22,7 +20,6 @@ HELD = Rule("yields", "the handler does not hold the event loop", lambda session
 NO_END = ", and could not be ended"
 KINDS = 5
 """How many outcomes of one rule a report tells apart."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -139,6 +136,15 @@ class Report:
         lines += [f"waited in real time for {what}" for what, _ in self.waited]
         return "\n".join(lines)
 
+    def html(self, **more: Any) -> str:
+        """Return the report as an HTML page that needs nothing else; hangup.explorer.showing.page says what it takes.
+
+        With `play=`, a function such as `lambda name: replay(app, name)`, it has the first pictures.
+        """
+        from hangup.explorer.showing.page import page  # which imports this module
+
+        return page(self, **more)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         table = self.table._repr_mimebundle_()["text/html"]
         whole = "word-break:normal"  # JupyterLab breaks lines inside words
@@ -150,7 +156,7 @@ def _kinds(before: str, found: Sequence[Broken | Remark], more: str) -> list[str
     """Return a line for each kind of outcome, with the schedule that it was first seen under and their number."""
     kinds: dict[str, list[Broken | Remark]] = {}
     for each in found:
-        kinds.setdefault(_kind(each.got), []).append(each)
+        kinds.setdefault(kind_of(each.got), []).append(each)
     lines = []
     for kind in list(kinds.values())[:KINDS]:
         count = len({each.schedule for each in kind})
@@ -160,7 +166,7 @@ def _kinds(before: str, found: Sequence[Broken | Remark], more: str) -> list[str
     return lines
 
 
-def _kind(got: str) -> str:
+def kind_of(got: str) -> str:
     """Return what is the same of an outcome in each session: its words without numbers and without what is quoted."""
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", got)
 
@@ -169,120 +175,3 @@ def _field(total: int, wrong: int) -> str:
     if not total:
         return ""
     return f"✗ {wrong} of {total}" if wrong else f"✓ {total}"
-
-
-@dataclass(slots=True)
-class Judged:
-    """What came of one schedule: what broke which rule, by its place among them."""
-
-    schedule: str
-    ended: str
-    fired: bool
-    broken: list[tuple[int, Broken]] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
-    unknown: str = ""
-    """Why it could not be judged, if it could not."""
-
-
-@dataclass
-class Findings:
-    """Judges each session by the rules at once: to keep them all would cost more than to play them."""
-
-    rules: Sequence[Rule]
-    schedules: int = 0
-    """How many there are, whether explored or not."""
-    fired: int = 0
-    unfired: int = 0
-    stopped: str = ""
-    """Why the exploration has ended early, if it has."""
-    unknown: list[Unknown] = field(default_factory=list)
-    waited: dict[str, float] = field(default_factory=dict)
-    how: list[tuple[str, str]] = field(default_factory=list)
-    broken: dict[int, list[Broken]] = field(default_factory=dict)
-    untried: tuple[str, ...] = ()
-    remarks: list[Remark] = field(default_factory=list)
-
-    @property
-    def explored(self) -> int:
-        """How many schedules have been explored so far."""
-        return len(self.how)
-
-    def add(self, schedule: str, sessions: Sequence[Session]) -> None:
-        """Judge what came of a schedule, client a's session first, and count it as explored."""
-        self.count(self.judge(schedule, sessions))
-
-    def judge(self, schedule: str, sessions: Sequence[Session]) -> Judged:
-        """Judge sessions by the rules; what only repeats the words of an earlier rule has the same cause."""
-        first = sessions[0]
-        judged = Judged(schedule, first.ended, first.facts["fired"], unknown=first.facts.get("unknown", ""))
-        if judged.unknown:
-            return judged
-        if held := first.facts.get("held"):
-            judged.broken.append((len(self.rules), Broken(HELD.sentence, schedule, held)))
-            return judged
-        for session in sessions:
-            said: list[str] = []
-            noisy = False
-            for place, rule in enumerate(self.rules):
-                if (got := rule.test(session)) is not None and not any(got in each for each in said):
-                    said.append(got)
-                    noisy = noisy or rule.name == "ends_quietly"
-                    judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))
-            if session.lingered or session.late or session.ended == "cancelled" or "remarks" in session.facts:
-                told = remarks(session, noisy=noisy)
-                judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in told]
-        return judged
-
-    def count(self, judged: Judged, before: Judged | None = None) -> None:
-        """Count a schedule as explored, with what came of it, and what came of it `before`, if that was another."""
-        if before is not None:
-            judged.broken += [each for each in before.broken if each not in judged.broken]
-            judged.remarks += [each for each in before.remarks if each not in judged.remarks]
-        for place, broken in judged.broken:
-            self.accuse(place, broken)
-        if judged.remarks:
-            self.remarks += judged.remarks
-        if judged.unknown:
-            self.unknown.append(Unknown(judged.schedule, judged.unknown))
-        self.how.append((judged.schedule, judged.ended))
-        self.fired += judged.fired
-        self.unfired += not judged.fired and not judged.schedule.endswith("@end")
-
-    def accuse(self, place: int, broken: Broken) -> None:
-        """Take note of what broke the rule at this place."""
-        self.broken.setdefault(place, []).append(broken)
-
-    def accuse_of_holding(self, schedule: str, where: str) -> None:
-        """Take note of a session that holds the event loop and could not be ended."""
-        self.accuse(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}{NO_END}"))
-
-    def report(self, rows: str = "server") -> Report:
-        """Return the Report; `rows` is what the first part of a schedule's name is."""
-        broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
-        cut = self.stopped or SPREAD
-        return Report(
-            self.schedules,
-            self.explored,
-            broken,
-            tuple(self.how),
-            self.fired,
-            self.unfired,
-            cut,
-            rows,
-            tuple(rule.sentence for rule in self.rules),
-            tuple(self.remarks),
-            tuple(self.unknown),
-            waited=tuple(self.waited.items()),
-            untried=self.untried,
-        )
-
-
-def _stable(got: str) -> str:
-    """Return words without addresses in memory, which are others each time."""
-    return re.sub(r"\b0x[0-9a-f]{6,}", "0x…", got)
-
-
-def spread(plan: Sequence[T], limit: int) -> Iterator[T]:
-    """Yield at most `limit` schedules of a plan, evenly spread over it, in its order."""
-    count = min(limit, len(plan))
-    return (plan[i * len(plan) // count] for i in range(count))

@@ -11,10 +11,11 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import CANCELS, Schedule
+from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept
-from hangup.explorer.report import HOLDS, STOPPED, Broken, Findings, Judged, Report, spread
+from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session

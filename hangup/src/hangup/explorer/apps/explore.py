@@ -18,10 +18,11 @@ from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
-from hangup.explorer.fresh import ALONE, WHAT, WHETHER, origin_of, told_apart
+from hangup.explorer.findings import Findings
+from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.further.held import Holding
 from hangup.explorer.names import choose
-from hangup.explorer.report import Broken, Findings, Report
+from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session

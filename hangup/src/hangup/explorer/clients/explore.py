@@ -13,8 +13,9 @@ from typing import Any, get_args
 from hangup.explorer.clients.play import Client, ClientPlay
 from hangup.explorer.clients.schedules import FAULTS, FURTHER, INSIDE, ClientSchedule
 from hangup.explorer.clients.server import Handler
+from hangup.explorer.findings import Findings, spread
 from hangup.explorer.names import choose
-from hangup.explorer.report import STOPPED, Findings, Report, spread
+from hangup.explorer.report import STOPPED, Report
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
 from hangup.record.rules import CLIENT, Rule

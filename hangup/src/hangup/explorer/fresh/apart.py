@@ -1,8 +1,8 @@
 """Plays what broke once more, each schedule alone, on an app that has had no session before.
 
 An exploration plays hundreds of sessions with one app, and an app may keep something of each. So a new interpreter
-imports the app's module again (hangup.explorer.alone), and forks itself for each schedule. Only an app that has a name
-in a module can be found there.
+imports the app's module again (hangup.explorer.fresh.alone), and forks itself for each schedule. Only an app that has
+a name in a module can be found there.
 """
 
 import base64
@@ -97,8 +97,8 @@ def _in_order(broken: Sequence[Broken]) -> list[str]:
 
 def _ask(asked: str) -> tuple[dict[str, list[Broken]], str]:
     """Let a new interpreter play; return for each schedule that it came to what broke, or why there is none."""
-    arguments = [sys.executable, "-c", "from hangup.explorer.alone import main; main()"]
-    house = str(Path(__file__).parents[2])
+    arguments = [sys.executable, "-c", "from hangup.explorer.fresh.alone import main; main()"]
+    house = str(Path(__file__).parents[3])
     paths = os.pathsep.join(filter(None, (house, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         arguments,

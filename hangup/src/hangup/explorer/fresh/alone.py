@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hangup.explorer.apps.explore import broken_by
-from hangup.explorer.fresh import SECONDS
+from hangup.explorer.fresh.apart import SECONDS
 
 A_PLAY = 20.0  # seconds for one schedule
 
