@@ -29,6 +29,11 @@ class Inbox:
         """Whether the app has been given the same disconnect again so often that it seems not to notice."""
         return self._repeated > SPINS
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a call of receive() waits."""
+        return bool(self._waiters)
+
     async def get(self) -> Message:
         """Return the next message; when none will ever come, repeat the last disconnect or wait, as `tell` was told."""
         while not self._messages:
