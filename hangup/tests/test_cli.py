@@ -101,13 +101,14 @@ def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
         heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect; a second one says the same beside it'
     )
     assert report.startswith("server              close  fin  reset  shutdown  cancel\n")
-    assert out.endswith("; 0 break a rule\n")
+    assert out.splitlines()[-2].endswith("; 0 break a rule")
+    assert out.splitlines()[-1].startswith("not tried: silence, ")
     assert "✗" not in out
 
 
 def test_what_the_app_prints_is_not_in_the_report(explore):
     _, out, err = explore("someapps:echo", "--limit", "3")
-    assert out.splitlines()[-1].startswith("explored 3 of ")
+    assert out.splitlines()[-2].startswith("explored 3 of ")
     assert err.startswith("the module says hello\na session begins\n")
 
 
@@ -176,6 +177,7 @@ def test_json_is_the_same_each_time(explore):
         "remarks",
         "unknown",
         "verdicts",
+        "untried",
     ]
     assert report["models"] == ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "granian", "hypercorn"]
     assert first[2].startswith(HEADING.format("twice"))

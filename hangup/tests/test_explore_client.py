@@ -238,3 +238,41 @@ def test_a_server_that_never_ends_does_not_keep_the_exploration_from_ending():
 def test_the_picture_shows_the_message_that_a_reset_lost():
     trace = replay_client(polite, "downstream/reset@frame#1", echo).trace
     assert any(event.actor == "server" and event.to == "network" and "one" in event.detail for event in trace)
+
+
+async def stubborn(url):
+    """Sends the same again, whatever the server said of it."""
+    async for connection in websockets.connect(url, proxy=None):
+        try:
+            await connection.send("a long message")
+            await connection.recv()
+        except websockets.ConnectionClosed:
+            continue
+        return
+
+
+async def sensible(url):
+    """Gives up what is too big."""
+    async with websockets.connect(url, proxy=None) as connection:
+        for text in ("short", "a longer one"):
+            await connection.send(text)
+            await connection.recv()
+
+
+def test_who_sends_again_what_is_too_big_is_named():
+    report = explore_client(stubborn, lambda: echoes, faults=["too-big"])
+    assert [broken.got for broken in report.broken] == [
+        "it sends the same again and again, which the server refuses each time, more than 20 times"
+    ]
+
+
+def test_who_gives_up_what_is_too_big_is_sound():
+    report = explore_client(sensible, lambda: echoes, faults=["too-big"])
+    assert report.ok, str(report)
+    assert [name for name, _ in report.how][1:] == ["upstream/too-big@frame#1", "upstream/too-big@frame#2"]
+    assert report.unfired == 0
+
+
+async def echoes(connection):
+    async for message in connection:
+        await connection.send(message)

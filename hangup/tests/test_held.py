@@ -113,7 +113,7 @@ def test_a_thread_of_a_pool_that_never_ends_does_not_hold_the_command(tmp_path):
         """
     done = command(tmp_path, app, "explore", "someapp:app")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "; 0 break a rule" in done.stdout
+    assert "; 0 break a rule\n" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import ast
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import hangup
-from hangup.record.internals import drop_from_all_tasks, forget_callbacks, never_retrieved, peek_exception
+from hangup.record.internals import drop_from_all_tasks, each_step, forget_callbacks, never_retrieved, peek_exception
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
 PRIVATE |= {"_enter_task", "_leave_task", "_current_tasks", "_fut_waiter", "_must_cancel", "_wakeup", "_run"}
@@ -91,6 +92,22 @@ def test_without_ready_and_scheduled_timers_of_one_exploration_would_ring_in_the
         loop.close()
 
 
+def test_without_handle_run_nobody_would_know_which_step_holds_the_loop():
+    steps: list[str] = []
+
+    def measure(step: Callable[[], None]) -> None:
+        steps.append("step")
+        step()
+
+    async def work() -> None:
+        with each_step(measure):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert steps == ["step"]
+
+
 def private_names(path: Path) -> list[str]:
     """Return the private names in a module that are an attribute of anything but self, or a text, as getattr wants."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -103,5 +120,12 @@ def private_names(path: Path) -> list[str]:
 def test_no_other_module_leans_on_private_names_of_asyncio():
     used = {path.stem: names for path in Path(hangup.__file__).parent.rglob("*.py") if (names := private_names(path))}
     assert {stem: sorted(names) for stem, names in used.items()} == {
-        "internals": ["_exception", "_log_traceback", *["_ready"] * 2, *["_scheduled"] * 2, "_unregister_task"]
+        "internals": [
+            "_exception",
+            "_log_traceback",
+            *["_ready"] * 2,
+            *["_run"] * 3,
+            *["_scheduled"] * 2,
+            "_unregister_task",
+        ]
     }

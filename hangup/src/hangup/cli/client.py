@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hangup.cli import arguments
 from hangup.cli.loading import Error, load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
-from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
+from hangup.explorer.clients.schedules import FAULTS, FURTHER, ClientSchedule
 from hangup.record.rules import CLIENT
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
 Client and server run in this process, in virtual time. What they print goes to stderr.
 """
 ALL = (*FAULTS, "cancel")
+EVERY = (*ALL, *FURTHER)
 
 
 def add_client(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,8 @@ def add_client(parser: argparse.ArgumentParser) -> None:
     add("client", type=name_of("client"), metavar="MODULE:CLIENT", help=names)
     server = "what it talks to: a websockets handler, or a function that returns a new one for each session"
     add("--server", type=name_of("server"), required=True, metavar="MODULE:SERVER", help=server)
-    add("--fault", action="append", choices=ALL, metavar="NAME", help=f"of {', '.join(ALL)}; may be repeated")
+    faults = f"of {', '.join(EVERY)}; may be repeated (default: {', '.join(ALL)})"
+    add("--fault", action="append", choices=EVERY, metavar="NAME", help=faults)
     add("--limit", type=arguments.limit, default=1_000, metavar="N", help="explore at most N schedules, spread evenly")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -12,12 +12,12 @@ from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.cli.publish import add_published, check_published, publish
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
-from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.explorer.findings import Findings
 from hangup.explorer.report import NO_END, Broken, Report
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
 
 EXAMPLE = """\
@@ -29,7 +29,6 @@ exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used
 
 The app runs in memory. What it prints goes to stderr.
 """
-ALL = (*ENDINGS, "cancel")
 
 
 def add_explore(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +37,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     _add_app(parser)
     add("--server", action="append", choices=MODELS, metavar="NAME", help=f"of {_list(MODELS)}; may be repeated")
-    add("--ending", action="append", choices=ALL, metavar="NAME", help=f"of {_list(ALL)}; may be repeated")
+    more = f"of {_list(EVERY)}; may be repeated (default: {_list(USUAL)})"
+    add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
     add("--json", action="store_true", help="print the report as JSON")
     add_published(parser)
@@ -74,7 +74,7 @@ def _list(names: Iterable[str]) -> str:
 def _explore(options: argparse.Namespace) -> int:
     """Print the report, and for the first schedule that breaks a rule its picture; return the exit status."""
     models = tuple(dict.fromkeys(options.server or EXPLORED))
-    endings = tuple(dict.fromkeys(options.ending or ALL))
+    endings = tuple(dict.fromkeys(options.ending or USUAL))
     out = sys.stdout
     check_published(options, options.error)
     with contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
@@ -97,10 +97,11 @@ def _explore(options: argparse.Namespace) -> int:
             if not report.explored and report.ok:
                 options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
             _publish(options, asked, models, report, make)
+            untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
             if options.json:
                 text = as_json(report, app=options.app, models=models, company=report.company)
             elif report.ok:
-                text = f"\n{report}"
+                text = f"\n{report}{untried}"
             elif not report.broken or report.broken[0].got.endswith(NO_END):
                 text = f"\n{report}"  # there is no picture of it
             else:
@@ -108,7 +109,7 @@ def _explore(options: argparse.Namespace) -> int:
                 options.alone = options.alone or _one_is_enough(report.broken[0], make, asked)
                 asked = said.read(options)
                 trace = _again(options, asked, make(), first).trace
-                text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
+                text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
 
@@ -185,7 +186,7 @@ def _replay(options: argparse.Namespace) -> int:
         session = _again(options, asked, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    judged = Findings(GENERAL).judge(str(schedule), [session])
+    judged = Findings(GENERAL).judge(str(schedule), [session, *session.others])
     broken = [f"✗ {each.rule}: {each.got}" for _, each in judged.broken] or ["✓ every rule holds"]
     verdict = "\n".join((*broken, *(f"· remark: {each.got}" for each in judged.remarks)))
     if options.mermaid:

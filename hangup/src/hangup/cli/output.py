@@ -62,7 +62,7 @@ def as_json(report: Report, **more: object) -> str:
     found = {
         name: [asdict(each) for each in getattr(report, name)] for name in ("broken", "later", "remarks", "unknown")
     }
-    return json.dumps({**more, **kept, **found, "verdicts": report.verdicts}, indent=2)
+    return json.dumps({**more, **kept, **found, "verdicts": report.verdicts, "untried": report.untried}, indent=2)
 
 
 def summary(report: Report, again: str) -> str:

@@ -11,15 +11,24 @@ from typing import Any
 class CountedAwaits:
     """Stands for a coroutine: `awaits` is how often it has waited so far; at the `cancel_at`-th time it is cancelled.
 
-    `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine.
+    `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine. With
+    `twice`, it is cancelled again where it waits next, which it does if it cleans up.
     """
 
     def __init__(
-        self, coroutine: Any, cancel_at: int, *, on_cancel: Callable[[], None], on_thrown: Callable[[], None]
+        self,
+        coroutine: Any,
+        cancel_at: int,
+        *,
+        on_cancel: Callable[[], None],
+        on_thrown: Callable[[], None],
+        twice: bool = False,
     ) -> None:
         self.coroutine = coroutine
         self.cancel_at = cancel_at
         self.awaits = 0
+        self.twice = twice
+        self._thrown = False
         self._on_cancel = on_cancel
         self._on_thrown = on_thrown
 
@@ -32,7 +41,9 @@ class CountedAwaits:
             while True:
                 waited_for = resume[0](resume[1])
                 self.awaits += 1
-                if self.awaits == self.cancel_at:
+                again, self._thrown = self.twice and self._thrown, False
+                if self.awaits == self.cancel_at or again:
+                    self.twice = self.twice and not again
                     self._on_cancel()
                     task.get_loop().call_soon(task.cancel)
                 try:
@@ -42,6 +53,7 @@ class CountedAwaits:
                     raise
                 except BaseException as error:
                     if isinstance(error, asyncio.CancelledError):
+                        self._thrown = True
                         self._on_thrown()
                     resume = steps.throw, error
         except StopIteration as end:

@@ -44,6 +44,7 @@ class Findings:
     waited: dict[str, float] = field(default_factory=dict)
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
+    untried: tuple[str, ...] = ()
     remarks: list[Remark] = field(default_factory=list)
 
     @property
@@ -72,7 +73,7 @@ class Findings:
                     said.append(got)
                     noisy = noisy or rule.name == "ends_quietly"
                     judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))
-            if session.lingered or session.late or session.ended == "cancelled":
+            if session.lingered or session.late or session.ended == "cancelled" or "remarks" in session.facts:
                 told = remarks(session, noisy=noisy)
                 judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in told]
         return judged
@@ -118,6 +119,7 @@ class Findings:
             tuple(self.unknown),
             waited=tuple(self.waited.items()),
             company=self.company,
+            untried=self.untried,
         )
 
 

@@ -73,6 +73,9 @@ class Report:
     company: str = ""
     """Why no second client was beside client a, where one was asked for."""
 
+    untried: tuple[str, ...] = ()
+    """The endings that were not asked for, and so not tried."""
+
     @property
     def ok(self) -> bool:
         """Whether every rule held everywhere."""

@@ -131,6 +131,13 @@ def runs_what_it_adds(session: Session) -> str | None:
     return None
 
 
+@rule
+def leaves_the_loop_free(session: Session) -> str | None:
+    """The handler does not hold the event loop."""
+    held: str | None = session.facts.get("held_for")  # several sessions are needed to say so
+    return held
+
+
 # ---- clients -----------------------------------------------------------------------------------------------------
 
 
@@ -138,8 +145,15 @@ def runs_what_it_adds(session: Session) -> str | None:
 def client_ends(session: Session) -> str | None:
     """The client ends, or is connected again, whatever happens to the connection."""
     if session.cancelled_by == "server":
+        if (times := session.facts.get("refused", 0)) > 2:
+            return f"it sends the same again and again, which the server refuses each time, {_many(times)}"
         return "it asks again and again" if session.facts.get("spun") else "it was still waiting an hour later"
     return None
+
+
+def _many(times: int) -> str:
+    """Say how often, so that equal clients are told the same."""
+    return f"{times} times" if times < 20 else "more than 20 times"
 
 
 @rule
@@ -201,5 +215,6 @@ GENERAL = (
     keeps_no_connection,
     logs_no_error,
     runs_what_it_adds,
+    leaves_the_loop_free,
 )
 """What holds for every handler, whatever it is for."""

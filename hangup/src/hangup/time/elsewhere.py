@@ -11,6 +11,7 @@ given up, and said: what came of that session is not known.
 """
 
 import asyncio
+import contextlib
 import functools
 import os
 import re
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from selectors import EVENT_WRITE, SelectorKey
 from typing import Any
 
@@ -59,6 +60,16 @@ class Elsewhere:
         self._hopeless.clear()
         self.waited.clear()
         self.begin_session()
+
+    @contextlib.contextmanager
+    def without(self, thread: threading.Thread) -> Iterator[None]:
+        """While the block runs, know that a thread that has started is no app's."""
+        ident = thread.ident or 0
+        self._ours.add(ident)
+        try:
+            yield
+        finally:
+            self._ours.discard(ident)
 
     def expect(self, future: "asyncio.Future[Any]", name: str = "a job in a thread") -> None:
         """Know that this future stands for a job elsewhere, until it is done."""

@@ -50,18 +50,22 @@ class Connections:
     def open(self, letter: str, asked: Asked) -> MemoryConnection:
         """Let a client connect: call the app for it."""
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
+        lost = letter == "a" and schedule.ending == "early"  # the first to connect, whom the recorder calls number 0
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
         drawn = None if trace.silent else trace
         self.of[letter] = connection = MemoryConnection(MODELS[schedule.model], ending, moment, drawn, letter)
         connection.yields = schedule.cancel_at != 0
         connection.on_spin = self.on_spin
         if drawn is not None:
-            drawn.peer(port)
+            drawn.peer(0 if lost else port)
             opening, line = Event(f"client {letter}", "GET", asked.path, "server"), (f"client {letter}",)
             drawn.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         self.running += 1
-        scope = websocket_scope(asked) | {"state": dict(self.state), "client": ("127.0.0.1", port)}
+        client = None if lost else ("127.0.0.1", port)
+        scope = websocket_scope(asked) | {"state": dict(self.state), "client": client}
         self.tasks[letter] = _task(self._serve(letter, scope, connection))
+        if lost:
+            connection.leave()
         return connection
 
     def absent(self, letter: str) -> None:
@@ -85,7 +89,8 @@ class Connections:
         counted = None
         if letter == "a" and self.schedule.cancel_at:
             at = self.schedule.cancel_at
-            call = counted = CountedAwaits(call, at, on_cancel=self._cancelled, on_thrown=self._thrown)
+            twice = self.schedule.twice
+            call = counted = CountedAwaits(call, at, on_cancel=self._cancelled, on_thrown=self._thrown, twice=twice)
         how = "raised"
         try:
             await call
@@ -109,13 +114,14 @@ class Connections:
 
     def _thrown(self) -> None:
         facts = self.recorder.sessions[0].facts
-        facts["interrupted"] = "while it cleaned up" if self.of["a"].gone else "while it worked"
+        facts.setdefault("interrupted", "while it cleaned up" if self.of["a"].gone else "while it worked")
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
         self.on_spin = self.on_ended = nothing
         for connection in self.of.values():
             connection.on_change = connection.on_spin = nothing
+            connection.unlink()
 
 
 def _task(serving: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

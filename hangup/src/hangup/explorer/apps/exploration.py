@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
-from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.schedules import CANCELS, Schedule
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
+from hangup.explorer.further.held import Holding
+from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept
 from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.rules import keeps_no_connection
+from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Stuck
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, MODELS
@@ -47,6 +50,7 @@ class Exploration:
     """What came of the schedules that were played to make the plan."""
     first: dict[str, set[str]] = field(default_factory=dict)
     """For each undisturbed run its name and the sentences of the rules that broke in it."""
+    holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
     holds: int = 0
     """In how many sessions the app has held the event loop."""
@@ -80,12 +84,16 @@ class Exploration:
         asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
         first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
         names = list(dict.fromkeys((*self.first, *first.values())))
-        breaks = {name: {each.rule for each in asked if each.schedule == name} for name in names} | self.first
+        seen = leaves_the_loop_free.sentence  # only in several sessions, of the first that has it: that it is so
+        breaks = {
+            name: {each.rule for each in asked if each.schedule == name and each.rule != seen} for name in names
+        } | self.first
         return all(breaks == self._breaks(names) for _ in range(2))
 
     def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
         """Play schedules and return for each the rules that it breaks."""
         again = replace(self, findings=Findings(self.findings.rules), early={}, first={}, holds=0)
+        again.holding = Holding(looks=0)
 
         async def work() -> None:
             with watch(asyncio.get_running_loop()):
@@ -101,7 +109,7 @@ class Exploration:
     @functools.cached_property
     def keeping(self) -> Keeping[Schedule]:
         """What finds out whether the app keeps connections that are gone."""
-        return Keeping(self.make, self._played)
+        return Keeping(self.make, self.played)
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -132,12 +140,15 @@ class Exploration:
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
                 plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            plan += further(model, endings, calls)
             if play.spins or play.held:
                 return plan
-        if "cancel" in endings and models:
-            play = self._play(self.make(), Schedule(models[0], "close", cancel_at=-1))
-            (await play.play()).drop_references()
-            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
+        for ending in (ending for ending in CANCELS if ending in endings):
+            twice = ending == "cancel-twice"
+            for model in models if twice else models[:1]:  # the first is the same on each
+                play = self._play(self.make(), Schedule(model, "close", cancel_at=-1))
+                (await play.play()).drop_references()
+                plan += [Schedule(model, "close", cancel_at=n + 1, twice=twice) for n in range(play.awaits)]
         return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
@@ -157,15 +168,17 @@ class Exploration:
         """Play another script, which nobody judges, and return the clients' sessions."""
         mine, self.script = self.script, script
         try:
-            return await self._played(self.make(), schedule)
+            return await self.played(self.make(), schedule)
         finally:
             self.script = mine
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
-        app = self.make()
+        app, began = self.make(), time.perf_counter()
         play = self._play(app, schedule)
         session = await play.play()
+        if not (play.spins or play.held):
+            session.facts["held_for"] = await self.holding.look(began, lambda: self.played(self.make(), schedule))
         sessions = (session, *session.others)
         self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
@@ -192,8 +205,11 @@ class Exploration:
 
     async def alone(self, schedule: Schedule) -> None:
         """Play a schedule as an app's first, and judge it; what the app logs undisturbed it may log here, too."""
-        app = self.make()
-        session = await self._play(app, schedule).play()
+        app, began = self.make(), time.perf_counter()
+        play = self._play(app, schedule)
+        session = await play.play()
+        if not (play.spins or play.held):
+            session.facts["held_for"] = await Holding().look(began, lambda: self.played(self.make(), schedule))
         sessions = (session, *session.others)
         if any(each.logged for each in sessions):
             await self.undisturbed(Schedule(schedule.model, "close"))
@@ -207,13 +223,13 @@ class Exploration:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
         if not _may_keep(schedule, sessions):
             return
-        self.keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
+        self.keeping.look(self.make(), schedule, await self.played(self.make(), schedule))
         kept = await self.keeping.confirm()
         for each in sessions:
             if mine := [one for one in kept if one.letter == each.letter]:
                 each.facts["kept"] = _who_stays(mine)
 
-    async def _played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
+    async def played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges."""
         session = await self._play(app, schedule).play()
         sessions = (session, *session.others)

@@ -9,6 +9,7 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -16,18 +17,19 @@ from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
-from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.explorer.apps.talk.company import accompanied
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, told_apart
+from hangup.explorer.further.held import Holding
 from hangup.explorer.names import choose
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.script import HELLO, Script
 from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
@@ -46,7 +48,7 @@ def explore(
     rules: Sequence[Rule] = GENERAL,
     probe: Probe = _no_facts,
     models: Sequence[str] = EXPLORED,
-    endings: Sequence[str] = (*ENDINGS, "cancel"),
+    endings: Sequence[str] = USUAL,
     limit: int = 2_000,
     seconds: float = 600.0,
     path: str = "/",
@@ -58,12 +60,12 @@ def explore(
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
-    `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. Clients ask
-    for `path`, which may have a query, unless the script says for what. With `lifespan`, the app's lifespan starts
-    before each session and is shut down after it (asgi lifespan.rst), if it has one; "on" says that it must. With
-    `beside`, a second client says the same beside a script's only one, where the app allows that
-    (hangup.explorer.apps.talk.company).
+    `endings` some of "close", "fin", "reset", "shutdown" and "cancel", and if they are asked for, of
+    hangup.servers.models.FURTHER and "cancel-twice". Above `limit` schedules, so many are explored, spread evenly. An
+    app that spins, or holds the event loop again and again, is not explored further. Clients ask for `path`, which may
+    have a query, unless the script says for what. With `lifespan`, the app's lifespan starts before each session and is
+    shut down after it (asgi lifespan.rst), if it has one; "on" says that it must. With `beside`, a second client says
+    the same beside a script's only one, where the app allows that (hangup.explorer.apps.talk.company).
     `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
     tasks, or of their coroutine functions, that may run on when a handler has ended.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
@@ -78,8 +80,8 @@ def explore(
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
     choose("model", models, MODELS)
-    choose("ending", endings, (*ENDINGS, "cancel"))
-    findings = Findings(rules)
+    choose("ending", endings, EVERY)
+    findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None
     exploration = Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
 
@@ -166,13 +168,16 @@ def replay(
     async def work() -> Session:
         wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
         with watch(asyncio.get_running_loop()):
-            trace = Trace(server=wanted.model)
+            trace, began = Trace(server=wanted.model), time.perf_counter()
             patience = Patience() if closer else None
             if beside and read.alone:
                 alone = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 read, _ = await accompanied(read, alone.sessions)
             plays.append(Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
             session = await plays[0].play()
+            if not (plays[0].spins or plays[0].held):
+                timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
+                session.facts["held_for"] = await Holding().look(began, lambda: timed.played(app, wanted))
             for each in (session, *session.others):
                 probe(app, each)
             if closer:

@@ -24,6 +24,8 @@ class Lifespan:
         self.state: dict[str, Any] = {}
         self._needed = needed
         self._recorder = recorder
+        self.on_stop: Callable[[], None] = nothing
+        """Called when the app is told to shut down."""
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._answer = ""
         self._words = ""
@@ -69,6 +71,7 @@ class Lifespan:
         """Tell the app that the server stops, and return what to wait for."""
         if self.task.done():
             return []
+        self.on_stop()
         self._messages.put_nowait({"type": "lifespan.shutdown"})
         return [self.task]
 

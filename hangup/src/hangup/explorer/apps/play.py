@@ -9,15 +9,17 @@ from hangup.explorer.apps.lifespan import Lifespan, Mode, NotStarted
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.apps.talk.conversation import Conversation
 from hangup.explorer.apps.talk.script import ParsedScript
+from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.recorder import ASGIApp, Recorder, Session
-from hangup.servers.models import MODELS
+from hangup.servers.models import FURTHER, MODELS
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 LIFETIME = 600.0  # virtual seconds that a session may take in all
+UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its server never tells
 
 
 class Play:
@@ -48,7 +50,7 @@ class Play:
         self.wait = wait = Wait(loop)
         state = self.lifespan.state if self.lifespan is not None else {}
         for letter in script.order:
-            trace.peer(ord(letter))
+            trace.peer(0 if letter == "a" and schedule.ending == "early" else ord(letter))
         self.connections = Connections(recorder, schedule, state, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, path, self._a_left, self._all_left)
         self.patience = patience
@@ -56,6 +58,8 @@ class Play:
         """How often the app had called each when client a was gone: the moments at which it can leave."""
         self.held = ""
         """The line at which the app held the event loop, until it was ended."""
+        self._sends_before: dict[str, int] = {}
+        """How often the app had sent to each client when its lifespan began to shut down."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -71,6 +75,7 @@ class Play:
         loop.alarms = (wait.limit, *self.conversation.alarms)
         loop.elsewhere.begin_session()
         if self.lifespan is not None:
+            self.lifespan.on_stop = self._lifespan_stops
             try:
                 await self.lifespan.start(wait)
             except NotStarted:
@@ -122,14 +127,21 @@ class Play:
         if not self.connections.running:
             self.wait.end()
             return
-        model = MODELS[self.schedule.model]
-        untold = self.connections.of["a"].gone == "shutdown" and "shutdown" not in model.told and model.cancels
-        self.wait.give(ending.LINGER, self._shut_down if untold else None)
+        model, a = MODELS[self.schedule.model], self.connections.of["a"]
+        if a.gone == "silence" and "silence" not in model.told:
+            self.wait.give(UNTOLD, self._shut_down)
+            return
+        untold = a.gone == "shutdown" and "shutdown" not in model.told and model.cancels
+        takes = a.lasting.seconds if a.lasting is not None else 0.0
+        self.wait.give(ending.LINGER + takes, self._shut_down if untold else None)
 
     def _shut_down(self) -> None:
         """The server's graceful shutdown has lasted long enough."""
         ending.cancel_as_a_server(self.recorder.sessions)
         self.wait.give(ending.LINGER)
+
+    def _lifespan_stops(self) -> None:
+        self._sends_before = {letter: each.sends for letter, each in self.connections.of.items()}
 
     # ---- what rules look at --------------------------------------------------------------------------------------
 
@@ -146,6 +158,8 @@ class Play:
             session.schedule = str(schedule)
             session.facts["unanswered"] = [] if schedule.cancel_at else missed
             session.facts["spun"] = connection.spun
+            if schedule.ending in FURTHER or conversation.held_by or self._sends_before:
+                self._note_remarks(session)
             session.retrieve_exceptions()
         if not schedule.cancel_at:  # of those who never came to connect
             strangers = [
@@ -159,3 +173,12 @@ class Play:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
         if vain := self.loop.elsewhere.in_vain:
             first.facts["unknown"] = vain
+
+    def _note_remarks(self, session: Session) -> None:
+        schedule, connection = self.schedule, self.connections.of[session.letter]
+        said = list(remarks(schedule, connection, session)) if schedule.ending in FURTHER else []
+        sends = connection.sends - self._sends_before.get(session.letter, connection.sends)
+        for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
+            said += [word] if word else []
+        if said:
+            session.facts["remarks"] = said

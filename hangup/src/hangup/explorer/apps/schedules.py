@@ -7,7 +7,14 @@ import functools
 from dataclasses import dataclass
 
 from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, MODELS
+from hangup.servers.models import ENDINGS, FURTHER, MODELS
+
+CANCELS = ("cancel", "cancel-twice")
+"""The app's task is cancelled; with the second, once more at its next await, while it cleans up."""
+USUAL = (*ENDINGS, "cancel")
+"""The endings that an exploration tries if nobody says which."""
+EVERY = (*USUAL, *FURTHER, "cancel-twice")
+"""All endings that it knows."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class Schedule:
     ending: str
     moment: Moment | None = None
     cancel_at: int = 0
+    twice: bool = False
+    """Whether it is cancelled again at its next await."""
 
     def __str__(self) -> str:
         """Return the stable name."""
@@ -29,7 +38,7 @@ class Schedule:
     @functools.cached_property
     def _name(self) -> str:
         if self.cancel_at:
-            return f"{self.model}/cancel@await#{self.cancel_at}"
+            return f"{self.model}/{CANCELS[self.twice]}@await#{self.cancel_at}"
         return f"{self.model}/{self.ending}@{self.moment or 'end'}"
 
     @classmethod
@@ -38,11 +47,13 @@ class Schedule:
         model, _, rest = name.partition("/")
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
-        known = model in MODELS and ending in (*ENDINGS, "cancel") and call in ("end", "receive", "send", "await")
+        known = model in MODELS and ending in EVERY and call in ("end", "receive", "send", "await")
+        if (call == "await") != (ending in CANCELS):
+            known = False
         if not known or (call == "end") == bool(number) or (number and not number.isdigit()):
             raise ValueError(
                 f"{name!r} is no schedule: they look like granian/reset@receive#2 or uvicorn/cancel@await#3."
             )
         if call == "await":
-            return cls(model, "close", cancel_at=int(number))
+            return cls(model, "close", cancel_at=int(number), twice=ending == "cancel-twice")
         return cls(model, ending, None if call == "end" else Moment(call, int(number)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from hangup.explorer.clients.play import Client, ClientPlay
-from hangup.explorer.clients.schedules import FAULTS, INSIDE, ClientSchedule
+from hangup.explorer.clients.schedules import FAULTS, FURTHER, INSIDE, ClientSchedule
 from hangup.explorer.clients.server import Handler
 from hangup.explorer.findings import Findings, spread
 from hangup.explorer.names import choose
@@ -45,7 +45,7 @@ def explore_client(
     spread evenly. Raises ValueError for a fault that there is not, Stuck when it takes longer than `seconds` of real
     time.
     """
-    choose("fault", faults, (*FAULTS, "cancel"))
+    choose("fault", faults, (*FAULTS, "cancel", *FURTHER))
     findings = Findings(rules)
 
     async def work() -> None:
@@ -95,7 +95,10 @@ def _plan(first: ClientPlay, faults: Sequence[str], times: Sequence[int]) -> Ite
     """Yield every schedule that follows from what the client did undisturbed."""
     yield ClientSchedule()
     for fault in faults:
-        if fault == "cancel":
+        if fault == "too-big":
+            messages = first.server.limit.messages & set(range(1, first.frames["upstream"] + 1))
+            yield from (ClientSchedule(fault, frame=frame) for frame in sorted(messages))
+        if fault not in FAULTS:
             continue
         for count in times:
             for stream in get_args(Stream):

@@ -13,6 +13,7 @@ from typing import Any
 import websockets
 
 from hangup.explorer.awaits import CountedAwaits
+from hangup.explorer.clients.limit import Limit
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.explorer.clients.server import LINGER, Handler, ScriptedServer, let_end
 from hangup.explorer.clients.trouble import Trouble, settle
@@ -57,7 +58,8 @@ class ClientPlay:
         assert isinstance(loop, LoopbackLoop)
         self.loop = loop
         self.client, self.schedule, self.trace = client, schedule, trace
-        self.server = ScriptedServer(handler, trace)
+        limit = Limit(schedule.frame if schedule.fault == "too-big" else 0)
+        self.server = ScriptedServer(handler, trace, limit)
         self.trouble = Trouble(schedule, self.server)
         self.session = ClientSession(trace, "a", schedule=str(schedule))
         self.frames: dict[Stream, int] = {}
@@ -81,7 +83,9 @@ class ClientPlay:
                     trouble.cancel()
                     await asyncio.wait([trouble])
                 self.frames = dict(url.frames)
-                fired = bool(self.schedule.cancel_at or url.fired or not self.schedule.fault)
+                refused = self.server.limit.times
+                fired = bool(self.schedule.cancel_at or url.fired or not self.schedule.fault or refused)
+                self.session.facts["refused"] = refused
                 self.session.facts |= {"fired": fired, "connections": url.opened}
         finally:
             random.setstate(state)

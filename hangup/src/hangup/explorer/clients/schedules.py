@@ -16,6 +16,9 @@ FAULTS = {
     "restart": "the server restarts with 1012",
 }
 """What can happen to a connection; a server that restarts refuses connections for some time."""
+FURTHER = {"too-big": "the server refuses a message with 1009, as too big, each time"}
+"""What an exploration tries if it is asked to."""
+WORDS = FAULTS | FURTHER
 INSIDE = ("fin", "reset", "silence")
 """The faults that can happen in the middle of a frame as well."""
 HANDSHAKE = 60  # bytes: in the middle of the first request or response
@@ -56,7 +59,7 @@ class ClientSchedule:
             return cls()
         if stream == "client" and fault == "cancel" and call == "await" and count.isdigit():
             return cls(cancel_at=int(count))
-        known = fault in FAULTS and call == "frame" and count.isdigit() and (times or "1").isdigit()
+        known = fault in WORDS and call == "frame" and count.isdigit() and (times or "1").isdigit()
         if stream not in get_args(Stream) or not known or inside not in ("", "inside"):
             raise ValueError(
                 f"{name!r} is no schedule: they look like upstream/reset@frame#2 or client/cancel@await#3."
@@ -79,6 +82,8 @@ class ClientSchedule:
             return "nothing is broken"
         what = f"frame {self.frame}" if self.frame else "half of the opening handshake"
         whose = "your client's" if self.stream == "upstream" else "the server's"
+        if self.fault == "too-big":
+            return f"{WORDS[self.fault]}, from your client's {what} on ({self})"
         when = f"in the middle of {whose} {what}" if self.inside else f"before {whose} {what} has passed"
         times = f", on each of the first {self.times} connections" if self.times > 1 else ""
-        return f"{FAULTS[self.fault]} {when}{times} ({self})"
+        return f"{WORDS[self.fault]} {when}{times} ({self})"

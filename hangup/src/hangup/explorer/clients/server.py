@@ -10,6 +10,7 @@ import websockets
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
 
+from hangup.explorer.clients.limit import Limit
 from hangup.network.ports import traces
 from hangup.network.proxy import HOST
 from hangup.trace.trace import Trace
@@ -26,8 +27,8 @@ _log.propagate = False
 class ScriptedServer:
     """A websockets server: it serves a handler while `listening` lasts, and a Trouble may close or restart it."""
 
-    def __init__(self, handler: Handler, trace: Trace) -> None:
-        self.handler, self.trace = handler, trace
+    def __init__(self, handler: Handler, trace: Trace, limit: Limit) -> None:
+        self.handler, self.trace, self.limit = handler, trace, limit
         self.port = 0
         self._listener: Listener
         self._open: dict[ServerConnection, asyncio.Task[Any] | None] = {}
@@ -50,8 +51,9 @@ class ScriptedServer:
 
     async def listen(self) -> None:
         """Listen, on the same port as before if there was one."""
-        quiet: dict[str, Any] = {"compression": None, "ping_interval": None, "logger": _log}
-        self._listener = await serve(self._serve, HOST, self.port, close_timeout=1, **quiet)
+        options: dict[str, Any] = {"compression": None, "ping_interval": None, "logger": _log}
+        options["create_connection"] = self.limit.connection
+        self._listener = await serve(self._serve, HOST, self.port, close_timeout=1, **options)
 
     async def _serve(self, connection: ServerConnection) -> None:
         self._open[connection] = asyncio.current_task()

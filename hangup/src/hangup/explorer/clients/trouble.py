@@ -30,6 +30,7 @@ class Trouble:
         silent = _AndThis(at=When(self._silence), stream=other, connections=schedule.times)
         kinds: dict[str, list[Toxic]] = {
             "": [],
+            "too-big": [],
             "close": [_Mark(**where, until=self._told)],
             "restart": [_Mark(**where, until=self._told)],
             "fin": [Close(**where)],
@@ -40,7 +41,7 @@ class Trouble:
 
     async def happen(self, url: BrokenUrl) -> None:
         """Do what the proxy cannot: note the time of the fault, silence the other stream, end the server."""
-        await url.happened.wait()
+        await (self.server.limit.refused if self.schedule.fault == "too-big" else url.happened).wait()
         self.hit_at = asyncio.get_running_loop().time()
         if self.schedule.fault == "silence":
             self._silence.set()

@@ -60,6 +60,7 @@ def _is_one_of(error: BaseException | None, errors: list[BaseException]) -> bool
 
 def remarks(session: Session, *, noisy: bool = False) -> Iterator[str]:
     """Yield what is worth a word and breaks no rule; of a session that does not end quietly, not how it ended."""
+    yield from session.facts.get("remarks", ())
     for name, seconds in session.lingered:
         after = "the app has shut down" if name in session.left_at_shutdown else "it"
         yield f"a task of the handler ({name}) ends {seconds:.3g} s after {after}"

@@ -9,6 +9,7 @@ from hangup.record.recorder import Message
 from hangup.servers.memory.drawing import Drawing
 from hangup.servers.memory.end import End
 from hangup.servers.memory.inbox import Inbox
+from hangup.servers.memory.lasting import LASTING, Lasting
 from hangup.servers.models.model import Model, Seen
 from hangup.trace.trace import Trace
 
@@ -31,8 +32,8 @@ def _nothing() -> None:
 class MemoryConnection:
     """The server's side of one connection; `receive` and `send` are what the app gets.
 
-    `leave` ends it in the way of `ending`, and does so before the call that `moment` names. `trace` gets the picture
-    of the client `letter`.
+    `leave` ends it in the way of `ending`, and does so before the call that `moment` names; some endings only begin
+    there, and `lasting` is what goes on until another one follows. `trace` gets the picture of the client `letter`.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class MemoryConnection:
     ) -> None:
         self.model = model
         self.ending = ending
-        """How it will end, one of `hangup.servers.models.ENDINGS`."""
+        """How it will end, one of `hangup.servers.models.ENDINGS` or `FURTHER`."""
         self.moment = moment
         self.letter = letter
         self.code: int | None = 1001
@@ -66,6 +67,8 @@ class MemoryConnection:
         self.outbox: deque[str | bytes] = deque()
         """What the client has not read yet."""
         self._inbox = Inbox()
+        self.lasting: Lasting | None = None
+        """The end that has begun and takes its time, if it is such a one."""
         self._end: End | None = None
         self._drawing = Drawing(trace, letter)
 
@@ -73,6 +76,11 @@ class MemoryConnection:
     def over(self) -> bool:
         """Whether nothing more can be said on it."""
         return bool(self.gone) or self.done
+
+    @property
+    def waiting_sends(self) -> int:
+        """How many calls of send() wait for the client to read."""
+        return 0 if self.lasting is None else self.lasting.waiting
 
     # ---- what the app calls ------------------------------------------------------------------------------------
 
@@ -86,6 +94,8 @@ class MemoryConnection:
         self._leave_at("receive", self.receives)
         if self.yields:  # where a server might let others run (a full buffer, a lock); uvicorn does only if it must
             await asyncio.sleep(0)
+        if self.model.receive_again is not None and self._inbox.awaited and self.accepted:
+            raise self.model.receive_again("")
         if self._inbox.ends:
             for _ in range(self.model.turns):
                 await asyncio.sleep(0)
@@ -100,16 +110,29 @@ class MemoryConnection:
         self.sends += 1
         leaves = self._leave_at("send", self.sends)
         kind: str = message["type"]
+        if self.lasting is not None and kind != "websocket.accept":
+            self.lasting.busy()
+            await self.lasting.until_read()
+            leaves = False
         if self._end is not None and not self._served:
             late = self._end.late(kind, read=self._inbox.read)  # a server looks when it is called, and waits after that
             if (told := self._end.answered(kind)) is not None:
                 self._inbox.tell(*told)
-            if leaves:
+            if leaves and self._end.how != "closing":
                 await asyncio.sleep(0)
             if late is not None:
                 raise late(kind)
             return
+        self._take(kind, message)
+        self.on_change()
+        if self.yields:
+            await asyncio.sleep(0)
+
+    def _take(self, kind: str, message: Message) -> None:
+        """Take a message while the peer is there."""
         if kind == "websocket.accept":
+            if self.accepted and self.model.accept_again is not None:
+                raise self.model.accept_again(kind)
             self.accepted = True
             self._drawing.accepted()
         elif kind == "websocket.send":
@@ -118,11 +141,9 @@ class MemoryConnection:
             self._drawing.hears(self.outbox[-1])
         elif kind == "websocket.close":
             code, reason = message.get("code") or 1000, message.get("reason") or ""
-            self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
+            if self.gone != "silence":
+                self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
             self._ends("own", code, reason)
-        self.on_change()
-        if self.yields:
-            await asyncio.sleep(0)
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed."""
@@ -145,13 +166,21 @@ class MemoryConnection:
 
         Before it is accepted a client cannot close (RFC 6455 section 4.1): it ends the TCP connection.
         """
-        if self.gone:
+        if self.gone or self.lasting is not None:
             return
-        how = "fin" if self.ending == "close" and not self.accepted else self.ending
+        how = "reset" if self.ending == "early" else self.ending
+        if not self.accepted and how in {"close", "too-big", "idle", "unread"}:
+            how = "fin"
+        if how in LASTING:
+            self._begin(how)
+            return
+        if how == "too-big":
+            self._too_big()
+            return
         if how == "close":
             self._drawing.closes(code, reason)
-        elif how in {"fin", "reset"}:
-            self._drawing.cuts("FIN" if how == "fin" else "RST")
+        elif how in {"fin", "reset", "closing"}:
+            self._drawing.cuts("RST" if how == "reset" else "FIN")
         else:
             if self.letter == "a":
                 self._drawing.shuts_down()
@@ -159,6 +188,45 @@ class MemoryConnection:
                 self._see(self.model.shuts_down, "stop")
         self._ends(how, code, reason)
         self.on_change()
+
+    def unlink(self) -> None:
+        """Let go of the connection at the session's end: what is still to come does not come."""
+        if self.lasting is not None:
+            self.lasting.unlink()
+
+    # ---- ends that take their time ------------------------------------------------------------------------------
+
+    def _begin(self, how: str) -> None:
+        """Let an end begin; but for a proxy that waits, nobody hears from the client any more."""
+        words = {"silence": "falls silent", "idle": "has nothing to say", "unread": "stops reading"}
+        self._drawing.thinks(words[how])
+        self.lasting = Lasting(self.model, how, self._follows)
+        if how != "idle":
+            self.gone = how
+            self.on_change()
+
+    def _follows(self, how: str) -> None:
+        """Let the end follow in which another one results."""
+        if how == "close":
+            self._drawing.closes(1001, "")
+        elif how in {"fin", "reset"}:
+            self._drawing.cuts("FIN" if how == "fin" else "RST")
+        self._ends(how, 1001, "")
+        self.on_change()
+
+    def _too_big(self) -> None:
+        """Let the client send a message above the limit; the server answers, and tells the app."""
+        self._drawing.thinks("sends a message above the server's limit")
+        self.gone = "too-big"
+        if self.model.after.get("too-big"):
+            self.lasting = Lasting(self.model, "too-big", self._refuses)
+        else:
+            self._refuses("too-big")
+        self.on_change()
+
+    def _refuses(self, how: str) -> None:
+        self._see(self.model.big_seen, "closing")
+        self._ends(how, 1009, "")
 
     # ---- how it ends -------------------------------------------------------------------------------------------
 

@@ -25,7 +25,9 @@ class End:
         self._accepted = accepted
         self._answered = accepted or how == "own"  # whether the app has accepted, or closed in place of accept
         self._early = None if accepted else model.early.get(how)
-        self._closing_until = turn() + 1 if how in {"close", "shutdown"} else -1  # the closing handshake's last turn
+        # The last turn of the closing handshake; and of a transport that closes, the one in which FIN was read.
+        last = {"close": 1, "shutdown": 1, "too-big": 1, "closing": 0}.get(how)
+        self._closing_until = -1 if last is None else turn() + last
 
     def told(self) -> Told | None:
         """Return what the app is told, None if it learns nothing before it has answered."""
@@ -55,14 +57,18 @@ class End:
             {"type": "websocket.disconnect", "code": same if code == SAME else code} for code in codes
         ]
         if reason and messages:
-            messages[0]["reason"] = self._reason
+            messages[0]["reason"] = model.big_reason if how == "too-big" else self._reason
         return messages, forever
 
     def late(self, kind: str, *, read: bool) -> Call:
         """Return what a send of `kind` does; `read` says whether the app has been given a disconnect."""
         word = kind.removeprefix("websocket.")
         call: Call
-        if self._early is not None:
+        if self.how == "closing" and turn() <= self._closing_until:
+            call = self._model.early_closing if word == "send" and not self._accepted else None
+        elif self.how == "too-big" and read and turn() <= self._closing_until:
+            call = self._model.big_at_once
+        elif self._early is not None:
             call = getattr(self._early, "reject" if word == "close" and not self._answered else word, None)
         elif self.how == "own":
             call = getattr(self._model, f"{word}_closed", None)

@@ -34,6 +34,11 @@ class Inbox:
         """Whether what comes next is the first disconnect."""
         return not self.read and bool(self._messages) and self._messages[0]["type"] == "websocket.disconnect"
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a call of receive() waits."""
+        return bool(self._waiters)
+
     async def get(self) -> Message:
         """Return the next message; when none will ever come, repeat the last disconnect or wait, as `tell` was told."""
         while not self._messages:

@@ -6,7 +6,7 @@ and compare what they log, line by line. The specification leaves most of this o
 """
 
 from hangup.servers.models import daphne, granian, hypercorn, uvicorn, words
-from hangup.servers.models.model import ENDED, ENDINGS, SAME, Call, Early, Model, Raises, Seen
+from hangup.servers.models.model import ENDED, ENDINGS, FURTHER, SAME, Call, Early, Model, Raises, Seen
 from hangup.servers.models.uvicorn import ClientDisconnected
 from hangup.trace.table import Table
 
@@ -14,6 +14,7 @@ __all__ = [
     "ENDED",
     "ENDINGS",
     "EXPLORED",
+    "FURTHER",
     "MODELS",
     "SAME",
     "Call",

@@ -10,6 +10,7 @@ class UnexpectedMessageError(Exception):
 
 
 _STATE = Raises(UnexpectedMessageError, "Unexpected message type, {type} given the state ASGIWebsocketState.CLOSED")
+_TWICE = replace(_STATE, words=_STATE.words.replace("CLOSED", "CONNECTED"))
 _REFUSED = replace(_STATE, words=_STATE.words.replace("CLOSED", "HTTPCLOSED"))
 _STREAM = Raises(AttributeError, "'WSStream' object has no attribute 'connection'")
 
@@ -18,8 +19,10 @@ HYPERCORN = Model(
     package="hypercorn",
     since="0.17.3",
     measured="0.18.0",
-    told={"close": (1006,), "fin": (1006,), "reset": (1006,), "own": (1000,)},
+    told={"close": (1006,), "fin": (1006,), "reset": (1006,), "own": (1000,), "too-big": (1006,)},
     send_closed=_STATE,
+    accept_again=_TWICE,
+    big_seen=Seen(None, 1009),
     early={
         "fin": Early((1006,)),
         "reset": Early((1006,)),

@@ -10,6 +10,16 @@ from typing import Literal
 ENDINGS = ("close", "fin", "reset", "shutdown")
 """How a connection ends: the client closes with 1001, its process dies, the network resets, the server shuts down."""
 
+FURTHER = {
+    "silence": "nothing arrives any more, and nothing is acknowledged",
+    "too-big": "the client sends a message above the server's limit",
+    "idle": "nobody says a word, behind a proxy that ends such a connection",
+    "unread": "the client stops reading, and is reset a minute later",
+    "closing": "the server has read the client's FIN, and has not got round to it",
+    "early": "the network resets before the app is called",
+}
+"""More ways, which an exploration tries if it is asked to; "closing" and "early" are states of some servers only."""
+
 ENDED = ("returned", "raised", "cancelled")
 """How an app ends."""
 
@@ -105,12 +115,38 @@ class Model:
     """A send when the app itself has closed."""
     close_closed: Call = None
     """A close when the app itself has closed."""
+    accept_again: Call = None
+    """A second accept while the peer is there."""
+    receive_again: Call = None
+    """A receive() while another one waits."""
 
     # ---- before the app has accepted ---------------------------------------------------------------------------------
 
     early: Mapping[str, Early] = field(default_factory=dict)
     """The endings that the app is told of before it accepts; "own" is its own close in place of accept. Of an ending
     that is missing here it learns when it has accepted: then all is as above."""
+
+    early_closing: Call = None
+    """A send right after an accept that came while the connection was closing, of which that accept told nothing; None:
+    this server has no such state."""
+    loses_client: bool = False
+    """Whether the app is called for a client that was reset before, with None as the scope's client."""
+
+    # ---- a peer that does not answer, does not read, or sends too much --------------------------------------------
+
+    pings_every: float | None = None
+    """The seconds between two pings, by default; None: it sends none."""
+    after: Mapping[str, float] = field(default_factory=dict)
+    """The seconds that pass, by default, until the app is told of "silence" or "too-big"; of others it is at once."""
+    takes: float = 2.7
+    """About how many MiB the server, and the systems between, take for a peer that does not read before send() waits.
+    Nearly all of it is what Linux keeps for a socket, on loopback; no server notices such a peer."""
+    big_reason: str = ""
+    """What the app is told for a reason when a message was too big."""
+    big_at_once: Call = None
+    """A send or close when the app has received that disconnect and the loop has not run since."""
+    big_seen: Seen = Seen(None, None)
+    """What the client of a message that was too big sees, when it has sent all of it."""
 
     # ---- what the client sees ----------------------------------------------------------------------------------------
 

@@ -12,16 +12,16 @@ import math
 from collections.abc import Callable
 
 from hangup.explorer.apps.connections import Connections
+from hangup.explorer.apps.talk.known import Known
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
-from hangup.servers.clients.answers import Values, as_expected
-from hangup.servers.clients.handshake import Asked, Jar, handshake, request
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.memory.exchange import Exchange
 from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, Wait, letters
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
+Call = Callable[[], None]
 PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 
 
@@ -33,20 +33,16 @@ class Conversation:
     """
 
     def __init__(
-        self,
-        script: ParsedScript,
-        connections: Connections,
-        loop: VirtualLoop,
-        path: str,
-        on_left: Callable[[], None],
-        on_over: Callable[[], None],
+        self, script: ParsedScript, connections: Connections, loop: VirtualLoop, path: str, on_left: Call, on_over: Call
     ) -> None:
         self.script, self.connections = script, connections
         self.on_left, self.on_over = on_left, on_over
         self.missed: dict[str, list[str]] = {}
+        self.held_by: dict[str, str] = {}
+        """Of a client whose patience ended: for whose reading the app waited meanwhile, if it did."""
         self.over = self.stopped = False  # whether all clients are gone; whether nobody may say anything any more
         self._loop = loop
-        self._asked = Asked(path)
+        self._known = Known(script, path)
         self._place = 0
         self._left = False
         """Whether client a is gone."""
@@ -60,8 +56,6 @@ class Conversation:
         """Who waits for an answer, nobody during a pause."""
         self._unsaid: set[str] = set()
         """Whose last line was left out."""
-        self._values = Values(script.names)
-        self._jars: dict[str, Jar] = {}
         self._patience = Alarm(self._bored)
         self._goodbye = Alarm(self._leave)
         self.alarms = (self._patience, self._goodbye)
@@ -72,29 +66,36 @@ class Conversation:
             self.go_on()
         else:
             self._connect(self.script.first)
+            if self._lost:
+                self.go_on()
+
+    @property
+    def _lost(self) -> bool:
+        """Whether client a is gone, and nobody has taken note."""
+        a = self.connections.of.get("a")
+        return a is not None and a.over and not self._left
 
     def _connect(self, who: list[str]) -> None:
         for letter in who:
             if letter not in self.connections.of:
                 self.missed.setdefault(letter, [])
-                asked = self._asked
-                if self.script.clients or self._jars:
-                    asked = handshake(self.script.clients.get(letter), asked.path, self._jar(letter), self._values)
-                opened = self.connections.open(letter, asked)
+                opened = self.connections.open(letter, self._known.opening(letter))
                 opened.on_change, opened.code = self.go_on, self.script.goodbye if letter == "a" else 1001
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
         if self.over:
             return
-        a = self.connections.of.get("a")
-        if a is not None and a.over and not self._left:
-            self._a_has_left(a)
+        if self._lost:
+            self._a_has_left(self.connections.of["a"])
         if self.stopped or (self._left and self.script.alone):
             return
         while self._place < len(self.script.steps):
             if self._place == self.script.opens_at:
                 self._connect(self.script.first)
+                if self._lost:
+                    self.go_on()
+                    return
             if not self._one(self.script.steps[self._place]):
                 return
             self._place += 1
@@ -163,7 +164,7 @@ class Conversation:
             return False
         if isinstance(step, Expect):
             return self._heard(step, connection)
-        said = self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
+        said = self._known.said(step)
         self._unsaid = self._unsaid - {step.by} if said is not None else self._unsaid | {step.by}
         if said is not None:
             connection.say(said)
@@ -195,7 +196,7 @@ class Conversation:
         """Take messages until the answer is there; where another one would be wrong, until there is one."""
         exact = not self.script.patient and self._place < self.script.leaves_at
         while connection.outbox:
-            problem = self._problem(step, connection.outbox.popleft())
+            problem = self._known.problem(step, connection.outbox.popleft())
             if problem and exact:
                 self._give_up(step.by, problem)
             if exact or not problem:
@@ -204,33 +205,25 @@ class Conversation:
 
     def _found(self, step: Expect, connection: MemoryConnection) -> bool:
         """Take the answer, and leave other messages for later; return whether it is there."""
-        found = next((got for got in connection.outbox if not self._problem(step, got)), None)
+        found = self._known.among(step, connection.outbox)
         if found is not None and not self._is_spared(step):
             connection.outbox.remove(found)
         return found is not None
 
-    def _problem(self, step: Expect, got: str | bytes) -> str:
-        return as_expected(step, got) or self._values.keep(step, got)
-
     def _asks(self, step: Request) -> bool:
         """Make a request; return whether there is a response, or none is waited for."""
         if self._begin(step.by, PATIENCE):
-            asked = request(step, self._jar(step.by), self._values)
+            asked = self._known.request(step)
             self._exchange = None if asked is None else self.connections.ask(step.by, asked, self.go_on)
         if self._exchange is None:
             self._patience.when = math.inf
             return True
-        response = self._exchange.response
-        if response is None:
+        if (response := self._exchange.response) is None:
             return False
         self._exchange, self._patience.when = None, math.inf
-        self._jar(step.by).keep(response.headers)
-        if problem := response.wrong(step) or self._values.keep(step, response.text):
+        if problem := self._known.response(step, response):
             self._give_up(step.by, problem)
         return True
-
-    def _jar(self, letter: str) -> Jar:
-        return self._jars.setdefault(letter, Jar())
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 
@@ -260,6 +253,8 @@ class Conversation:
             self._place += 1  # an answer came, and without client a it may be another one
             self.go_on()
         else:
+            waits = (who for who, each in self.connections.of.items() if each.waiting_sends and who != self._waiting)
+            self.held_by.update((self._waiting, who) for who in waits)
             where = f"{step.method} {step.path}: " if isinstance(step, Request) else ""
             self._give_up(self._waiting, f"{where}{SILENT}")
 

@@ -1,0 +1,48 @@
+"""What the clients of a conversation know: the values that they have been told, and each one's cookies."""
+
+from collections import deque
+
+from hangup.explorer.apps.talk.script import ParsedScript
+from hangup.servers.clients.answers import Values, as_expected
+from hangup.servers.clients.handshake import Asked, Jar, handshake, request
+from hangup.servers.clients.response import Response
+from hangup.servers.script import Expect, Request, Send
+
+
+class Known:
+    """Fills in what a client says from what was heard, and keeps what it hears."""
+
+    def __init__(self, script: ParsedScript, path: str) -> None:
+        self._clients, self._asked = script.clients, Asked(path)
+        self._values = Values(script.names)
+        self._jars: dict[str, Jar] = {}
+
+    def opening(self, letter: str) -> Asked:
+        """Return what a client asks for when it connects."""
+        if not (self._clients or self._jars):
+            return self._asked
+        return handshake(self._clients.get(letter), self._asked.path, self._jar(letter), self._values)
+
+    def request(self, step: Request) -> Asked | None:
+        """Return what a client asks for, or None if it needs a value that nobody has been told."""
+        return request(step, self._jar(step.by), self._values)
+
+    def response(self, step: Request, response: Response) -> str:
+        """Keep what a response tells; return what is wrong with it, in words."""
+        self._jar(step.by).keep(response.headers)
+        return response.wrong(step) or self._values.keep(step, response.text)
+
+    def said(self, step: Send) -> str | bytes | None:
+        """Return what a client says, or None if it needs a value that nobody has been told."""
+        return self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
+
+    def problem(self, step: Expect, got: str | bytes) -> str:
+        """Keep what a message tells; return why it is not the one that is expected, in words."""
+        return as_expected(step, got) or self._values.keep(step, got)
+
+    def among(self, step: Expect, heard: deque[str | bytes]) -> str | bytes | None:
+        """Return the first message that is the expected one, if there is one."""
+        return next((got for got in heard if not self.problem(step, got)), None)
+
+    def _jar(self, letter: str) -> Jar:
+        return self._jars.setdefault(letter, Jar())

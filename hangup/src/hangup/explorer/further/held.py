@@ -1,0 +1,134 @@
+"""Who holds the event loop: work without an await, for so long that other clients and their pings wait.
+
+A session that takes long is looked at more closely: it is played again, and each step of each task is measured. A busy
+machine delays a step now and then, and another one the next time: the least of several runs counts. Then a second
+thread looks at which line that step spends its time.
+"""
+
+import asyncio
+import contextlib
+import linecache
+import sys
+import sysconfig
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import hangup
+from hangup.record.internals import each_step
+from hangup.time.virtual import VirtualLoop
+
+LONG = 0.02  # seconds for which a step may hold the loop
+RUNS = 4  # how often a session is played again: the least counts
+LOOKS = 8  # how many sessions that take long are looked at, before nobody looks any more
+_EVERY = 0.001  # seconds between two looks at a thread
+_PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
+_LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(hangup.__file__).parent), "<frozen")
+Line = tuple[str, str, int]
+
+
+class Holding:
+    """Finds the first schedule of an exploration under which the app holds the loop, among those that take long.
+
+    It looks at so many at most: `looks`.
+    """
+
+    def __init__(self, looks: int = LOOKS) -> None:
+        self.looks = looks
+        self.found = False
+
+    async def look(self, began: float, play: Callable[[], Awaitable[object]]) -> str | None:
+        """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
+        if time.perf_counter() - began < LONG or self.found or not self.looks:
+            return None
+        self.looks -= 1
+        words = await held(play)
+        self.found = words is not None
+        return words
+
+
+async def held(play: Callable[[], Awaitable[object]]) -> str | None:
+    """Play a session a few times; return for how long, and at which line, it holds the loop each time, or None."""
+    runs = []
+    for _ in range(RUNS):
+        with _measured() as steps:
+            await play()
+        if max(steps.took, default=0.0) < LONG:
+            return None
+        runs.append(steps)
+    least = [min(same) for same in zip(*(steps.took for steps in runs), strict=False)]
+    longest = max(least, default=0.0)
+    if longest < LONG:
+        return None
+    number = least.index(longest)
+    lines = Counter(line for steps in runs for line in steps.seen.get(number, ()))
+    often = [line for line, count in lines.items() if count >= max(lines.values()) / 3]
+    where = f": {_words(min(often))}" if often else ""  # a loop has several lines: say the same each time
+    return f"held the event loop for {float(f'{longest:.1g}'):g} s{where}"
+
+
+class _Steps:
+    """The steps of one session, in order: how long each took, and the lines at which a long one was seen."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+        self.seen: dict[int, list[Line]] = {}
+        self.since: float | None = None
+
+    def look(self, thread: int) -> None:
+        """Take note of the line at which the thread is, if its step has gone on for some time."""
+        number, since = len(self.took), self.since
+        if since is not None and time.perf_counter() - since > LONG / 4 and (line := _line(thread)) is not None:
+            self.seen.setdefault(number, []).append(line)
+
+
+@contextlib.contextmanager
+def _measured() -> Iterator[_Steps]:
+    """While the block runs, measure each step of the loop that this thread runs."""
+    steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
+
+    def measure(step: Callable[[], None]) -> None:
+        if threading.get_ident() != thread:
+            step()
+            return
+        steps.since = began = time.perf_counter()
+        try:
+            step()
+        finally:
+            steps.since = None
+            steps.took.append(time.perf_counter() - began)
+
+    def watch() -> None:
+        while not over.wait(_EVERY):
+            steps.look(thread)
+
+    watcher = threading.Thread(target=watch, name="asyncio_watch", daemon=True)
+    loop = asyncio.get_running_loop()
+    watcher.start()
+    with loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext():
+        try:
+            with each_step(measure):
+                yield steps
+        finally:
+            over.set()
+            watcher.join()
+
+
+def _line(thread: int) -> Line | None:
+    """Return the innermost line of a thread that is no library's: where its own code waits or works."""
+    frame: FrameType | None = sys._current_frames().get(thread)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_LIBRARIES):
+            return file, frame.f_code.co_name, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def _words(line: Line) -> str:
+    file, function, number = line
+    text = linecache.getline(file, number).partition("  #")[0].strip()
+    return f"{Path(file).name}, line {number}, in {function}" + (f": {text}" if text else "")
