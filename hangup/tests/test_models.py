@@ -1,4 +1,4 @@
-"""The models tell the truth: the same probes on each real server and on its model log the same, line by line.
+"""The models tell the truth: the same probes on each real server, on its code in memory and on its model log the same.
 
 A server that behaves unlike its model makes these tests fail, never hang: see `support.playing`.
 """
@@ -18,9 +18,10 @@ import pytest
 import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
-from hangup.servers.memory import MemoryConnection
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models.doubts import installed
+from hangup.servers.players import connection_for
 from hangup.servers.releases import NoEnvironmentError, isolated
 from hangup.time.virtual import VirtualLoop
 from support.commands import ROOT, shutdown
@@ -36,6 +37,9 @@ CODES: dict[str, tuple[int | None, str]] = {
 }
 assert set(CODES) < set(LEAVE)
 
+OTHERWISE: dict[tuple[str, str, str], str] = {}
+"""Server, probe and ending where its code in memory logs something else than on a network, and why. There is none."""
+
 
 @pytest.fixture(scope="module", params=SERVERS)
 def on_the_server(request) -> tuple[str, Logs]:
@@ -48,10 +52,10 @@ def on_the_server(request) -> tuple[str, Logs]:
 
 
 async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
-    """Run a probe on a model in memory and return its log."""
+    """Run a probe on a model, or on an installed server, in memory and return its log."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    connection = MemoryConnection(MODELS[model], ending.removeprefix("early ").partition(" ")[0])
+    connection = connection_for(model, ending.removeprefix("early ").partition(" ")[0])
     app = Logged(connection.receive, connection.send)
 
     def client() -> None:
@@ -98,6 +102,17 @@ def test_a_model_does_what_its_server_does(on_the_server, probe):
     server, found = on_the_server
     real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
     assert_same(server, {ending: in_memory(server, probe, ending) for ending in real}, real)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_a_servers_code_does_in_memory_what_it_does_on_a_network(on_the_server, probe):
+    server, found = on_the_server
+    if (code := f"{PREFIX}{server}") not in CODE:
+        pytest.skip(f"{server} is not written in Python")
+    real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
+    memory = {ending: in_memory(code, probe, ending) for ending in real}
+    differ = {(server, probe.__name__, ending) for ending in real if memory[ending] != real[ending]}
+    assert differ == {case for case in OTHERWISE if case[:2] == (server, probe.__name__)}
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -13,6 +13,7 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
+from hangup.servers import players
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
 from hangup.servers.script import HELLO
@@ -34,7 +35,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     parser.description = "End a connection at every moment, in every way, as every server would: what does the app do?"
     add = parser.add_argument
     _add_app(parser)
-    add("--server", action="append", choices=MODELS, metavar="NAME", help=f"of {_list(MODELS)}; may be repeated")
+    of = f"of {_list(MODELS)}, or installed: before one of these, for the code that is installed; may be repeated"
+    add("--server", action="append", type=arguments.named(players.check), metavar="NAME", help=of)
     add("--ending", action="append", choices=ALL, metavar="NAME", help=f"of {_list(ALL)}; may be repeated")
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
     add("--json", action="store_true", help="print the report as JSON")
@@ -104,10 +106,12 @@ def _explore(options: argparse.Namespace) -> int:
 
 def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
     """Say what is explored: the app, the models with their releases, the client; and what is not certain of a model."""
-    rows = [MODELS[name] for name in models]
-    count = f"{len(models)} model{'s' * (len(models) > 1)}"
+    rows = [players.row_of(name) for name in models if not players.titles([name])]
+    kind = "server" if len(rows) < len(models) else "model"
+    count = f"{len(models)} {kind}{'s' * (len(models) > 1)}"
     what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
-    return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
+    true = [f"the models are true of {with_releases(rows)}"] if rows else []
+    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(rows))))
 
 
 def _at(options: argparse.Namespace) -> str:

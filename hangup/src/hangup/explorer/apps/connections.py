@@ -1,6 +1,6 @@
 """The connections of one session: whenever a client connects, the app is called for it, in a task of its own.
 
-They are in memory, on the model of a server that the schedule names; client a's ends as the schedule says.
+They are in memory, on the server that the schedule names; client a's ends as the schedule says.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.awaits import CountedAwaits
 from hangup.explorer.waiting import nothing
 from hangup.record.recorder import Recorder, current
-from hangup.servers.memory import MemoryConnection
-from hangup.servers.models import MODELS
+from hangup.servers.players import Connection, connection_for
 from hangup.trace.events import Event
 
 SCOPE: dict[str, Any] = {
@@ -55,19 +54,19 @@ class Connections:
     ) -> None:
         self.recorder, self.schedule, self.path, self.state = recorder, schedule, path, state
         self.on_spin, self.on_ended = on_spin, on_ended
-        self.of: dict[str, MemoryConnection] = {}
+        self.of: dict[str, Connection] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.running = 0
         """In how many sessions the app has not ended."""
         self.awaits = 0
         """How often the app has waited in client a's session, if the schedule counts that."""
 
-    def open(self, letter: str) -> MemoryConnection:
+    def open(self, letter: str) -> Connection:
         """Let a client connect: call the app for it."""
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
         drawn = None if trace.silent else trace
-        self.of[letter] = connection = MemoryConnection(MODELS[schedule.model], ending, moment, drawn, letter)
+        self.of[letter] = connection = connection_for(schedule.model, ending, moment, drawn, letter)
         connection.yields = schedule.cancel_at != 0
         connection.on_spin = self.on_spin
         if drawn is not None:
@@ -83,7 +82,7 @@ class Connections:
             self.tasks[letter] = loop.create_task(served, context=contextvars.Context())
         return connection
 
-    async def _serve(self, letter: str, scope: dict[str, Any], connection: MemoryConnection) -> None:
+    async def _serve(self, letter: str, scope: dict[str, Any], connection: Connection) -> None:
         call: Any = self.recorder(scope, connection.receive, connection.send)
         counted = None
         if letter == "a" and self.schedule.cancel_at:
@@ -119,6 +118,7 @@ class Connections:
         self.on_spin = self.on_ended = nothing
         for connection in self.of.values():
             connection.on_change = connection.on_spin = nothing
+            connection.unlink()
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hangup.explorer.apps.connections import Connections
 from hangup.explorer.waiting import nothing
-from hangup.servers.memory import MemoryConnection
+from hangup.servers.players import Connection
 from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
 from hangup.time.virtual import Alarm, VirtualLoop
 
@@ -148,7 +148,7 @@ class Conversation:
     def _all_are_in(self) -> bool:
         return all(each.accepted or each.over for each in self.connections.of.values())
 
-    def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
+    def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
         while connection.outbox:
             self._patience.when = math.inf

@@ -18,8 +18,9 @@ from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
 from hangup.record.rules import GENERAL, Rule
 from hangup.record.threads import run_in_thread
+from hangup.servers import players
 from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models import ENDINGS, EXPLORED
 from hangup.servers.script import HELLO, Script
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
@@ -44,7 +45,7 @@ def explore(
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
-    `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
+    `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.players),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
     spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
     `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
@@ -57,7 +58,8 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
-    choose("model", models, MODELS)
+    for model in models:
+        players.check(model)
     choose("ending", endings, (*ENDINGS, "cancel"))
     findings = Findings(rules)
     exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
@@ -125,7 +127,7 @@ class _Exploration:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
         plan = []
         for model in models:
-            row = MODELS[model]
+            row = players.row_of(model)
             ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
             play = await self.undisturbed(Schedule(model, "close"))
             calls = [Moment("send", n + 1) for n in range(play.calls["send"])]

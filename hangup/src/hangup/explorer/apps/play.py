@@ -9,7 +9,7 @@ from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.waiting import Wait
 from hangup.record.recorder import ASGIApp, Recorder, Session
-from hangup.servers.models import MODELS
+from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
@@ -91,7 +91,7 @@ class Play:
         if not self.connections.running:
             self.wait.end()
             return
-        model = MODELS[self.schedule.model]
+        model = row_of(self.schedule.model)
         untold = self.connections.of["a"].gone == "shutdown" and "shutdown" not in model.told and model.cancels
         self.wait.give(ending.LINGER, self._shut_down if untold else None)
 

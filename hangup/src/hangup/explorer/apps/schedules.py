@@ -7,7 +7,8 @@ import functools
 from dataclasses import dataclass
 
 from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, MODELS
+from hangup.servers.models import ENDINGS
+from hangup.servers.players import is_known
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Schedule:
         model, _, rest = name.partition("/")
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
-        known = model in MODELS and ending in (*ENDINGS, "cancel") and call in ("end", "receive", "send", "await")
+        known = is_known(model) and ending in (*ENDINGS, "cancel") and call in ("end", "receive", "send", "await")
         if not known or (call == "end") == bool(number) or (number and not number.isdigit()):
             raise ValueError(
                 f"{name!r} is no schedule: they look like granian/reset@receive#2 or uvicorn/cancel@await#3."

@@ -155,6 +155,9 @@ class MemoryConnection:
         self._ends(how, code, reason)
         self.on_change()
 
+    def unlink(self) -> None:
+        """Let go of the connection at the session's end; here there is nothing to stop."""
+
     # ---- how it ends -------------------------------------------------------------------------------------------
 
     @property
