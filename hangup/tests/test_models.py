@@ -18,8 +18,8 @@ import pytest
 import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.installed.names import CODE, PREFIX
+from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import installed
 from hangup.servers.players import connection_for
 from hangup.servers.releases import NoEnvironmentError, isolated

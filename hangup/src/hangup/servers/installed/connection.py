@@ -125,6 +125,11 @@ class InstalledConnection:
             self.gone = self.gone or "own"
         with in_session(None):
             await send(message)
+        if message["type"] == "websocket.accept":  # a server may answer the client a few turns later
+            for _ in range(NOTICES * (not self.gone)):
+                if self.accepted or self._transport.lost:
+                    break
+                await asyncio.sleep(0)
         self.on_change()
         if self.yields:
             await asyncio.sleep(0)
@@ -204,9 +209,8 @@ class InstalledConnection:
             transport.context.run(self._stop)
         elif how == "silence":  # the network is gone: nothing passes, and nobody is told
             self._drawing.thinks("its network is gone")
-            transport.client_reads = False
         elif how == "too big":
-            transport.arrive(self._peer.announce(TOO_BIG))
+            transport.arrive(self._peer.message_of(TOO_BIG))
         else:
             raise ValueError(f"There is no ending {how!r} on an installed server.")
         transport.pump()

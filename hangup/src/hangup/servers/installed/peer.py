@@ -48,9 +48,9 @@ class Peer:
         """Send a close frame; None is one without a code."""
         self._protocol.send_close(code, reason)
 
-    def announce(self, length: int) -> bytes:
-        """Return the beginning of a text message of so many bytes: a server need not see the rest to refuse it."""
-        return b"\x81\xff" + length.to_bytes(8, "big") + bytes(4)
+    def message_of(self, length: int) -> bytes:
+        """Return a text message of so many zero bytes, in one frame with a mask of zeros (RFC 6455 section 5.2)."""
+        return b"\x81\xff" + length.to_bytes(8, "big") + bytes(4 + length)
 
     def hear(self, data: bytes | None) -> list[Heard]:
         """Return what the client sees in these bytes, or (None) at the end of the stream."""
