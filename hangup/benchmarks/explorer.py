@@ -94,6 +94,7 @@ if __name__ == "__main__":
         print(
             f"explorer {fast:6.0f}/s, TestClient {slow:5.0f}/s, bare app {stub:6.0f}/s, bare and ended {same:6.0f}/s: "
             f"{fast / slow:.1f} times TestClient; on the installed uvicorn {code:.0f}/s, {code / slow:.1f} times "
-            f"TestClient, {fast / code:.1f} times slower than on models; the bare app is {same / fast:.1f} times faster, "
+            f"TestClient, {fast / code:.1f} times slower than on models; the "
+            f"bare app is {same / fast:.1f} times faster, "
             f"{stub / fast:.1f} if nothing but its happy end is awaited"
         )

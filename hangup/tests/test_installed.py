@@ -1,6 +1,7 @@
-"""The installed servers in memory: the explorer plays on them as on a model, and what a model has no row for happens."""
+"""The installed servers in memory: the explorer plays on them as on a model, and on what no model has a row for."""
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import Context
@@ -24,6 +25,11 @@ HERE = [name for name, code in CODE.items() if not code.missing]
 UVICORNS = [name for name in HERE if "uvicorn" in name]
 
 
+def _cancel(task: "asyncio.Future[Any]") -> None:
+    """Let what nothing can end fail."""
+    task.cancel()
+
+
 def on_a_loop(work: Callable[[VirtualLoop], Awaitable[Any]]) -> Any:
     """Run a function of the loop in virtual time."""
 
@@ -31,7 +37,7 @@ def on_a_loop(work: Callable[[VirtualLoop], Awaitable[Any]]) -> Any:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         task = asyncio.ensure_future(work(loop))
-        loop.on_idle = task.cancel  # what nothing can end fails
+        loop.on_idle = functools.partial(_cancel, task)
         return await task
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -144,8 +150,8 @@ def test_a_session_leaves_no_timer_on_the_loop():
     async def work(loop: VirtualLoop) -> float:
         (await accepted("installed:uvicorn", "close")).unlink()
         over = loop.create_future()
-        loop.on_idle = lambda: over.done() or over.set_result(None)
-        await over
+        loop.on_idle = over.cancel  # type: ignore[assignment]
+        await asyncio.wait([over])
         return loop.time()
 
     assert on_a_loop(work) == 0.0
@@ -208,7 +214,7 @@ def test_the_heading_says_which_release_runs(capsys):
 
 
 def test_a_server_that_is_not_installed_is_told_with_the_extra(monkeypatch):
-    monkeypatch.setattr(names, "installed", lambda package: None)
+    monkeypatch.setattr(names, "installed", lambda _: None)
     with pytest.raises(ValueError, match=r"runs the code of hypercorn and websockets, which is not installed: pip"):
         explore(app(echo), models=["installed:hypercorn"])
 

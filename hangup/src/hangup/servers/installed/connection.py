@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from hangup.record.recorder import Message, Receive, Send
 from hangup.record.session import in_session
-from hangup.servers.installed.peer import Peer
+from hangup.servers.installed.peer import REQUEST, Peer
 from hangup.servers.installed.transport import MemoryTransport
 from hangup.servers.memory import Moment
 from hangup.servers.memory.drawing import Drawing
@@ -79,7 +79,7 @@ class InstalledConnection:
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
         self._transport = MemoryTransport(loop, self._from_server, Context(), peername=address, sockname=own)
         self._stop = self._transport.context.run(start, self._serve, self._transport)
-        self._to_server()
+        self._transport.arrive(REQUEST)
         self._transport.settle()
 
     @property
@@ -119,8 +119,7 @@ class InstalledConnection:
         _, send = await self._callables()
         if self._leave_at("send", self.sends):
             self._transport.settle()
-            for _ in range(NOTICES):
-                await asyncio.sleep(0)
+            await self._noticed()
         if message["type"] == "websocket.close":
             self.gone = self.gone or "own"
         with in_session(None):
@@ -133,6 +132,13 @@ class InstalledConnection:
         self.on_change()
         if self.yields:
             await asyncio.sleep(0)
+
+    async def _noticed(self) -> None:
+        """Give the server the turns of the loop in which it notices what its peer has done."""
+        turns = NOTICES
+        while turns:
+            await asyncio.sleep(0)
+            turns = min(turns - 1, 2) if self._transport.lost else turns - 1
 
     async def _callables(self) -> tuple[Receive, Send]:
         """Return the server's receive and send, when it has called the app."""
@@ -221,6 +227,8 @@ class InstalledConnection:
         self.on_change = self.on_spin = _nothing
         self.ended("cancelled")
         self._transport.context.run(self._transport.lose)
+        self._transport.unlink()
+        self._stop = _nothing
 
     # ---- what the client sees ----------------------------------------------------------------------------------
 

@@ -14,6 +14,10 @@ HIGH_WATER = 64 * 1024
 """Bytes in the write buffer above which a protocol is told to pause, as in asyncio; a quarter of it lets it resume."""
 
 
+def _to_nobody(data: bytes | None) -> None:
+    """Stand for a client that is no more."""
+
+
 class MemoryTransport(asyncio.Transport):
     """The server's end of a connection in memory.
 
@@ -164,6 +168,10 @@ class MemoryTransport(asyncio.Transport):
             self.protocol.resume_writing()
         if self._closing and not self.lost:
             self.loop.call_soon(self.lose, context=self.context)
+
+    def unlink(self) -> None:
+        """Break the circles of references, which a collector would have to find."""
+        self.protocol, self.to_client = None, _to_nobody
 
     def _step(self) -> None:
         self._stepping = False
