@@ -73,7 +73,8 @@ class InstalledConnection:
         self._called: asyncio.Future[tuple[Receive, Send]] = loop.create_future()
         self._app_ended: asyncio.Future[None] = loop.create_future()
         self._ended = ""
-        self._task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        """The app's task, which is cancelled when the server cancels its own; the first to call, if nobody sets it."""
         self._waiting = self._repeated = 0
         self._peer = Peer()
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
@@ -142,8 +143,8 @@ class InstalledConnection:
 
     async def _callables(self) -> tuple[Receive, Send]:
         """Return the server's receive and send, when it has called the app."""
-        if self._task is None:
-            self._task = asyncio.current_task()
+        if self.task is None:
+            self.task = asyncio.current_task()
         return self._called.result() if self._called.done() else await asyncio.shield(self._called)
 
     def ended(self, how: str) -> None:
@@ -166,8 +167,8 @@ class InstalledConnection:
         try:
             await self._app_ended
         except asyncio.CancelledError:
-            if not self._ended and self._task is not None:
-                self._task.cancel()
+            if not self._ended and self.task is not None:
+                self.task.cancel()
             raise
 
     # ---- what the client does ----------------------------------------------------------------------------------

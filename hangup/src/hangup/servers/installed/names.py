@@ -58,6 +58,8 @@ CODE = {
         Code("uvicorn-websockets", ("uvicorn",), "'hangup[uvicorn]'", "uvicorn", ("websockets",)),
         Code("uvicorn-wsproto", ("uvicorn", "wsproto"), "'hangup[uvicorn]'", "uvicorn", ("wsproto",)),
         Code("hypercorn", ("hypercorn",), "'hangup[client,hypercorn]'", "hypercorn"),
+        Code("gunicorn", ("gunicorn",), "'hangup[client]' 'gunicorn>=24'", "gunicorn"),
+        Code("anycorn", ("anycorn",), "'hangup[client]' anycorn", "anycorn"),
     )
 }
 """Every server whose code can run in memory, by its name."""
