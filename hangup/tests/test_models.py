@@ -70,6 +70,7 @@ async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
         connection.leave()
     client()
     task = asyncio.ensure_future(probe(app))
+    connection.task = task
     idle = loop.create_future()
 
     def nothing_can_happen() -> None:
