@@ -18,6 +18,7 @@ import pytest
 import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
+from hangup.servers.installed.connection import InstalledConnection
 from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import installed
@@ -70,7 +71,8 @@ async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
         connection.leave()
     client()
     task = asyncio.ensure_future(probe(app))
-    connection.task = task
+    if isinstance(connection, InstalledConnection):
+        connection.task = task
     idle = loop.create_future()
 
     def nothing_can_happen() -> None:

@@ -5,15 +5,12 @@ import contextlib
 import functools
 import socket
 from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import anyio.abc
-from anycorn.app_wrappers import ASGIWrapper
-from anycorn.config import Config
-from anycorn.tcp_server import TCPServer
-from anycorn.worker_context import WorkerContext
 
 from hangup.servers.installed.connection import App
 from hangup.servers.installed.transport import MemoryTransport
@@ -21,12 +18,14 @@ from hangup.servers.installed.transport import MemoryTransport
 
 def start(app: App, transport: MemoryTransport) -> Callable[[], None]:
     """Start anycorn; a shutdown does nothing to a connection that is open, until it cancels the app."""
+    parts = ("tcp_server", "app_wrappers", "worker_context")
+    tcp, wrappers, context = (import_module(f"anycorn.{name}") for name in parts)
 
     async def called(scope: Any, receive: Any, send: Any) -> None:  # anycorn wants a coroutine function
         await app(scope, receive, send)
 
     async def serve() -> None:
-        server: Any = TCPServer(ASGIWrapper(called), _config(), WorkerContext(None), {}, stream)  # type: ignore[arg-type]
+        server: Any = tcp.TCPServer(wrappers.ASGIWrapper(called), _config(), context.WorkerContext(None), {}, stream)
         with contextlib.suppress(asyncio.CancelledError):
             await server.run()
 
@@ -123,7 +122,7 @@ class _Stream(asyncio.Protocol):
 
 
 @functools.cache
-def _config() -> Config:
-    config = Config()
+def _config() -> Any:
+    config: Any = import_module("anycorn.config").Config()
     config.errorlog = config.accesslog = None
     return config

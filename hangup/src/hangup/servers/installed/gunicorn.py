@@ -4,11 +4,9 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
-
-from gunicorn.asgi.protocol import ASGIProtocol
-from gunicorn.config import Config
 
 from hangup.servers.installed.connection import App
 from hangup.servers.installed.transport import MemoryTransport
@@ -27,7 +25,7 @@ def start(app: App, transport: MemoryTransport) -> Callable[[], None]:
         max_requests=0,
         state={},
     )
-    protocol: Any = ASGIProtocol(worker)
+    protocol: Any = import_module("gunicorn.asgi.protocol").ASGIProtocol(worker)
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     return lambda: None
@@ -42,4 +40,4 @@ class _Quiet(logging.Logger):
 
 @functools.cache
 def _config() -> Any:
-    return Config()
+    return import_module("gunicorn.config").Config()

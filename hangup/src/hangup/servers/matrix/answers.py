@@ -115,6 +115,8 @@ def _stopped(logs: Logs) -> str:
     lines = logs.lines.get("/stops/listens", [])
     if "begins" not in lines:
         return NOT_ASKED
+    if "is cancelled" not in lines and logs.saw.get("/stops/listens") == 1006:
+        return "waits"  # its process ends: what a receive() gives in that moment is chance
     after = [line for line in lines[lines.index("begins") + 1 :] if line != "is cancelled"]
     return _told(after) if len(after) == 3 else _told([*after, "receive waits"])
 
@@ -134,5 +136,7 @@ def _cancelled(with_lifespan: Logs, without: Logs) -> str:
     found = [logs.lines.get("/stops/runs", []) for logs in (with_lifespan, without)]
     if any("begins" not in lines for lines in found):
         return NOT_ASKED
-    cancelled = tuple("is cancelled" in lines for lines in found)
-    return {(True, True): "always", (True, False): "with a lifespan", (False, False): "never"}.get(cancelled, "without one")
+    with_one, without_one = ("is cancelled" in lines for lines in found)
+    if with_one:
+        return "always" if without_one else "with a lifespan"
+    return "without a lifespan" if without_one else "never"

@@ -41,7 +41,7 @@ class Logged:
         self._left.set()
 
     async def receive(self) -> Message:
-        """Receive, and log what that gives; a receive() that waits is given up when the client has left."""
+        """Log what the next message is; a call that waits is given up when the client has left."""
         try:
             async with asyncio.timeout(WAITS if self._left.is_set() else None) as self._patience:
                 message = await self._receive()
@@ -202,8 +202,6 @@ PROBES: dict[Probe, tuple[str, ...]] = {
 
 ENDED = ("returned", "raised", "cancelled")
 """How an app can end, by the last part of the path `/ends/accepted/returned` or `/ends/early/returned`."""
-STOPPED = ("listens", "runs", "early")
-"""What an app does when its server stops, by the last part of the path `/stops/listens`."""
 
 
 class _Written(Logged):

@@ -6,11 +6,13 @@ Nothing here waits without an end. What does not happen is a line of the log, or
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
 import struct
 import tempfile
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ STARTS = 30.0  # seconds in which a server's process listens
 SOON = 6 * asked.WAITS + 2.0  # seconds in which a probe has ended whose server answers each call
 PATIENCE = 8 * GRACE  # seconds in which a server that was told to stop does
 APP = "hangup_asks"
+_PORTS = list(range(18_000, 30_000))  # below those that systems give to clients
 HANDSHAKE = (
     "GET {0} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -44,9 +47,11 @@ class Logs:
 
 
 async def _no_code(client: Connection) -> None:
-    async with client.send_context():
-        client.protocol.send_close()
-    await client.wait_closed()
+    with contextlib.suppress(TimeoutError, websockets.ConnectionClosed):
+        async with asyncio.timeout(asked.WAITS):
+            async with client.send_context():
+                client.protocol.send_close()
+            await client.wait_closed()
 
 
 LEAVE: dict[str, Callable[[Connection], Awaitable[None]]] = {
@@ -70,27 +75,30 @@ async def ask(server: Server, least: "asyncio.Semaphore | None" = None) -> tuple
         async with least:
             return await work
 
-    runs = (_probes(server), _stop(server, lifespan=True), _stop(server, lifespan=False))
+    runs = (
+        _probes(server),
+        _stop(server, "runs", lifespan=True),
+        _stop(server, "listens", "runs", lifespan=False),
+        _stop(server, "early", lifespan=False),  # by itself: a handshake that is pending may keep a server from ending
+    )
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(bounded(run)) for run in runs]
-    probes, with_one, without = (task.result() for task in tasks)
-    return probes, with_one, without
+    probes, with_one, without, early = (task.result() for task in tasks)
+    return probes, with_one, Logs(without.lines | early.lines, without.saw | early.saw)
 
 
 # ---- a process -------------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def _running(server: Server, *, lifespan: bool) -> AsyncIterator[tuple["asyncio.subprocess.Process", int, Path]]:
-    """Run a server's command; yield its process, its port and the folder of its logs. It is gone when the block ends."""
+async def _running(server: Server, *, lifespan: bool) -> AsyncIterator[tuple[Process, int, Path]]:
+    """Run a server's command; yield its process, its port and the folder of its logs. It ends with the block."""
     with tempfile.TemporaryDirectory(prefix="asks-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         logs = folder / "logs"
         logs.mkdir()
         shutil.copyfile(asked.__file__, folder / f"{APP}.py")
-        with socket.socket() as sock:  # a port that is free now
-            sock.bind(("127.0.0.1", 0))
-            port: int = sock.getsockname()[1]
+        port = _free_port()
         with (folder / "err").open("wb") as err:
             process = await asyncio.create_subprocess_exec(
                 *server.words(f"{APP}:app", port),
@@ -110,7 +118,17 @@ async def _running(server: Server, *, lifespan: bool) -> AsyncIterator[tuple["as
             await process.wait()
 
 
-async def _listens(process: "asyncio.subprocess.Process", port: int, err: Path, server: Server) -> None:
+def _free_port() -> int:
+    """Return a port that is free, and that no other server of this process was given or a client is likely to take."""
+    while True:
+        port = random.choice(_PORTS)
+        _PORTS.remove(port)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+
+
+async def _listens(process: Process, port: int, err: Path, server: Server) -> None:
     """Wait until the server takes connections."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STARTS):
@@ -120,7 +138,7 @@ async def _listens(process: "asyncio.subprocess.Process", port: int, err: Path, 
                     writer.close()
                     return
                 await asyncio.sleep(0.05)
-    said = err.read_text("utf-8", "replace").strip().splitlines()
+    said = _read(err)
     why = f"ends with {process.returncode}" if process.returncode is not None else f"does not listen in {STARTS:.0f} s"
     raise AskingError(f"{server.title} {why}{': ' + said[-1] if said else ''}")
 
@@ -156,7 +174,7 @@ async def _probe(port: int, path: str, ending: str, folder: Path, logs: Logs) ->
     staying = asyncio.ensure_future(_client(port, path, ending, log, left))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOON + asked.NEVER):
-            while not _read(log)[-1:] == ["done"]:
+            while _read(log)[-1:] != ["done"]:
                 await asyncio.sleep(0.05)
     staying.cancel()
     await asyncio.wait([staying])
@@ -164,7 +182,15 @@ async def _probe(port: int, path: str, ending: str, folder: Path, logs: Logs) ->
 
 
 def _read(log: Path) -> list[str]:
-    return log.read_text("utf-8").splitlines() if log.exists() else []
+    return log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+
+
+def _touch(file: Path) -> None:
+    file.touch()
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists()
 
 
 async def _client(port: int, path: str, ending: str, log: Path, left: Path) -> None:
@@ -177,21 +203,23 @@ async def _client(port: int, path: str, ending: str, log: Path, left: Path) -> N
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-        left.touch()
+        _touch(left)
         return
     if ending == "own":
-        left.touch()
+        _touch(left)
     with contextlib.suppress(websockets.InvalidHandshake, websockets.InvalidMessage, OSError):
         url = f"ws://127.0.0.1:{port}{path}"
         async with connect(url, close_timeout=asked.WAITS, open_timeout=None, proxy=None) as client:
             if ending in LEAVE:
-                await LEAVE[ending](client)
-                left.touch()
+                try:
+                    await LEAVE[ending](client)
+                finally:
+                    _touch(left)
             await client.wait_closed()
 
 
 async def _exists(file: Path) -> None:
-    while not file.exists():
+    while not _is_there(file):
         await asyncio.sleep(0.02)
 
 
@@ -214,10 +242,10 @@ async def _watched(port: int, path: str, logs: Logs, patience: float) -> None:
 # ---- SIGTERM ---------------------------------------------------------------------------------------------------------
 
 
-async def _stop(server: Server, *, lifespan: bool) -> Logs:
+async def _stop(server: Server, *how: str, lifespan: bool) -> Logs:
     """Tell the server to stop while apps run, and return what they live to see."""
     logs = Logs()
-    paths = [f"/stops/{how}" for how in asked.STOPPED]
+    paths = [f"/stops/{each}" for each in how]
     async with _running(server, lifespan=lifespan) as (process, port, folder):
         clients = [asyncio.ensure_future(_watched(port, path, logs, STARTS + 2 * PATIENCE)) for path in paths]
         try:
@@ -239,6 +267,4 @@ async def _stop(server: Server, *, lifespan: bool) -> Logs:
             await asyncio.wait(clients)
         for path in paths:
             logs.lines[path] = [line for line in _read(_file(folder, path, "log")) if line != "done"]
-        if process.returncode is None:
-            logs.lines["/stops/server"] = ["runs on"]
     return logs

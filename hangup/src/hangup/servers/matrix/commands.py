@@ -6,7 +6,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hangup.servers.models.doubts import installed
@@ -24,7 +24,7 @@ _COMMANDS = {
     "anycorn": f"-m anycorn --bind 127.0.0.1:{{port}} --graceful-timeout {GRACE} {{app}}",
 }
 _WS = {"": "auto", "sansio": "websockets-sansio", "websockets": "websockets", "wsproto": "wsproto"}
-_BESIDE = {"uvicorn": ("websockets", "wsproto")}
+_SPEAKS = {"uvicorn": ("websockets", "wsproto")}
 """What a server needs beside itself to speak WebSocket."""
 _SLOW_TO_STOP = {"daphne": 2.5}
 """Seconds in which daphne has forgotten a handshake's request: until then, its stop fails."""
@@ -42,6 +42,13 @@ class Server:
     command: str
     waits: float = 0.0
     """Seconds that must pass between the last handshake and its stop."""
+    beside: tuple[str, ...] = ()
+    """What is installed beside it in its environment, such as `websockets 17.4`."""
+
+    @property
+    def speaks(self) -> tuple[str, ...]:
+        """The packages by which it speaks WebSocket."""
+        return _SPEAKS.get(_package(self.name), ())
 
     @property
     def title(self) -> str:
@@ -72,7 +79,9 @@ def of(name: str) -> Server:
     if name not in NAMES:
         raise ValueError(f"There is no server {name!r}: choose among {', '.join(NAMES)}, or give its --command.")
     if installed(_package(name)) is None:
-        raise ValueError(f"{_package(name)} is not installed here: --release {_package(name)}==... asks one that is not.")
+        raise ValueError(
+            f"{_package(name)} is not installed here: --release {_package(name)}==... asks one that is not."
+        )
     return _server(name, installed(_package(name)) or "", sys.executable)
 
 
@@ -86,10 +95,10 @@ def released(requirement: str) -> Iterator[Server]:
     if name not in NAMES or not release:
         raise ValueError(f"{requirement!r} names no release: it looks like granian==2.2.6, of {', '.join(NAMES)}.")
     package = _package(name)
-    beside = [each for each in _BESIDE.get(package, ())]
+    beside = [f"{each}=={installed(each)}" if installed(each) else each for each in _SPEAKS.get(package, ())]
     with tempfile.TemporaryDirectory(prefix="release-", ignore_cleanup_errors=True) as folder:
         python = environment(Path(folder), (f"{package}=={release}", *beside))
-        yield _server(name, release, str(python))
+        yield replace(_server(name, release, str(python)), beside=tuple(each.replace("==", " ") for each in beside))
 
 
 def _server(name: str, release: str, python: str) -> Server:
