@@ -2,7 +2,7 @@
 
 This module imports nothing but Python's own: `asking` copies it to where a server runs, whatever is installed there.
 With the environment variable HANGUP_ASKS, a folder, each probe's log is a file there, named by the path: `X.log`
-grows with its lines, and ends with "done"; `X.left` says that the client has left.
+grows with its lines, and ends with "done"; `X.left` says that the client has left; `spec_version` is the version of the specification that the server names.
 """
 
 import asyncio
@@ -232,6 +232,7 @@ async def app(scope: Any, receive: Receive, send: Send) -> None:
         return
     if scope["type"] != "websocket":
         raise RuntimeError("this app speaks WebSocket only")
+    Path(os.environ["HANGUP_ASKS"], "spec_version").write_text(scope["asgi"].get("spec_version", "2.0"), "utf-8")
     await receive()
     kind, *rest = scope["path"].strip("/").split("/")
     log = _Written(receive, send, Path(os.environ["HANGUP_ASKS"], "_".join((kind, *rest))))

@@ -44,6 +44,8 @@ class Logs:
 
     lines: dict[str, list[str]] = field(default_factory=dict)
     saw: dict[str, int | None] = field(default_factory=dict)
+    spec_version: str = ""
+    """The version of the specification that the server says it speaks (asgi.rst, "Versions")."""
 
 
 async def _no_code(client: Connection) -> None:
@@ -161,7 +163,18 @@ async def _probes(server: Server) -> Logs:
             group.create_task(_probe(port, path, ending, folder, logs))
         for path in ends:
             group.create_task(_watched(port, path, logs, SOON))
+        logs.spec_version = await _version(folder)
     return logs
+
+
+async def _version(folder: Path) -> str:
+    """Return what the app wrote of the server, once it was called."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SOON):
+            while not (said := _read(folder / "spec_version")):
+                await asyncio.sleep(0.05)
+            return said[0]
+    return ""
 
 
 def _file(folder: Path, path: str, kind: str) -> Path:

@@ -71,5 +71,6 @@ def _row(server: Server, probes: Logs, with_lifespan: Logs, without: Logs) -> Ro
         platform.python_version(),
         answers(probes, with_lifespan, without),
         oserrors,
+        probes.spec_version,
         beside,
     )

@@ -25,6 +25,8 @@ class Row:
     python: str
     answers: dict[str, str]
     oserrors: tuple[str, ...] = ()
+    spec_version: str = ""
+    """The version of the specification that the server names to its apps; what holds for it depends on that."""
     beside: tuple[str, ...] = ()
     """What else was installed that the server speaks WebSocket with, such as `websockets 17.4`."""
 
@@ -35,7 +37,7 @@ class Row:
 
     def departs(self, question: str) -> bool:
         """Whether the answer to a question is other than what the specification says."""
-        return departs(question, self.answers[question], set(self.oserrors))
+        return departs(question, self.answers[question], set(self.oserrors), self.spec_version)
 
 
 def as_json(rows: Sequence[Row]) -> str:
@@ -83,7 +85,7 @@ def table(rows: Sequence[Row], *, specification: bool = True) -> Table:
 def in_words(row: Row) -> str:
     """Return one server's answers, each with what the specification says below it."""
     width = max(map(len, SAYS))
-    lines = [f"{row.title}, asked on {row.date}"]
+    lines = [f"{row.title}, which names version {row.spec_version or '?'} of the specification, asked on {row.date}"]
     for question, says in SAYS.items():
         lines += [f"{question:{width}}  {_field(row, question)}", f"{'':{width}}    {says}"]
     return "\n".join(lines)
