@@ -135,7 +135,7 @@ def test_of_a_client_whose_network_is_gone_keepalive_tells_after_40_virtual_seco
 @pytest.mark.parametrize("name", UVICORNS)
 def test_a_message_above_the_limit_ends_the_connection_with_1009(name):
     async def work(loop: VirtualLoop) -> list[int]:
-        connection = await accepted(name, "too big")
+        connection = await accepted(name, "too-big")
         connection.leave()
         await connection.receive()
         while not connection.closed:
@@ -144,6 +144,29 @@ def test_a_message_above_the_limit_ends_the_connection_with_1009(name):
         return closed
 
     assert on_a_loop(work) == [1009]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_client_that_does_not_read_is_reset_after_a_minute(name):
+    async def work(loop: VirtualLoop) -> tuple[str, float]:
+        connection = await accepted(name, "unread")
+        connection.leave()
+        message = await connection.receive()
+        return message["type"], loop.time()
+
+    kind, at = on_a_loop(work)
+    assert kind == "websocket.disconnect"
+    assert at >= 40.0  # uvicorn's keepalive may notice sooner
+
+
+def test_a_proxy_ends_what_is_idle_unless_the_server_pings():
+    async def work(loop: VirtualLoop) -> tuple[str, float]:
+        connection = await accepted("installed:hypercorn", "idle")
+        connection.leave()
+        message = await connection.receive()
+        return message["type"], loop.time()
+
+    assert on_a_loop(work) == ("websocket.disconnect", 60.0)
 
 
 def test_a_session_leaves_no_timer_on_the_loop():

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hangup.record.recorder import Message, Receive, Send
 from hangup.record.session import in_session
+from hangup.servers.installed.leaving import OPEN, Leaving
 from hangup.servers.installed.peer import REQUEST, Peer
 from hangup.servers.installed.transport import MemoryTransport
 from hangup.servers.memory import Moment
@@ -21,7 +22,6 @@ from hangup.trace.trace import Trace
 
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin, as in hangup.servers.memory.inbox
 NOTICES = 10  # turns of the loop in which a server has noticed what its peer has done
-TOO_BIG = 16 * 1024 * 1024 + 1  # bytes: the first size above the servers' default limit
 
 
 class AppEndedError(RuntimeError):
@@ -79,6 +79,7 @@ class InstalledConnection:
         self._peer = Peer()
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
         self._transport = MemoryTransport(loop, self._from_server, Context(), peername=address, sockname=own)
+        self._leaving = Leaving(self._transport, self._peer, self._drawing, self._is_cut)
         self._stop = self._transport.context.run(start, self._serve, self._transport)
         self._transport.arrive(REQUEST)
         self._transport.settle()
@@ -200,32 +201,25 @@ class InstalledConnection:
         """
         if self.gone:
             return
-        self.gone = how = "fin" if self.ending == "close" and not self.accepted else self.ending
-        transport = self._transport
-        if how == "close":
-            self._drawing.closes(code, reason)
-            self._peer.close(code, reason)
-            self._to_server()
-        elif how in {"fin", "reset"}:
-            flag = "FIN" if how == "fin" else "RST"
-            self._drawing.cuts(flag)
-            transport.arrive(flag)
-        elif how == "shutdown":
-            if self.letter == "a":
-                self._drawing.shuts_down()
-            transport.context.run(self._stop)
-        elif how == "silence":  # the network is gone: nothing passes, and nobody is told
-            self._drawing.thinks("its network is gone")
-        elif how == "too big":
-            transport.arrive(self._peer.message_of(TOO_BIG))
-        else:
-            raise ValueError(f"There is no ending {how!r} on an installed server.")
-        transport.pump()
+        how = "reset" if self.ending == "early" else self.ending
+        how = "fin" if how in OPEN and not self.accepted else how
+        self.gone = how if how != "idle" else ""  # one that has nothing to say still hears
+        if how == "shutdown" and self.letter == "a":
+            self._drawing.shuts_down()
+        self._leaving.begin(how, code, reason, self._stop)
+        self._to_server()
+        self._transport.pump()
+        self.on_change()
+
+    def _is_cut(self, how: str) -> None:
+        """Take note of the end of the TCP connection."""
+        self.gone = how
         self.on_change()
 
     def unlink(self) -> None:
         """Let go of the connection at the session's end: the server cancels its timers, and its task ends."""
         self.on_change = self.on_spin = _nothing
+        self._leaving.unlink()
         self.ended("cancelled")
         self._transport.context.run(self._transport.lose)
         self._transport.unlink()
@@ -249,6 +243,7 @@ class InstalledConnection:
     def _from_server(self, data: bytes | None) -> None:
         if self.gone in {"fin", "reset", "silence"}:
             return  # nobody is there
+        self._leaving.busy_at = self._transport.loop.time()
         for heard in self._peer.hear(data):
             if heard.kind == "101":
                 self.accepted = True

@@ -47,7 +47,9 @@ class Code:
 
     def start(self) -> "Start":
         """Import the server and return what starts it."""
-        start: Callable[..., Callable[[], None]] = import_module(f"hangup.servers.installed.{self.module}").start
+        start: Callable[..., Callable[[], None]] = import_module(
+            f"hangup.servers.installed.starting.{self.module}"
+        ).start
         return functools.partial(start, *self.arguments)
 
 

@@ -141,6 +141,8 @@ class MemoryTransport(asyncio.Transport):
     def arrive(self, event: bytes | str) -> None:
         """Let bytes arrive, or "FIN" or "RST"; the server sees them when it is pumped."""
         self._arrived.append(event)
+        if event == "RST" and self._closing and self._unsent:  # it has closed, and waits until all is sent: never
+            self.loop.call_soon(self.lose, context=self.context)
 
     def forget(self) -> None:
         """Lose what has arrived and was not read."""

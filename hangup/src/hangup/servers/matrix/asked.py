@@ -2,7 +2,8 @@
 
 This module imports nothing but Python's own: `asking` copies it to where a server runs, whatever is installed there.
 With the environment variable HANGUP_ASKS, a folder, each probe's log is a file there, named by the path: `X.log`
-grows with its lines, and ends with "done"; `X.left` says that the client has left; `spec_version` is the version of the specification that the server names.
+grows with its lines, and ends with "done"; `X.left` says that the client has left; `spec_version` is
+the version of the specification that the server names.
 """
 
 import asyncio
@@ -216,6 +217,10 @@ class _Written(Logged):
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
+    def name_version(self, version: str) -> None:
+        """Write down which version of the specification the server names."""
+        self._file.with_name("spec_version").write_text(version, "utf-8")
+
     async def look(self) -> None:
         """Wait until the client has left."""
         while not self._left_file.exists():
@@ -232,10 +237,10 @@ async def app(scope: Any, receive: Receive, send: Send) -> None:
         return
     if scope["type"] != "websocket":
         raise RuntimeError("this app speaks WebSocket only")
-    Path(os.environ["HANGUP_ASKS"], "spec_version").write_text(scope["asgi"].get("spec_version", "2.0"), "utf-8")
     await receive()
     kind, *rest = scope["path"].strip("/").split("/")
     log = _Written(receive, send, Path(os.environ["HANGUP_ASKS"], "_".join((kind, *rest))))
+    log.name_version(scope["asgi"].get("spec_version", "2.0"))
     looking = asyncio.ensure_future(log.look())
     try:
         if kind == "ends":
