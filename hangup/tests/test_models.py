@@ -18,24 +18,17 @@ import pytest
 import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
-from hangup.servers.installed.connection import InstalledConnection
 from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import installed
-from hangup.servers.players import connection_for
 from hangup.servers.releases import NoEnvironmentError, isolated
-from hangup.time.virtual import VirtualLoop
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
 from support.playing import LEAVE, drawn, logs, picture
-from support.probes import ENDS, PROBES, Logged, Probe, ends
+from support.playing_in_memory import CODES, in_memory
+from support.probes import ENDS, PROBES, ends
 
 Logs = dict[tuple[str, str], list[str]]
-CODES: dict[str, tuple[int | None, str]] = {
-    "close 1000": (1000, ""),
-    "close with a reason": (3001, "bye"),
-    "close without a code": (None, ""),
-}
 assert set(CODES) < set(LEAVE)
 
 OTHERWISE: dict[tuple[str, str, str], str] = {}
@@ -52,38 +45,6 @@ def on_the_server(request) -> tuple[str, Logs]:
     return server, found | asyncio.run(logs(server, shutdown=True))
 
 
-async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
-    """Run a probe on a model, or on an installed server, in memory and return its log."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    connection = connection_for(model, ending.removeprefix("early ").partition(" ")[0])
-    app = Logged(connection.receive, connection.send)
-
-    def client() -> None:
-        if connection.accepted and ending != "own":
-            loop.call_later(0.001, connection.leave, *CODES.get(ending, ()))
-        if connection.gone or ending == "own":
-            app.leave()
-
-    connection.on_change = client
-    await connection.receive()
-    if ending.startswith("early"):
-        connection.leave()
-    client()
-    task = asyncio.ensure_future(probe(app))
-    if isinstance(connection, InstalledConnection):
-        connection.task = task
-    idle = loop.create_future()
-
-    def nothing_can_happen() -> None:
-        idle.cancel()
-
-    loop.on_idle = nothing_can_happen
-    await asyncio.wait([task, idle], return_when=asyncio.FIRST_COMPLETED)
-    task.cancel()
-    return app.lines
-
-
 def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
     """Fail with the model's releases, and the lines that differ, the model's marked with - and the server's with +."""
     mine, its = ([line for ending in each for line in (f"{ending}:", *each[ending])] for each in (modelled, real))
@@ -93,11 +54,6 @@ def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[
         about = f"The model {name} is true of {model.package} {model.releases}; this is {release}."
         diff = "\n".join(difflib.ndiff(mine, its))
         pytest.fail(f"{about}\nThe model (-) and its server (+) differ:\n{diff}", pytrace=False)
-
-
-def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(on_the_model(model, probe, ending))
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hangup.servers.installed import names
 from hangup.servers.memory import MemoryConnection, Moment
-from hangup.servers.models import MODELS
+from hangup.servers.models import MODELS, model_for
 from hangup.servers.models.model import Model
 from hangup.trace.trace import Trace
 
@@ -27,6 +27,8 @@ def check(name: str) -> str:
             raise ValueError(missing)
     elif name.startswith(names.PREFIX):
         raise ValueError(f"No code runs in memory as {name!r}: choose among {', '.join(names.CODE)}.")
+    elif "==" in name:
+        model_for(name)
     elif name not in MODELS:
         raise ValueError(f"There is no model {name!r}: choose among {', '.join(MODELS)}.")
     return name
@@ -48,7 +50,9 @@ def titles(models: Sequence[str]) -> list[str]:
 
 def row_of(name: str) -> Model:
     """Return the model of this name; of an installed server, the one that is known for it."""
-    return names.row_of(name) if name in names.CODE else MODELS[name]
+    if name in names.CODE:
+        return names.row_of(name)
+    return model_for(name) if "==" in name else MODELS[name]
 
 
 def connection_for(

@@ -25,6 +25,7 @@ from hangup.servers.matrix.commands import GRACE, Server, variables
 
 STARTS = 30.0  # seconds in which a server's process listens
 SOON = 6 * asked.WAITS + 2.0  # seconds in which a probe has ended whose server answers each call
+WATCHES = 3.0  # seconds for which a client stays to see how an app has ended
 PATIENCE = 8 * GRACE  # seconds in which a server that was told to stop does
 APP = "hangup_asks"
 _PORTS = list(range(18_000, 30_000))  # below those that systems give to clients
@@ -162,7 +163,7 @@ async def _probes(server: Server) -> Logs:
         for path, ending in cases:
             group.create_task(_probe(port, path, ending, folder, logs))
         for path in ends:
-            group.create_task(_watched(port, path, logs, SOON))
+            group.create_task(_watched(port, path, logs, WATCHES))
         logs.spec_version = await _version(folder)
     return logs
 
