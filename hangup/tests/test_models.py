@@ -19,7 +19,7 @@ import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
 from hangup.servers.installed.names import CODE, PREFIX
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
 from support.commands import ROOT, shutdown
@@ -149,8 +149,11 @@ def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
     assert_same("daphne", modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
 
 
-def test_every_server_has_a_model_and_is_explored():
-    assert EXPLORED == SERVERS
+def test_every_server_that_is_run_or_installed_is_explored():
+    assert EXPLORED[: len(SERVERS)] == SERVERS
+    assert explored(lambda _: None) == SERVERS
+    assert explored({"daphne": "4.2.3", "gunicorn": "23.0.0"}.get) == (*SERVERS, "daphne")
+    assert explored(lambda package: MODELS[package].measured) == tuple(MODELS)
 
 
 def test_the_table_can_be_read(capsys):
@@ -164,6 +167,8 @@ def test_the_table_can_be_read(capsys):
         "its code, 1005, waits",
         "its code, 1005 for ever",
         "1006, waits",
+        "its code, waits",
+        "its code, waits",
         "its code, waits",
     ]
 

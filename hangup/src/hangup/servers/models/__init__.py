@@ -6,7 +6,7 @@ and compare what they log, line by line. The specification leaves most of this o
 """
 
 from hangup.servers.models import daphne, granian, hypercorn, uvicorn, words
-from hangup.servers.models.doubts import installed, order
+from hangup.servers.models.doubts import Installed, installed, order
 from hangup.servers.models.model import ENDED, ENDINGS, SAME, Call, Early, Model, Raises, Seen
 from hangup.servers.models.more import anycorn, gunicorn, older
 from hangup.servers.models.uvicorn import ClientDisconnected
@@ -24,6 +24,7 @@ __all__ = [
     "Model",
     "Raises",
     "Seen",
+    "explored",
     "in_words",
     "model_for",
 ]
@@ -46,12 +47,17 @@ _ELSEWHERE = ("daphne", "gunicorn", "anycorn")
 """The servers that `serve` does not run."""
 
 
-def _is_here(model: Model) -> bool:
-    release = installed(model.package)
-    return release is not None and order(release) >= order(model.since)
+def explored(installed: Installed = installed) -> tuple[str, ...]:
+    """Return which models an exploration goes through here; `installed` says which release of a package there is."""
+
+    def is_here(model: Model) -> bool:
+        release = installed(model.package)
+        return release is not None and order(release) >= order(model.since)
+
+    return tuple(name for name, row in MODELS.items() if name not in _ELSEWHERE or is_here(row))
 
 
-EXPLORED = tuple(name for name, row in MODELS.items() if name not in _ELSEWHERE or _is_here(row))
+EXPLORED = explored()
 """The models that an exploration goes through unless it is told others: of the servers that `serve` runs, and of those
 that are installed here in a release that was measured, or a newer one."""
 
