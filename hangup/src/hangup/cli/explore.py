@@ -111,7 +111,8 @@ def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
     count = f"{len(models)} {kind}{'s' * (len(models) > 1)}"
     what = f"{options.app}{_at(options)} on {count} ({_list(models)}); client: {arguments.steps(options.client)}"
     true = [f"the models are true of {with_releases(rows)}"] if rows else []
-    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(rows))))
+    asked = [MODELS[name] for name in models if name in MODELS]  # of a release that was asked for there is no doubt
+    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(asked))))
 
 
 def _at(options: argparse.Namespace) -> str:

@@ -39,6 +39,8 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
 
 def _servers(options: argparse.Namespace) -> int:
     """Ask the servers and print their answers; return the exit status."""
+    if sys.platform == "win32" and not options.measured:
+        options.error("it stops servers with SIGTERM, which Windows has not; --measured shows what was asked before.")
     if not options.measured and installed("websockets") is None:
         options.error("to ask a server needs the package websockets: pip install 'hangup[client]'")
     from hangup.servers.matrix import commands
