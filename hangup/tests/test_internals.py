@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 import hangup
-from hangup.record.internals import drop_from_all_tasks, never_retrieved, peek_exception
+from hangup.record.internals import drop_from_all_tasks, forget_callbacks, never_retrieved, peek_exception
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
 PRIVATE |= {"_enter_task", "_leave_task", "_current_tasks", "_fut_waiter", "_must_cancel", "_wakeup", "_run"}
@@ -72,6 +72,25 @@ def test_without_unregister_task_a_task_that_never_heeds_its_cancellation_would_
     asyncio.run(work())
 
 
+def test_without_ready_and_scheduled_timers_of_one_exploration_would_ring_in_the_next():
+    rung: list[str] = []
+    loop = asyncio.new_event_loop()
+    try:
+        loop.call_soon(rung.append, "soon")
+        loop.call_later(0, rung.append, "later")
+        first = loop.run_in_executor(None, str)
+        loop.run_until_complete(first)
+        loop.call_soon(rung.append, "soon")
+        loop.call_later(0, rung.append, "later")
+        rung.clear()
+        forget_callbacks(loop)
+        assert loop.run_until_complete(loop.run_in_executor(None, str)) == ""
+        assert rung == []
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
 def private_names(path: Path) -> list[str]:
     """Return the private names in a module that are an attribute of anything but self, or a text, as getattr wants."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -84,5 +103,5 @@ def private_names(path: Path) -> list[str]:
 def test_no_other_module_leans_on_private_names_of_asyncio():
     used = {path.stem: names for path in Path(hangup.__file__).parent.rglob("*.py") if (names := private_names(path))}
     assert {stem: sorted(names) for stem, names in used.items()} == {
-        "internals": ["_exception", "_log_traceback", "_unregister_task"]
+        "internals": ["_exception", "_log_traceback", *["_ready"] * 2, *["_scheduled"] * 2, "_unregister_task"]
     }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
-from hangup.explorer.report import Broken, Report
+from hangup.explorer.report import HELD, Broken, Report
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.rules import GENERAL, Rule
-from hangup.record.threads import Stuck, run_in_thread
+from hangup.record.rules import STRICT, Rule
+from hangup.record.threads import Stuck
 from hangup.servers.script import HELLO, Script
 from hangup.servers.serve import SERVERS
 from hangup.servers.sessions import ENDINGS, run
+from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
 from helpers.judging.moment import when
@@ -39,7 +40,7 @@ class AppExercise(Exercise):
     @property
     def general(self) -> Sequence[Rule]:
         """What holds for every handler."""
-        return GENERAL
+        return STRICT
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Explore every script, then play them on real servers."""
@@ -52,6 +53,11 @@ class AppExercise(Exercise):
             return too_late(self._explored(answer, noticed, until))
         if any(each.broken for each in noticed):
             return self._explored(answer, noticed, until)
+        held = next((each for report in reports for each in report.broken if each.rule == HELD.sentence), None)
+        if held is not None:
+            headline = "your answer holds the event loop: nothing else can run"
+            facts = (("when", held.schedule), ("got", held.got))
+            return Verdict(self.name, "fail", headline, facts, note=self.stuck, rule=HELD.name)
         if not any(report.fired for report in reports):
             return self.never_fired
         return self._judge_real(answer, until, sum(report.explored for report in reports))
@@ -108,7 +114,8 @@ class AppExercise(Exercise):
         sessions: list[Session] = []
         late: Stuck | None = None
         try:
-            run_in_thread(functools.partial(self._play, answer, sessions), seconds=left(until))
+            # on the loop of the exploration, to which locks and queues of the answer's module belong
+            run_on_loop(functools.partial(self._play, answer, sessions), seconds=left(until), real=True)
         except Stuck as stuck:
             if not stuck.ended:
                 raise

@@ -1,6 +1,7 @@
 """Wrong and right answers to the course's exercises, a module per lesson, each registered with its exercise."""
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,23 @@ class Answer:
     @property
     def id(self) -> str:
         """The names of exercise and answer, for the id of a test."""
-        name = getattr(self.answer, "__name__", type(self.answer).__name__)
-        return f"{self.exercise.name}-{name}".replace(" ", "-")
+        return f"{self.exercise.name}-{self.name}".replace(" ", "-")
+
+    @property
+    def name(self) -> str:
+        """The name of the answer's function or class."""
+        return str(getattr(self._written, "__name__", type(self.answer).__name__))
+
+    @property
+    def sentence(self) -> str:
+        """What somebody does who answers so: the first line of the answer's docstring."""
+        return (inspect.getdoc(self._written) or "").partition("\n")[0]
+
+    @property
+    def _written(self) -> Any:
+        """What stands in the catalogue's source: Litestar's handlers wrap a function, its listeners twice."""
+        handler = getattr(self.answer, "fn", self.answer)
+        return getattr(handler, "_fn", handler)
 
 
 ANSWERS_WRONG: list[Answer] = []

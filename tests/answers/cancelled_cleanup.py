@@ -386,7 +386,7 @@ def leaving(goodbye):
         finally:
             await goodbye(desk, count[0], seconds)
 
-    handler.__name__ = goodbye.__name__
+    handler.__name__, handler.__doc__ = goodbye.__name__, goodbye.__doc__
     return handler
 
 

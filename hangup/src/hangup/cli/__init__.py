@@ -3,8 +3,11 @@
 The exit status is 0 if every rule held, 1 if one broke, 2 for arguments that cannot be used.
 """
 
+import logging
 import os
 import sys
+import threading
+from typing import NoReturn
 
 from hangup.cli import client, explore, servers
 from hangup.cli.arguments import Parser
@@ -35,11 +38,22 @@ def main(argv: list[str] | None = None) -> int:
 def command() -> None:
     """Run one command and leave with its exit status, at once where an app may still run."""
     try:
-        sys.exit(main())
-    except GivenUp:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
+        status: object = main()
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
-        sys.exit(INTERRUPTED)
+        status = INTERRUPTED
+    except GivenUp as end:
+        _leave(end.code)
+    except SystemExit as end:
+        status = end.code
+    if threading.active_count() > 1:  # the interpreter would wait for the threads of a pool, maybe for ever
+        _leave(status)
+    sys.exit(status)  # type: ignore[arg-type]  # what sys.exit was given
+
+
+def _leave(status: object) -> NoReturn:
+    """End the process, whatever still runs in it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))

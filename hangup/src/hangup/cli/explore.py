@@ -11,7 +11,8 @@ from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
-from hangup.record.recorder import ASGIApp
+from hangup.explorer.report import NO_END, Findings
+from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers import players
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -63,6 +64,8 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
     add("--path", type=arguments.path, default="/", help="what the client asks for, such as /ws?room=1 (default: /)")
     steps = r"""what the client does: text:WORDS, expect (any message), expect:WORDS; the last may be close:1001, as it
         closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
+    excused = "a task, or its coroutine function, that may run on when its handler has ended; may be repeated"
+    add("--excuse", action="append", default=[], metavar="NAME", help=excused)
     add("--client", type=arguments.script, default=HELLO, metavar="STEPS", help=steps)
 
 
@@ -80,25 +83,28 @@ def _explore(options: argparse.Namespace) -> int:
         make = _load(options)
         with bar(sys.stderr) as progress:
             report = explore(
-                None,
+                None if options.factory else make(),
                 options.client,
-                make=make,
+                make=make if options.factory else None,
                 models=models,
                 endings=endings,
                 limit=options.limit,
                 path=options.path,
                 lifespan=options.lifespan,
+                excuse=options.excuse,
                 progress=progress,
             )
-        if not report.explored:
+        if not report.explored and report.ok:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
         if options.json:
             text = as_json(report, app=options.app, models=models)
         elif report.ok:
             text = f"\n{report}"
+        elif not report.broken or report.broken[0].got.endswith(NO_END):
+            text = f"\n{report}"  # there is no picture of it
         else:
             first = report.broken[0].schedule
-            trace = replay(make(), first, options.client, path=options.path, lifespan=options.lifespan).trace
+            trace = _again(options, make(), first).trace
             text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
@@ -123,6 +129,7 @@ def _command(options: argparse.Namespace, schedule: str) -> str:
     """Return the command that plays a schedule again."""
     words = ["hangup", "replay", options.app, schedule]
     words += ["--factory"] * options.factory + ["--lifespan"] * options.lifespan
+    words += [word for name in options.excuse for word in ("--excuse", name)]
     words += ["--path", options.path] * (options.path != "/")
     words += ["--client", arguments.steps(options.client)] * (options.client is not HELLO)
     return shlex.join(words)
@@ -134,20 +141,27 @@ def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:
     return app if options.factory else lambda: app
 
 
+def _again(options: argparse.Namespace, app: ASGIApp, schedule: str) -> Session:
+    """Play one schedule."""
+    path, lifespan, excuse = options.path, options.lifespan, options.excuse
+    return replay(app, schedule, options.client, path=path, lifespan=lifespan, excuse=excuse, closer=True)
+
+
 def _replay(options: argparse.Namespace) -> int:
     """Print the picture of one schedule with the rules that it breaks; return the exit status."""
     schedule: Schedule = options.schedule
     out = sys.stdout
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
         app = _load(options)()
-        session = replay(app, str(schedule), options.client, path=options.path, lifespan=options.lifespan)
+        session = _again(options, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    broken = [f"✗ {rule.sentence}: {got}" for rule in GENERAL if (got := rule.test(session)) is not None]
-    verdict = "\n".join(broken) or "✓ every rule holds"
+    judged = Findings(GENERAL).judge(str(schedule), [session])
+    broken = [f"✗ {each.rule}: {each.got}" for _, each in judged.broken] or ["✓ every rule holds"]
+    verdict = "\n".join((*broken, *(f"· remark: {each.got}" for each in judged.remarks)))
     if options.mermaid:
         sys.stderr.write(f"{verdict}\n")
         out.write(f"{session.trace.mermaid()}\n")
     else:
         out.write(f"{schedule}\n{session.trace}\n\n{verdict}\n")
-    return 1 if broken else 0
+    return 1 if judged.broken else 0

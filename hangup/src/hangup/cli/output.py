@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TextIO
 
+from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.report import Report
 from hangup.record.threads import Escaped, Stuck
 
@@ -22,13 +23,16 @@ def given_up(what: str) -> Iterator[None]:
     """Say in a sentence why an exploration of `what`, such as "the app", did not come to its end; raise GivenUp."""
     try:
         yield
+    except NotStarted as problem:
+        sys.stderr.write(f"The exploration did not begin: {problem}.\n")
+        raise GivenUp(2) from None
     except (Stuck, Escaped) as problem:
         if isinstance(problem, Escaped):
             why = f"{what} raised {problem}"
         elif problem.loop_runs:
             why = f"{what} runs on though it is cancelled again and again, or a lower --limit is needed"
         else:
-            why = f"{what} holds its event loop"
+            why = f"{what} holds its event loop{f' at {problem.where}' if problem.where else ''}"
         sys.stderr.write(f"The exploration was given up: {why}.\n")
         raise GivenUp(1) from None
 
@@ -59,7 +63,10 @@ def bar(stream: TextIO) -> Iterator[Progress]:
 def as_json(report: Report, **more: object) -> str:
     """Return a report as JSON, with more at its beginning."""
     kept = {"explored": report.explored, "schedules": report.schedules, "ok": report.ok}
-    return json.dumps({**more, **kept, "broken": [asdict(each) for each in report.broken]}, indent=2)
+    found = {
+        name: [asdict(each) for each in getattr(report, name)] for name in ("broken", "later", "remarks", "unknown")
+    }
+    return json.dumps({**more, **kept, **found, "verdicts": report.verdicts}, indent=2)
 
 
 def summary(report: Report, again: str) -> str:

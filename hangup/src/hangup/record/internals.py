@@ -28,3 +28,20 @@ def peek_exception(task: "asyncio.Task[Any]") -> BaseException | None:
 def drop_from_all_tasks(task: "asyncio.Task[Any]") -> None:
     """Take a task that does not heed its cancellation out of `asyncio.all_tasks()`: `asyncio.run` would wait for it."""
     asyncio._unregister_task(task)
+
+
+def forget_callbacks(loop: asyncio.AbstractEventLoop) -> None:
+    """Drop every callback and timer of a loop that does not run, so that nothing of one run is left for the next.
+
+    Its default executor is dropped as well, without waiting for its threads; the next job gets a new one.
+    """
+    state: Any = loop
+    for handle in (*state._ready, *state._scheduled):
+        handle.cancel()
+    state._ready.clear()
+    state._scheduled.clear()
+    state._timer_cancelled_count = 0
+    state._asyncgens_shutdown_called = False
+    executor, state._default_executor = state._default_executor, None
+    if executor is not None:
+        executor.shutdown(wait=False, cancel_futures=True)

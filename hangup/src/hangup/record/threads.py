@@ -21,7 +21,11 @@ class Stuck(Exception):
     """The thread did not finish in time.
 
     `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled.
+    `where` is the line that holds the loop and `schedule` what was played, where somebody knows.
     """
+
+    where = ""
+    schedule = ""
 
     def __init__(self, *, loop_runs: bool, ended: bool = False) -> None:
         super().__init__("the event loop runs on" if loop_runs else "the event loop is held")
@@ -50,8 +54,14 @@ def run_in_thread(
     *,
     seconds: float,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    look: Callable[[threading.Thread], bool] | None = None,
+    tick: float = 0.1,
 ) -> T:
     """Return what the coroutine returns or raise what it raises; raise Stuck after `seconds`.
+
+    It runs on a loop of `loop_factory`, which is closed, or on `loop`, which stays open. Every `tick` seconds `look` is
+    called with the thread; when it returns False, the thread is given up.
 
     A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not comes from the interrupt button.
     Then the coroutine is cancelled; if its loop does not run, the thread is stopped at its next bytecode.
@@ -71,8 +81,11 @@ def run_in_thread(
 
     def work() -> None:
         try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                results.append(runner.run(main()))
+            if loop is not None:
+                results.append(_run_on(loop, main()))
+            else:
+                with asyncio.Runner(loop_factory=loop_factory) as runner:
+                    results.append(runner.run(main()))
         except BaseException as error:
             errors.append(error)
         finally:
@@ -84,7 +97,7 @@ def run_in_thread(
     with _put_back(), _bounded_output():
         thread.start()
         try:
-            done.wait(seconds)
+            _wait(thread, done, seconds, look, tick)
         finally:  # also when the interrupt button is pressed here
             stuck = _end(thread, done, running)
     if done.is_set():
@@ -96,6 +109,36 @@ def run_in_thread(
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _run_on(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
+    """Run on a loop that stays open, and leave no task and no async generator on it (as asyncio.Runner does)."""
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _wait(
+    thread: threading.Thread,
+    done: threading.Event,
+    seconds: float,
+    look: Callable[[threading.Thread], bool] | None,
+    tick: float,
+) -> None:
+    """Wait until it is done, the time is up, or `look` has no hope."""
+    if look is None:
+        done.wait(seconds)
+        return
+    until = time.monotonic() + seconds
+    while not done.wait(min(tick, max(until - time.monotonic(), 0.0))) and time.monotonic() < until:
+        if not look(thread):
+            return
 
 
 def _end(

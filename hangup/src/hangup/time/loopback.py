@@ -25,6 +25,8 @@ TURNS = 2_000_000  # how often the loop may turn in one session, in which thousa
 class LoopbackLoop(VirtualLoop):
     """A VirtualLoop for sockets of this process that talk to each other through 127.0.0.1."""
 
+    waits_for_sockets = False
+
     def __init__(self) -> None:
         self._out, self._in = _pair()
         super().__init__()

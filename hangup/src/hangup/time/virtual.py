@@ -7,17 +7,23 @@ third as many sessions a second in a prototype.)
 
 import asyncio
 import math
-import re
 import selectors
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hangup.record.internals import forget_callbacks
+from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
+from hangup.time.parked import Parked
+
 TURNS = 20_000  # how often the loop may turn in one session
-POLL = 0.02  # seconds for which the loop looks whether a thread has something for it
-GRACE = 0.2  # seconds in which a thread that is about to end does
+GRACE = 3.0  # seconds in which a thread that can go on by itself may end
+PARKED = 0.2  # seconds for one that waits to be told, and for each whose like has not ended
 WORKERS = ("asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
+_WRAPS = asyncio.wrap_future.__code__
 
 
 @dataclass(eq=False)
@@ -36,24 +42,41 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     `on_idle` is called when no callback is ready and neither timer nor alarm is set, and at every turn after the
     `most_turns`-th since `turns` was set to 0: a loop that turns and turns without letting time pass spins. While
-    threads that were started since run (an executor, anyio's workers), the loop waits for them, really, before it lets
-    time pass.
+    something `elsewhere`, in a thread or behind a socket, may give it something to do, the loop waits for that, really,
+    before it lets time pass.
     """
+
+    waits_for_sockets = True
+    """Whether the sockets of this loop lead to something that lives in real time."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.turns = self.turn = 0
+        self.turns = self.turn = self.looks = 0
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
         self.looks_every = 64
         """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
-        self.threads = threading.active_count()
-        self._known = set(threading.enumerate())
-        self.poll, self._grace = POLL, GRACE
+        self.real = False
+        """Whether time is real: for what runs on real servers, on the loop that module-level locks are bound to."""
+        self.elsewhere = Elsewhere()
+        self.begin()
+        selector = _Selector(self)
+        super().__init__(selector)
+        selector.own = frozenset(key.fd for key in selector.get_map().values())
+
+    def begin(self) -> None:
+        """Begin anew in this thread, at 0 o'clock."""
+        self.now, self.alarms, self.on_idle = 0.0, (), lambda: None
+        self.turns = self.turn = 0
         self._thread = threading.get_ident()
-        self._jobs = self._waited = 0
-        super().__init__(_Selector(self))
+        self._known = set(threading.enumerate())
+        self._names: set[str] = set()
+        self.elsewhere.begin()
+
+    def forget(self) -> None:
+        """Drop every callback and timer that is left, and the threads of the executor."""
+        forget_callbacks(self)
 
     def settle(self) -> bool:
         """Let what is on its way arrive; return whether something may have. In memory nothing is ever on its way."""
@@ -61,7 +84,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """Return the virtual time in seconds."""
-        return self.now
+        return time.monotonic() if self.real else self.now
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -69,43 +92,47 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return self.call_soon(callback, *args, context=context)
         return super().call_soon_threadsafe(callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
-        """Run a function in a thread, and know when it is done."""
-        future = super().run_in_executor(executor, func, *args)
-        self._jobs += 1
-        future.add_done_callback(self._job_is_done)
+    def create_future(self) -> "asyncio.Future[Any]":
+        """Return a new future; know of one that stands for a job elsewhere."""
+        future = super().create_future()
+        if sys._getframe(1).f_code is _WRAPS:
+            self.elsewhere.expect(future)
         return future
 
-    def _job_is_done(self, _: object) -> None:
-        self._jobs -= 1
-        self._waited = 0
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
+        """Run a function in a thread, and know its name."""
+        future = super().run_in_executor(executor, func, *args)
+        self.elsewhere.expect(future, name_of_job(func))
+        return future
 
-    @property
-    def threads_work(self) -> bool:
-        """Whether a thread may be about to give the loop something to do."""
-        return threading.active_count() > self.threads
-
-    def waits_for_a_thread(self) -> bool:
-        """Return whether time must not pass yet, because a job in a thread is under way; it is waited for a second."""
-        self._waited += self._jobs > 0
-        return 0 < self._waited * POLL < 1 and self._jobs > 0
+    def _make_socket_transport(self, *args: Any, **options: Any) -> Any:
+        """Know when a transport writes: then it waits for an answer."""
+        transport = super()._make_socket_transport(*args, **options)  # type: ignore[misc]
+        if self.waits_for_sockets and not self.real:
+            self.elsewhere.sockets.opened(transport)
+        return transport
 
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; workers do not count.
 
-        A thread gets a moment to end, until the first one does not.
+        A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
-        if threading.active_count() <= self.threads:
-            return []
         new = [t for t in threading.enumerate() if t not in self._known and not t.name.startswith(WORKERS)]
-        for thread in new:
-            thread.join(self._grace)
-        left = [thread for thread in new if thread.is_alive()]
-        if left:
-            self._known.update(left)
-            self.threads += len(left)
-            self.poll, self._grace = POLL / 20, 0.0  # an app that forgets threads does so in each session
-        return [_thread_name(thread) for thread in left]
+        left = [thread for thread in new if not self._ends(thread)]
+        self._known = {thread for thread in self._known if thread.is_alive()} | set(left)
+        names = [thread_name(thread) for thread in left]
+        self._names.update(names)
+        return names
+
+    def _ends(self, thread: threading.Thread) -> bool:
+        parked, until, soon = Parked(), time.monotonic() + GRACE, time.monotonic() + PARKED
+        known = thread_name(thread) in self._names  # an app that forgets threads does so in each session
+        while thread.is_alive() and (now := time.monotonic()) < until:
+            still = parked.is_parked(thread.ident)
+            if (still and known) or ((still or known) and now >= soon):
+                break
+            thread.join(0.02)
+        return not thread.is_alive()
 
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`."""
@@ -120,6 +147,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Selector(selectors.DefaultSelector):
+    own: "frozenset[int]" = frozenset()
+    """The files of the loop itself."""
+
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self.loop = loop
@@ -129,24 +159,33 @@ class _Selector(selectors.DefaultSelector):
         loop = self.loop
         loop.turns += 1
         loop.turn += 1
+        if loop.real:
+            return super().select(timeout)
         if loop.turns > loop.most_turns:
             loop.on_idle()
         if timeout == 0:
-            return [] if loop.turns % loop.looks_every else super().select(0)
-        events = super().select(loop.poll if loop.threads_work else 0)
-        if events or loop.waits_for_a_thread():
-            return events
-        if loop.settle():
-            events = super().select(0)
+            return [] if loop.turns % loop.looks_every else self._look(0)
+        events = self._look(0)
+        if not events:
+            sockets = loop.waits_for_sockets and len(self.get_map()) > len(self.own)
+            if sockets or loop.elsewhere.may_bring_something:
+                events = loop.elsewhere.wait(self._look, self._others if sockets else list)
+        if not events and loop.settle():
+            events = self._look(0)
         if not events:
             loop.let_time_pass(math.inf if timeout is None else loop.now + timeout)
         return events
 
+    def _look(self, timeout: float) -> "list[tuple[selectors.SelectorKey, int]]":
+        self.loop.looks += 1
+        events = super().select(timeout)
+        for key, mask in events:
+            if mask & selectors.EVENT_READ:
+                self.loop.elsewhere.sockets.read(key.fd)
+        return events
 
-def _thread_name(thread: threading.Thread) -> str:
-    """Return a thread's name without the number that Python gives it, for it is another one each time."""
-    found = re.fullmatch(r"Thread-\d+(?: \((.*)\))?", thread.name)
-    return thread.name if found is None else found[1] or "Thread"
+    def _others(self) -> "list[selectors.SelectorKey]":
+        return [key for fd, key in self.get_map().items() if fd not in self.own]
 
 
 def turn() -> int:

@@ -7,25 +7,33 @@ reports. A schedule has a name, such as `granian/reset@receive#2`, by which `rep
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from hangup.explorer.apps.conversation import ParsedScript
+from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.fresh import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.names import choose
-from hangup.explorer.report import Findings, Report, spread
-from hangup.record.recorder import ASGIApp, Session, watch_tasks
-from hangup.record.rules import GENERAL, Rule
-from hangup.record.threads import run_in_thread
+from hangup.explorer.report import Broken, Findings, Report
+from hangup.explorer.unknown import Unknown
+from hangup.record.evidence import watch
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
 from hangup.servers import players
-from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, EXPLORED
 from hangup.servers.script import HELLO, Script
+from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
-Probe = Callable[[ASGIApp, Session], None]
+
+def _no_facts(*_: object) -> None:
+    """Add no facts."""
 
 
 def explore(
@@ -34,26 +42,32 @@ def explore(
     *,
     make: Callable[[], ASGIApp] | None = None,
     rules: Sequence[Rule] = GENERAL,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = (*ENDINGS, "cancel"),
     limit: int = 2_000,
-    seconds: float = 60.0,
+    seconds: float = 600.0,
     path: str = "/",
     lifespan: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
+    excuse: Collection[str] = (),
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
     `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.players),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
-    spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
-    `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
-    `progress` is called after each schedule with how many are done and how many there are to do.
+    spread evenly. An app that spins, or holds the event loop again and again, is not explored further. The client asks
+    for `path`, which may have a query. With `lifespan`, the app's lifespan starts before each session and is shut down
+    after it (asgi lifespan.rst).
+    `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
+    tasks, or of their coroutine functions, that may run on when a handler has ended.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
-    Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
-    when the app does not end though it is cancelled again and again.
+    Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
+    `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
+    when the app's lifespan does not start.
     """
+    if ALONE in os.environ and threading.current_thread() is threading.main_thread():
+        raise RuntimeError("a module that explores when it is imported cannot be imported to be explored")
     if app is not None:
         make = _always(app)
     if make is None:
@@ -62,14 +76,60 @@ def explore(
         players.check(model)
     choose("ending", endings, (*ENDINGS, "cancel"))
     findings = Findings(rules)
-    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
+    patience = Patience() if leaves_no_task_for_good in rules else None
+    exploration = Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
 
     async def work() -> None:
-        with watch_tasks(asyncio.get_running_loop()):
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        with watch(loop):
             await exploration.explore(models, endings, limit, progress)
+        findings.waited = loop.elsewhere.waited
 
-    run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
-    return findings.report()
+    exploration.run(work, seconds=seconds)
+    report = findings.report()
+    return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
+
+
+def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
+    """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
+    if exploration.holds:
+        return report  # to see that again takes too long
+    origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
+    if origin is not None:
+        return told_apart(
+            report,
+            origin,
+            exploration.script.steps,
+            exploration.path,
+            lifespan=exploration.lifespan,
+            excuse=exploration.excuse,
+        )
+    if exploration.repeats_itself(report):
+        return report
+    why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
+    return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
+
+
+def broken_by(
+    app: ASGIApp,
+    schedule: str,
+    script: Script = HELLO,
+    *,
+    path: str = "/",
+    lifespan: bool = False,
+    excuse: Collection[str] = (),
+) -> list[Broken]:
+    """Play one schedule, without its picture, and return what breaks."""
+    read, findings = ParsedScript.of(script), Findings(GENERAL)
+    exploration = Exploration(_always(app), read, findings, _no_facts, path, lifespan, excuse, Patience())
+
+    async def work() -> None:
+        with watch(asyncio.get_running_loop()):
+            await exploration.alone(Schedule.parse(schedule))
+
+    exploration.run(work, seconds=60.0)
+    return list(findings.report().broken)
 
 
 def replay(
@@ -77,88 +137,40 @@ def replay(
     schedule: str,
     script: Script = HELLO,
     *,
-    probe: Probe = lambda *_: None,
+    probe: Probe = _no_facts,
     seconds: float = 30.0,
     path: str = "/",
     lifespan: bool = False,
+    excuse: Collection[str] = (),
+    closer: bool = False,
 ) -> Session:
-    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
+    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
+
+    With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
+    find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
+    """
+    plays: list[Play] = []
+
+    def held(where: str) -> None:
+        for play in plays:
+            play.held = where
 
     async def work() -> Session:
-        wanted = Schedule.parse(schedule)
-        with watch_tasks(asyncio.get_running_loop()):
+        wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
+        with watch(asyncio.get_running_loop()):
             trace = Trace(server=wanted.model)
-            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            patience = Patience() if closer else None
+            plays.append(Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
+            session = await plays[0].play()
             for each in (session, *session.others):
                 probe(app, each)
+            if closer:
+                again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
+                await again.look_closer(wanted, (session, *session.others))
             return session
 
-    return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
+    return run_on_loop(work, seconds=seconds, on_held=held)
 
 
 def _always(app: ASGIApp) -> Callable[[], ASGIApp]:
     return lambda: app
-
-
-@dataclass(frozen=True)
-class _Exploration:
-    """Plays every schedule of an app, or as many as are wanted."""
-
-    make: Callable[[], ASGIApp]
-    script: ParsedScript
-    findings: Findings
-    probe: Probe
-    path: str
-    lifespan: bool
-
-    async def explore(
-        self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
-    ) -> None:
-        plan = await self.plan(models, endings)
-        self.findings.schedules = len(plan)
-        for schedule in spread(plan, limit):
-            spins = await self.judged(schedule)
-            progress(self.findings.explored, min(limit, len(plan)))
-            if spins:
-                self.findings.stopped = True  # each session of an app that spins takes long
-                return
-
-    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
-        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
-        plan = []
-        for model in models:
-            row = players.row_of(model)
-            ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
-            play = await self.undisturbed(Schedule(model, "close"))
-            calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
-            calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
-            for ending in ways:
-                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
-            if play.spins:
-                return plan
-        if "cancel" in endings and models:
-            play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
-            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
-        return plan
-
-    async def undisturbed(self, schedule: Schedule) -> Play:
-        """Play a schedule for what it says of the app's calls and awaits."""
-        play = self._play(self.make(), schedule)
-        (await play.play()).drop_references()
-        return play
-
-    async def judged(self, schedule: Schedule) -> bool:
-        """Play a schedule and judge what came of it; return whether the app spins."""
-        app = self.make()
-        play = self._play(app, schedule)
-        session = await play.play()
-        sessions = (session, *session.others)
-        for each in sessions:
-            self.probe(app, each)
-        self.findings.add(str(schedule), sessions)
-        for each in sessions:
-            each.drop_references()
-        return play.spins
-
-    def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
-        return Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)

@@ -1,6 +1,7 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
 import asyncio
+from collections.abc import Collection
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
@@ -8,6 +9,7 @@ from hangup.explorer.apps.conversation import Conversation, ParsedScript
 from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.waiting import Wait
+from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.recorder import ASGIApp, Recorder, Session
 from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
@@ -24,20 +26,32 @@ class Play:
     """
 
     def __init__(
-        self, app: ASGIApp, script: ParsedScript, schedule: Schedule, trace: Trace, path: str, *, lifespan: bool = False
+        self,
+        app: ASGIApp,
+        script: ParsedScript,
+        schedule: Schedule,
+        trace: Trace,
+        path: str,
+        *,
+        lifespan: bool = False,
+        excuse: Collection[str] = (),
+        patience: ending.Patience | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.schedule = schedule
-        self.recorder = recorder = Recorder(app, trace)
+        self.recorder = recorder = Recorder(app, trace, excuse=excuse)
         self.lifespan = Lifespan(recorder) if lifespan else None
         self.wait = wait = Wait(loop)
         state = self.lifespan.state if self.lifespan is not None else {}
         self.connections = Connections(recorder, schedule, path, state, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, self._a_left, self._all_left)
+        self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
+        self.held = ""
+        """The line at which the app held the event loop, until it was ended."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -51,14 +65,17 @@ class Play:
         loop, wait, recorder = self.loop, self.wait, self.recorder
         sessions = recorder.sessions
         loop.alarms = (wait.limit, *self.conversation.alarms)
+        loop.elsewhere.begin_session()
         if self.lifespan is not None:
-            await self.lifespan.start()
+            await self.lifespan.start(wait)
         wait.begin(LIFETIME)
         self.conversation.start()
         await wait.over()
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
-        await ending.stop(sessions, self.connections.tasks.values(), self.lifespan, wait)
+        await ending.stop(sessions, self.connections.tasks.values(), self.lifespan, wait, self.patience)
+        forget(loop)
+        write_down_unrun()
         self._note_facts()
         first = sessions[0]
         first.facts["threads"] = loop.forgotten_threads()
@@ -117,3 +134,7 @@ class Play:
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])
+        if self.held:
+            first.facts["held"] = f"it was still at {self.held}, when it was ended"
+        if vain := self.loop.elsewhere.in_vain:
+            first.facts["unknown"] = vain

@@ -14,7 +14,7 @@ from hangup.explorer.clients.play import Client, ClientPlay
 from hangup.explorer.clients.schedules import FAULTS, INSIDE, ClientSchedule
 from hangup.explorer.clients.server import Handler
 from hangup.explorer.names import choose
-from hangup.explorer.report import Findings, Report, spread
+from hangup.explorer.report import STOPPED, Findings, Report, spread
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
 from hangup.record.rules import CLIENT, Rule
@@ -62,7 +62,7 @@ def explore_client(
                 findings.add(str(schedule), [session])
                 progress(findings.explored, min(limit, len(plan)))
                 if session.facts["spun"]:
-                    findings.stopped = True
+                    findings.stopped = STOPPED
                     return
 
     run_in_thread(work, seconds=seconds, loop_factory=LoopbackLoop)

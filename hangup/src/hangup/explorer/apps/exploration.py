@@ -1,0 +1,250 @@
+"""The sessions of an exploration: a plan made from what an app does undisturbed, each schedule played and judged."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hangup.explorer.apps.conversation import ParsedScript
+from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.play import Play
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.keeping import Keeping, Kept
+from hangup.explorer.report import HOLDS, STOPPED, Broken, Findings, Judged, Report, spread
+from hangup.explorer.unknown import Unknown
+from hangup.record.evidence import watch
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.rules import keeps_no_connection
+from hangup.record.threads import Stuck
+from hangup.servers.memory import Moment
+from hangup.servers.models import ENDINGS
+from hangup.servers.players import row_of
+from hangup.time.shared import run_on_loop
+from hangup.trace.trace import Trace
+
+HOLDS_AT_MOST = 4  # sessions in which an app holds the event loop, before it is not explored further
+Probe = Callable[[ASGIApp, Session], None]
+
+
+@dataclass
+class Exploration:
+    """Plays every schedule of an app, or as many as are wanted, and has the findings judge each."""
+
+    make: Callable[[], ASGIApp]
+    script: ParsedScript
+    findings: Findings
+    probe: Probe
+    path: str
+    lifespan: bool
+    excuse: Collection[str]
+    patience: Patience | None
+    """None where no rule asks what becomes of tasks that their handlers leave behind."""
+    usual: set[tuple[str, str, str]] = field(default_factory=set)
+    """What an undisturbed app logs: that is not about a peer that has left."""
+    early: dict[Schedule, Judged] = field(default_factory=dict)
+    """What came of the schedules that were played to make the plan."""
+    first: dict[str, set[str]] = field(default_factory=dict)
+    """For each undisturbed run its name and the sentences of the rules that broke in it."""
+    playing: Play | None = None
+    holds: int = 0
+    """In how many sessions the app has held the event loop."""
+
+    def held(self, where: str) -> None:
+        """Take note that the app holds the event loop, at this line; it is ended now. Another thread says so."""
+        self.holds += 1
+        if self.playing is not None:
+            self.playing.held = where
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        """Run what plays sessions; raise Stuck, unless it is known who holds the loop: that is judged."""
+        try:
+            run_on_loop(work, seconds=seconds, on_held=self.held)
+        except Stuck as stuck:
+            stuck.schedule = str(self.playing.schedule) if self.playing else ""
+            if not (stuck.where and self.playing):
+                raise
+            self._given_up(str(self.playing.schedule), self.playing.held)
+
+    def _given_up(self, schedule: str, where: str) -> None:
+        """Judge the session that did not end even so, and say what was not explored for that."""
+        findings = self.findings
+        findings.accuse_of_holding(schedule, where)
+        rest = max(findings.schedules - findings.explored, 0)
+        what = f"{rest:,} schedules" if findings.schedules else "all other schedules"
+        findings.unknown.append(Unknown(what, f"not explored, because {schedule} could not be ended"))
+
+    def repeats_itself(self, report: Report) -> bool:
+        """Play the undisturbed runs and the first of each outcome twice more: whether the same breaks as before."""
+        asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
+        first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
+        names = list(dict.fromkeys((*self.first, *first.values())))
+        breaks = {name: {each.rule for each in asked if each.schedule == name} for name in names} | self.first
+        return all(breaks == self._breaks(names) for _ in range(2))
+
+    def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """Play schedules and return for each the rules that it breaks."""
+        again = replace(self, findings=Findings(self.findings.rules), early={}, first={}, holds=0)
+
+        async def work() -> None:
+            with watch(asyncio.get_running_loop()):
+                for name in names:
+                    await again.judged(Schedule.parse(name))
+
+        again.run(work, seconds=60.0)
+        breaks: dict[str, set[str]] = {name: set() for name in names}
+        for each in again.findings.report().broken:
+            breaks[each.schedule].add(each.rule)
+        return breaks
+
+    @functools.cached_property
+    def keeping(self) -> Keeping[Schedule]:
+        """What finds out whether the app keeps connections that are gone."""
+        return Keeping(self.make, self._played)
+
+    async def explore(
+        self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
+    ) -> None:
+        """Make the plan, play at most `limit` of its schedules, and look at what the app still keeps."""
+        plan = await self.plan(models, endings)
+        self.findings.schedules = len(plan)
+        for schedule in spread(plan, limit):
+            spins = await self.judged(schedule)
+            progress(self.findings.explored, min(limit, len(plan)))
+            if spins or self.holds >= HOLDS_AT_MOST:
+                self.findings.stopped = STOPPED if spins else HOLDS  # each such session takes long
+                break
+        for judged in self.early.values():
+            if judged.broken:  # what was played is told, though it was not asked for
+                self.findings.count(judged)
+        if keeps_no_connection in self.findings.rules and not self.findings.stopped:
+            self._tell(await self.keeping.confirm())
+
+    async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
+        """Run the app undisturbed on each model and return every schedule that follows from what it did."""
+        plan: list[Schedule] = []
+        for model in models:
+            row = row_of(model)
+            ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
+            play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
+            calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
+            calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
+            for ending in ways:
+                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            if play.spins or play.held:
+                return plan
+        if "cancel" in endings and models:
+            play = self._play(self.make(), Schedule(models[0], "close", cancel_at=-1))
+            (await play.play()).drop_references()
+            plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
+        return plan
+
+    async def undisturbed(self, schedule: Schedule) -> Play:
+        """Play a schedule for what it says of the app's calls; judge it, too: an app may break something but once."""
+        app = self.make()
+        play = self._play(app, schedule)
+        session = await play.play()
+        sessions = (session, *session.others)
+        for each in sessions:
+            self.usual.update(logged.key for logged in each.logged)
+        session.facts["threads"] = []  # one that it starts may be the whole app's
+        self.early[schedule] = judged = self._judge(app, schedule, sessions)
+        self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
+        return play
+
+    async def judged(self, schedule: Schedule) -> bool:
+        """Play a schedule and judge what came of it; return whether the app spins."""
+        app = self.make()
+        play = self._play(app, schedule)
+        session = await play.play()
+        sessions = (session, *session.others)
+        self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
+        return play.spins
+
+    def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
+        for each in sessions:
+            if each.logged:
+                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+            self.probe(app, each)
+        judged = self.findings.judge(str(schedule), sessions)
+        for each in sessions:
+            each.drop_references()
+        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, sessions)
+        return judged
+
+    def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
+        place = list(self.findings.rules).index(keeps_no_connection)
+        order = {name: number for number, (name, _) in enumerate(self.findings.how)}
+        kept = sorted(kept, key=lambda each: order.get(str(each.schedule), len(order)))
+        for each in kept:
+            broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
+            self.findings.accuse(place, broken)
+
+    async def alone(self, schedule: Schedule) -> None:
+        """Play a schedule as an app's first, and judge it; what the app logs undisturbed it may log here, too."""
+        app = self.make()
+        session = await self._play(app, schedule).play()
+        sessions = (session, *session.others)
+        if any(each.logged for each in sessions):
+            await self.undisturbed(Schedule(schedule.model, "close"))
+        self.findings.count(self._judge(app, schedule, sessions))
+
+    async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
+        """Find out of a schedule that is played again what one session alone does not tell."""
+        if any(each.logged for each in sessions):
+            await self.undisturbed(Schedule(schedule.model, "close"))
+            for each in sessions:
+                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+        if not _may_keep(schedule, sessions):
+            return
+        self.keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
+        kept = await self.keeping.confirm()
+        for each in sessions:
+            if mine := [one for one in kept if one.letter == each.letter]:
+                each.facts["kept"] = _who_stays(mine)
+
+    async def _played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
+        """Play a schedule that nobody judges."""
+        session = await self._play(app, schedule).play()
+        sessions = (session, *session.others)
+        for each in sessions:
+            each.drop_references()
+        return sessions
+
+    def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
+        self.playing = play = Play(
+            app,
+            self.script,
+            schedule,
+            Trace(silent=True),
+            self.path,
+            lifespan=self.lifespan,
+            excuse=self.excuse,
+            patience=self.patience,
+        )
+        return play
+
+
+def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
+    """Return whether it counts what is still reachable: what runs on holds its connection, too.
+
+    When the server shuts down, or cancels its apps for that, the process is about to end.
+    """
+    if schedule.ending == "shutdown" or schedule.cancel_at:
+        return False
+    return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
+
+
+def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
+    """Say who stays reachable, and where."""
+    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
+    when = f"{', '.join(whens)} or {last}" if whens else last
+    where = ", ".join(dict.fromkeys(each.where for each in kept))
+    return f"who leaves {when} stays reachable: {where}"
+
+
+def _when(schedule: Schedule) -> str:
+    if schedule.moment is None:
+        return "at the end"
+    return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

@@ -1,0 +1,116 @@
+"""Whether a thread is parked: whether it waits for work, or for another thread, and can do nothing by itself.
+
+A thread that sleeps, computes, or waits for a socket is not: in a moment it may go on, and give a loop something to do.
+It is told by the innermost frames of the thread's stack, which the interpreter shows (`sys._current_frames`).
+"""
+
+import itertools
+import linecache
+import queue
+import re
+import selectors
+import sys
+import threading
+from concurrent.futures import thread as pools
+from types import CodeType, FrameType
+from typing import Any
+
+_QUEUES = (queue.SimpleQueue, queue.Queue)
+_THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
+_GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
+Place = tuple[FrameType, int]
+
+
+class Parked:
+    """Remembers where each thread was parked, so that a second look at it costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[Place, list[Any]]] = {}
+        self._places: dict[int, tuple[Place, list[Any]]] = {}
+
+    def take_for_parked(self) -> None:
+        """Take every thread for parked where it is now, until it moves."""
+        for ident, frame in sys._current_frames().items():
+            self._first[ident] = (frame, frame.f_lasti), _queues(frame)
+
+    def busy(self, but: "set[int]") -> int | None:
+        """Return the ident of a thread, other than these, that is not parked; None if all are."""
+        for ident, frame in sys._current_frames().items():
+            if ident in but:
+                continue
+            place = frame, frame.f_lasti
+            for known in (self._places.get(ident), self._first.get(ident)):
+                if known is not None and known[0] == place:
+                    break
+            else:
+                if not is_parked(frame, old=ident in self._first):
+                    return ident
+                known = self._places[ident] = place, _queues(frame)
+            if any(each.qsize() for each in known[1]):
+                return ident
+        return None
+
+    def is_parked(self, ident: int | None) -> bool:
+        """Return whether the thread of this ident is parked."""
+        frame = sys._current_frames().get(ident or 0)
+        return frame is None or is_parked(frame)
+
+
+def is_parked(frame: FrameType, *, old: bool = False) -> bool:
+    """Return whether a thread whose innermost frame this is can do nothing until another thread lets it.
+
+    An `old` one was there before the exploration: it may wait with a timeout, as a thread that watches something does.
+    """
+    name, file = frame.f_code.co_name, frame.f_code.co_filename
+    if file == _SELECTORS:
+        return True  # a loop of its own; what it does for ours, a future tells
+    if any(each.qsize() for each in _queues(frame)):
+        return False
+    if file == _THREADING:
+        return name in {"wait", "_wait_for_tstate_lock", "join"} and (old or _has_no_timeout(frame))
+    if file == _POOLS:
+        return name == "_worker"
+    return bool(_GETS.fullmatch(_call(frame))) and bool(_queues(frame))
+
+
+def _call(frame: FrameType) -> str:
+    """Return the words of the call at which a frame is, if it has one line and its source is there."""
+    positions = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    line, last, begins, ends = next(positions, (None, None, None, None))
+    if line is None or line != last:
+        return ""
+    text = linecache.getline(frame.f_code.co_filename, line).encode()
+    return text[begins:ends].decode(errors="replace")
+
+
+def waiting_in(function: CodeType) -> list[int]:
+    """Return the idents of the threads that have called a function, and are still in it."""
+    found = []
+    for ident, frame in sys._current_frames().items():
+        each: FrameType | None = frame
+        while each is not None and each.f_code is not function:
+            each = each.f_back
+        found += [ident] * (each is not None)
+    return found
+
+
+def _has_no_timeout(frame: FrameType) -> bool:
+    outer = frame.f_back
+    gets = outer is not None and outer.f_code.co_filename == _QUEUE  # from a queue that is empty, or it would be busy
+    return gets or frame.f_locals.get("timeout") in {None, -1}
+
+
+def _queues(frame: FrameType) -> list[Any]:
+    """Return the queues that the innermost frames know: a thread with something in one of them has work to do."""
+    found: list[Any] = []
+    each: FrameType | None = frame
+    for _ in range(3):
+        if each is None:
+            break
+        values = [*each.f_locals.values(), *(each.f_globals.get(name) for name in each.f_code.co_names)]
+        own = getattr(each.f_locals.get("self"), "__dict__", {})
+        found += [value for value in (*values, *own.values()) if isinstance(value, _QUEUES)]
+        if each.f_code.co_filename not in {_THREADING, _QUEUE}:
+            break
+        each = each.f_back
+    return found

@@ -1,0 +1,209 @@
+"""Virtual time waits, really, for threads and sockets; what never comes is not known, and accuses nobody."""
+
+import asyncio
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+from hangup.explorer.apps.explore import explore, replay
+from hangup.time import elsewhere
+
+FEW: dict[str, Any] = {"models": ["uvicorn", "granian"], "endings": ["close", "reset", "cancel"]}
+POOL = ThreadPoolExecutor(1, thread_name_prefix="reports")
+ASKED: "queue.SimpleQueue[tuple[asyncio.Future[str], str]]" = queue.SimpleQueue()
+
+
+def slowly(text: str) -> str:
+    """Look something up, for longer than a loop would poll."""
+    time.sleep(0.03)
+    return text
+
+
+def answering(answer):
+    """Return an app that answers each message with what `answer` returns for it."""
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            text = await answer(message["text"])
+            try:
+                await send({"type": "websocket.send", "text": text})
+            except OSError:
+                return
+
+    return app
+
+
+async def by_anyio(text):
+    return await anyio.to_thread.run_sync(slowly, text)
+
+
+async def by_asyncio(text):
+    return await asyncio.to_thread(slowly, text)
+
+
+async def by_a_pool(text):
+    return await asyncio.get_running_loop().run_in_executor(POOL, slowly, text)
+
+
+async def by_a_wrapped_future(text):
+    return await asyncio.wrap_future(POOL.submit(slowly, text))
+
+
+def serve_the_queue():
+    while True:
+        future, text = ASKED.get()
+        slowly(text)
+        future.get_loop().call_soon_threadsafe(deliver, future, text)
+
+
+def deliver(future, text):
+    if not future.done():
+        future.set_result(text)
+
+
+async def by_a_thread_with_a_queue(text):
+    future = asyncio.get_running_loop().create_future()
+    ASKED.put((future, text))
+    return await future
+
+
+async def by_a_new_thread(text):
+    loop, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    work = lambda: loop.call_soon_threadsafe(future.set_result, slowly(text))  # noqa: E731
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        return await asyncio.shield(future)
+    finally:
+        thread.join()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker():
+    """Let a thread serve the queue for as long as the process lives, as a driver's thread does."""
+    threading.Thread(target=serve_the_queue, daemon=True, name="driver").start()
+    yield
+    POOL.shutdown()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [by_anyio, by_asyncio, by_a_pool, by_a_wrapped_future, by_a_thread_with_a_queue, by_a_new_thread],
+    ids=lambda answer: answer.__name__,
+)
+def test_a_thread_that_takes_its_time_is_waited_for_each_time(answer):
+    app = answering(answer)
+    first, second = explore(app, **FEW), explore(app, **FEW)
+    assert first.ok, str(first)
+    assert (first, first.unknown) == (second, ())
+    assert "waited in real time for threads" in str(first)
+    assert replay(app, "uvicorn/close@end").facts["unanswered"] == []
+
+
+class Upper(threading.Thread):
+    """A server of lines on loopback, on a loop of its own; it takes its time."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.port = 0
+        self.ready = threading.Event()
+
+    def run(self):
+        asyncio.run(self.serve())
+
+    async def serve(self):
+        self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
+        async with await asyncio.start_server(self.answer, "127.0.0.1", 0) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            self.ready.set()
+            await self.over.wait()
+
+    async def answer(self, reader, writer):
+        while line := await reader.readline():
+            await asyncio.sleep(0.02)
+            writer.write(line.upper())
+        writer.close()
+
+
+@pytest.fixture
+def upper():
+    """Run that server."""
+    thread = Upper()
+    thread.start()
+    thread.ready.wait()
+    yield thread
+    thread.loop.call_soon_threadsafe(thread.over.set)
+    thread.join()
+
+
+def test_a_reply_that_is_on_its_way_through_a_socket_is_waited_for(upper):
+    async def app(scope, receive, send):
+        await receive()
+        reader, writer = await asyncio.open_connection("127.0.0.1", upper.port)
+        try:
+            await send({"type": "websocket.accept"})
+            while (message := await receive())["type"] == "websocket.receive":
+                async with asyncio.timeout(3):
+                    writer.write(f"{message['text']}\n".encode())
+                    text = (await reader.readline()).decode()
+                await send({"type": "websocket.send", "text": text})
+        except OSError:
+            return
+        finally:
+            writer.close()
+
+    report = explore(app, **FEW)
+    assert report.ok, str(report)
+    assert "waited in real time for sockets" in str(report)
+
+
+def test_an_idle_connection_costs_no_real_time(upper):
+    """A pool keeps a connection open, on which nobody waits for an answer: time may pass."""
+
+    async def app(scope, receive, send):
+        await receive()
+        _, writer = await asyncio.open_connection("127.0.0.1", upper.port)
+        await send({"type": "websocket.accept"})
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            writer.close()
+
+    session = replay(app, "uvicorn/close@end")
+    assert "unknown" not in session.facts
+
+
+def test_a_thread_that_delivers_nothing_is_not_known_and_accuses_nobody(monkeypatch):
+    monkeypatch.setattr(elsewhere, "PATIENCE", 0.1)
+    monkeypatch.setattr(elsewhere, "AGAIN", 0.01)
+    over = threading.Event()
+
+    async def never(text):
+        return await asyncio.to_thread(over.wait, 60)
+
+    try:
+        report = explore(answering(never), models=["uvicorn"], endings=["close"])
+    finally:
+        over.set()
+    assert report.ok
+    assert {each.why.partition(", ")[0] for each in report.unknown} == {"waited in real time"}
+    assert "not known: waited in real time, in vain, for Event.wait in a thread" in str(report)
+
+
+def test_a_thread_that_waits_for_the_app_does_not_hold_the_time():
+    """Nothing but a timer of the app lets the thread go on."""
+
+    async def told_later(text):
+        inbox: queue.Queue[str] = queue.Queue()
+        asyncio.get_running_loop().call_later(2, inbox.put, text)
+        return await asyncio.to_thread(inbox.get)
+
+    report = explore(answering(told_later), models=["uvicorn"], endings=["close"])
+    assert (report.ok, report.unknown) == (True, ()), str(report)

@@ -1,0 +1,103 @@
+"""What breaks on a fresh app is told apart from what breaks only because the app keeps something."""
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from hangup.explorer.apps.explore import explore
+from hangup.explorer.fresh import ALONE, Origin, origin_of
+
+KEEPS = """
+room = []
+
+async def app(scope, receive, send):
+    "Has one seat, which is given back by those only who leave with 1001."
+    await receive()
+    await send({"type": "websocket.accept"})
+    if room:
+        raise RuntimeError("the seat is taken")
+    room.append(send)
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    if message.get("code") != 1001:
+        raise ValueError("no goodbye")
+    room.clear()
+
+tasks = []
+
+async def first_only(scope, receive, send):
+    import asyncio
+    await receive()
+    await send({"type": "websocket.accept"})
+    if not tasks:
+        tasks.append(asyncio.create_task(asyncio.Event().wait(), name="for ever"))
+    while (message := await receive())["type"] == "websocket.receive":
+        try:
+            await send({"type": "websocket.send", "text": message["text"]})
+        except OSError:
+            return
+"""
+
+
+@pytest.fixture
+def rooms(tmp_path, monkeypatch):
+    """Import the module with these apps."""
+    (tmp_path / "rooms.py").write_text(textwrap.dedent(KEEPS))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "rooms", raising=False)
+    yield importlib.import_module("rooms")
+    sys.modules.pop("rooms")
+
+
+def schedules(broken):
+    return {each.schedule for each in broken}
+
+
+def test_what_earlier_sessions_leave_behind_is_told_apart(rooms):
+    shared = explore(rooms.app)
+    fresh = explore(make=lambda: importlib.reload(rooms).app)
+    assert schedules(shared.broken) == schedules(fresh.broken) != set()
+    assert len(shared.later) > 20
+    assert not shared.ok
+    assert "only after earlier sessions: your app keeps something" in str(shared)
+
+
+def test_what_breaks_in_the_first_session_only_is_found(rooms):
+    report = explore(rooms.first_only)
+    assert [(each.schedule, each.got) for each in report.broken] == [("uvicorn/close@end", "still running: for ever")]
+    assert report.later == ()
+
+
+def test_of_an_app_without_a_name_in_a_module_it_is_not_known_if_it_keeps_something(rooms):
+    def wrapped(scope, receive, send):
+        return rooms.app(scope, receive, send)
+
+    assert origin_of(wrapped) is None
+    report = explore(wrapped)
+    assert [each.what for each in report.unknown] == ["what breaks"]
+    assert "whether it breaks on a fresh app, too: your app keeps something of earlier sessions" in str(report)
+
+
+def test_an_app_that_keeps_nothing_needs_no_name():
+    async def twice(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": "hi"})
+        await receive()
+
+    report = explore(twice)
+    assert not report.ok
+    assert report.unknown == ()
+
+
+def test_an_app_is_found_by_the_module_that_has_it(rooms):
+    assert origin_of(rooms.app) == Origin("rooms", str(rooms.__file__), "app")
+
+
+def test_a_module_that_explores_when_it_is_imported_does_not_explore_for_ever(rooms, monkeypatch):
+    monkeypatch.setenv(ALONE, "1")
+    with pytest.raises(RuntimeError, match="cannot be imported to be explored"):
+        explore(rooms.app)

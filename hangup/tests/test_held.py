@@ -1,0 +1,151 @@
+"""Who holds the event loop is named, with the line and the schedule; the command ends whatever an app does."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.apps.lifespan import NotStarted
+from hangup.time import held
+
+HOLDS = "the handler does not hold the event loop"
+
+
+@pytest.fixture(autouse=True)
+def sooner(monkeypatch):
+    """Have less patience than a user has."""
+    monkeypatch.setattr(held, "COMPUTES", 0.3)
+    monkeypatch.setattr(held, "WAITS", 1.0)
+
+
+async def goes_on(scope, receive, send):
+    """Logs whatever fails, and goes on."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    told = 0
+    while True:
+        try:
+            if told:
+                raise RuntimeError("there is no connection")
+            told = (await receive())["type"] == "websocket.disconnect"
+        except Exception as error:
+            str(error)
+
+
+async def only_on_reset(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    while message["code"] == 1005:
+        pass
+
+
+async def echo(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        try:
+            await send({"type": "websocket.send", "text": message["text"]})
+        except OSError:
+            return
+
+
+def test_a_loop_that_is_never_given_back_is_named_with_its_schedule_and_its_line():
+    report = explore(goes_on, models=["uvicorn"])
+    first = report.broken[0]
+    assert first.rule == HOLDS
+    assert first.schedule in {"uvicorn/close@end", "uvicorn/close@receive#2"}  # undisturbed, or the first of the plan
+    assert "it was still at test_held.py, line " in first.got
+    assert ", in goes_on, when it was ended" in first.got
+    assert "and then stopped, because it holds the event loop" in str(report)
+    assert "it was still at test_held.py" in replay(goes_on, first.schedule).facts["held"]
+
+
+def test_the_exploration_goes_on_after_a_schedule_that_holds_the_loop():
+    report = explore(only_on_reset, models=["granian", "uvicorn"], endings=["close", "fin"])
+    held = report.schedules_breaking(HOLDS)
+    assert held
+    assert 0 < len(held) < report.explored
+    assert "uvicorn/close@end" not in held
+
+
+def test_after_a_loop_that_was_held_other_apps_are_explored_as_before():
+    before = explore(echo)
+    explore(goes_on, models=["uvicorn"], endings=["close"])
+    assert explore(echo) == before
+
+
+def test_a_call_that_cannot_be_ended_is_named_and_the_rest_is_not_known(tmp_path):
+    app = """
+        import time
+        async def app(scope, receive, send):
+            time.sleep(60)
+        """
+    done = command(tmp_path, app, "explore", "someapp:app")
+    assert done.returncode == 1
+    assert f"✗ {HOLDS}: it was still at someapp.py, line 4, in app, and could not be ended" in done.stdout
+    assert "not explored, because uvicorn/close@end could not be ended" in done.stdout
+
+
+def test_a_thread_of_a_pool_that_never_ends_does_not_hold_the_command(tmp_path):
+    app = """
+        import asyncio, queue, threading
+        inbox = queue.Queue()
+        threads = []
+        def kernel():
+            async def main():
+                await asyncio.to_thread(inbox.get)
+            asyncio.run(main())
+        async def app(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            if not threads:
+                threads.append(threading.Thread(target=kernel, name="kernel", daemon=True))
+                threads[0].start()
+            while (message := await receive())["type"] == "websocket.receive":
+                try:
+                    await send({"type": "websocket.send", "text": message["text"]})
+                except OSError:
+                    return
+        """
+    done = command(tmp_path, app, "explore", "someapp:app")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].endswith("; 0 break a rule")
+
+
+@pytest.mark.parametrize(
+    ("does", "sentence"),
+    [
+        ("await asyncio.Event().wait()", "never answered lifespan.startup: a server would wait for ever"),
+        ("await send({'type': 'lifespan.startup.failed', 'message': 'no disk'})", "failed at startup: no disk"),
+    ],
+)
+def test_a_lifespan_that_does_not_start_is_a_sentence_and_2(tmp_path, does, sentence):
+    app = f"""
+        import asyncio
+        async def app(scope, receive, send):
+            await receive()
+            {does}
+        """
+    done = command(tmp_path, app, "explore", "someapp:app", "--lifespan")
+    assert done.returncode == 2
+    assert done.stderr == f"The exploration did not begin: the app's lifespan {sentence}.\n"
+
+
+def test_a_lifespan_that_does_not_start_raises():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed"})
+
+    with pytest.raises(NotStarted, match="failed at startup: it did not say why"):
+        explore(app, lifespan=True)
+
+
+def command(folder, app, *arguments):
+    """Run the command in a folder with this app."""
+    (folder / "someapp.py").write_text(textwrap.dedent(app))
+    line = [sys.executable, "-m", "hangup", *arguments]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
