@@ -9,6 +9,7 @@ TAUGHT: dict[str, tuple[str, ...]] = {
     "closes_late": ("04-listener-lifespan",),
     "closes_at_once": ("04-listener-lifespan",),
     "only_sends": ("01-three-endings", "07-chat-room"),
+    "closes_unread": (),
     "closes_itself": ("01-three-endings",),
     "accepts_nobody": (),
     "reads_first": (),

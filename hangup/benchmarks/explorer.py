@@ -24,6 +24,11 @@ def explored(rounds: int) -> int:
     return sum(explore(ONE).explored for _ in range(rounds))
 
 
+def on_the_installed_server(rounds: int) -> int:
+    """Explore the app on the code of uvicorn that is installed, and return how many sessions that were."""
+    return sum(explore(ONE, models=["installed:uvicorn"]).explored for _ in range(rounds))
+
+
 def test_client(rounds: int) -> int:
     """Play the session with starlette's TestClient."""
     from starlette.testclient import TestClient
@@ -84,9 +89,12 @@ def rate(play: Callable[[int], int], rounds: int) -> float:
 if __name__ == "__main__":
     for _ in range(3):
         fast, slow = rate(explored, 20), rate(test_client, 300)
+        code = rate(on_the_installed_server, 20)
         stub, same = rate(bare, 3000), rate(bare_and_ended, 3000)
         print(
             f"explorer {fast:6.0f}/s, TestClient {slow:5.0f}/s, bare app {stub:6.0f}/s, bare and ended {same:6.0f}/s: "
-            f"{fast / slow:.1f} times TestClient; the bare app is {same / fast:.1f} times faster, "
+            f"{fast / slow:.1f} times TestClient; on the installed uvicorn {code:.0f}/s, {code / slow:.1f} times "
+            f"TestClient, {fast / code:.1f} times slower than on models; the "
+            f"bare app is {same / fast:.1f} times faster, "
             f"{stub / fast:.1f} if nothing but its happy end is awaited"
         )

@@ -233,7 +233,7 @@ def test_the_client_says_what_it_is_told_to(explore, replay):
         ),
         (["someapps:echo", "--client", "close, expect"], "argument --client: 'close': the client closes once, "),
         (["someapps:echo", "--path", "ws"], "argument --path: a path begins with /, and 'ws' does not."),
-        (["someapps:echo", "--server", "nginx"], "argument --server: invalid choice: 'nginx' (choose from "),
+        (["someapps:echo", "--server", "nginx"], "argument --server: There is no model 'nginx': choose among "),
         (["someapps:echo", "--ending", "bang"], "argument --ending: invalid choice: 'bang' (choose from "),
         (["someapps:echo", "--limit", "0"], "argument --limit: '0' is no whole number above 0."),
         (

@@ -7,7 +7,7 @@ import pytest
 
 from hangup import Expect, Leave, Send, Wait
 from hangup import cli as command
-from hangup.cli.steps import line, script
+from hangup.cli.script.steps import line, script
 from hangup.servers.script import Step
 
 APPS = """

@@ -304,7 +304,7 @@ def test_explore_wants_an_app():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"models": ["nginx"]}, r"^There is no model 'nginx': choose among uvicorn, .*, daphne\.$"),
+        ({"models": ["nginx"]}, r"^There is no model 'nginx': choose among uvicorn, .*, daphne, gunicorn, anycorn\.$"),
         (
             {"endings": ["bang"]},
             r"^There is no ending 'bang': choose among close, fin, .*, cancel, silence, .*, cancel-twice\.$",

@@ -1,4 +1,4 @@
-"""The models tell the truth: the same probes on each real server and on its model log the same, line by line.
+"""The models tell the truth: the same probes on each real server, on its code in memory and on its model log the same.
 
 A server that behaves unlike its model makes these tests fail, never hang: see `support.playing`.
 """
@@ -18,23 +18,21 @@ import pytest
 import hangup
 from hangup import SERVERS, replay
 from hangup.cli import main
-from hangup.servers.memory import MemoryConnection
-from hangup.servers.models import ENDINGS, EXPLORED, MODELS
+from hangup.servers.installed.names import CODE, PREFIX
+from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
-from hangup.time.virtual import VirtualLoop
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
 from support.playing import LEAVE, drawn, logs, picture
-from support.probes import ENDS, PROBES, Logged, Probe, ends
+from support.playing_in_memory import CODES, in_memory
+from support.probes import ENDS, PROBES, ends
 
 Logs = dict[tuple[str, str], list[str]]
-CODES: dict[str, tuple[int | None, str]] = {
-    "close 1000": (1000, ""),
-    "close with a reason": (3001, "bye"),
-    "close without a code": (None, ""),
-}
 assert set(CODES) < set(LEAVE)
+
+OTHERWISE: dict[tuple[str, str, str], str] = {}
+"""Server, probe and ending where its code in memory logs something else than on a network, and why. There is none."""
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -45,36 +43,6 @@ def on_the_server(request) -> tuple[str, Logs]:
     if server == "granian":  # when `serve` stops it, hangup.servers.serve cancels the apps itself
         return server, found
     return server, found | asyncio.run(logs(server, shutdown=True))
-
-
-async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
-    """Run a probe on a model in memory and return its log."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    connection = MemoryConnection(MODELS[model], ending.removeprefix("early ").partition(" ")[0])
-    app = Logged(connection.receive, connection.send)
-
-    def client() -> None:
-        if connection.accepted and ending != "own":
-            loop.call_later(0.001, connection.leave, *CODES.get(ending, ()))
-        if connection.gone or ending == "own":
-            app.leave()
-
-    connection.on_change = client
-    await connection.receive()
-    if ending.startswith("early"):
-        connection.leave()
-    client()
-    task = asyncio.ensure_future(probe(app))
-    idle = loop.create_future()
-
-    def nothing_can_happen() -> None:
-        idle.cancel()
-
-    loop.on_idle = nothing_can_happen
-    await asyncio.wait([task, idle], return_when=asyncio.FIRST_COMPLETED)
-    task.cancel()
-    return app.lines
 
 
 def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[str]]) -> None:
@@ -88,16 +56,22 @@ def assert_same(name: str, modelled: dict[str, list[str]], real: dict[str, list[
         pytest.fail(f"{about}\nThe model (-) and its server (+) differ:\n{diff}", pytrace=False)
 
 
-def in_memory(model: str, probe: Probe, ending: str) -> list[str]:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(on_the_model(model, probe, ending))
-
-
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
 def test_a_model_does_what_its_server_does(on_the_server, probe):
     server, found = on_the_server
     real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
     assert_same(server, {ending: in_memory(server, probe, ending) for ending in real}, real)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_a_servers_code_does_in_memory_what_it_does_on_a_network(on_the_server, probe):
+    server, found = on_the_server
+    if (code := f"{PREFIX}{server}") not in CODE:
+        pytest.skip(f"{server} is not written in Python")
+    real = {ending: log for (name, ending), log in found.items() if name == probe.__name__}
+    memory = {ending: in_memory(code, probe, ending) for ending in real}
+    differ = {(server, probe.__name__, ending) for ending in real if memory[ending] != real[ending]}
+    assert differ == {case for case in OTHERWISE if case[:2] == (server, probe.__name__)}
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -175,8 +149,11 @@ def test_the_model_of_daphne_does_what_daphne_does(on_daphne):
     assert_same("daphne", modelled | at_shutdown("daphne", lifespan=False), real | on_daphne["shutdown"])
 
 
-def test_every_server_has_a_model_and_is_explored():
-    assert EXPLORED == SERVERS
+def test_every_server_that_is_run_or_installed_is_explored():
+    assert EXPLORED[: len(SERVERS)] == SERVERS
+    assert explored(lambda _: None) == SERVERS
+    assert explored({"daphne": "4.2.3", "gunicorn": "23.0.0"}.get) == (*SERVERS, "daphne")
+    assert explored(lambda package: MODELS[package].measured) == tuple(MODELS)
 
 
 def test_the_table_can_be_read(capsys):
@@ -190,6 +167,8 @@ def test_the_table_can_be_read(capsys):
         "its code, 1005, waits",
         "its code, 1005 for ever",
         "1006, waits",
+        "its code, waits",
+        "its code, waits",
         "its code, waits",
     ]
 

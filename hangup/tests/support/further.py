@@ -15,8 +15,8 @@ import websockets
 
 from hangup import connect, serve
 from hangup.record.recorder import Receive, Send
+from hangup.servers.matrix.asked import NEVER, PAUSE, WAITS, Logged
 from support.playing import HANDSHAKE
-from support.probes import NEVER, PAUSE, WAITS, Logged
 
 TOO_BIG = 16 * 2**20 + 1  # bytes: one more than uvicorn, granian and hypercorn take by default
 SHORT_OF_READING = 64 * 2**20  # bytes that no server takes for a peer that does not read

@@ -1,4 +1,4 @@
-"""The command `hangup`: `explore` an app, `replay` one schedule of it, explore a `client`, print the `models`.
+"""The command `hangup`: `explore` an app, `replay` a schedule of it, explore a `client`, ask `servers`, show `models`.
 
 The exit status is 0 if every rule held, 1 if one broke, 2 for arguments that cannot be used.
 """
@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from hangup.cli import client, explore
+from hangup.cli import client, explore, servers
 from hangup.cli.arguments import Parser
 from hangup.cli.output import GivenUp
 from hangup.servers.models import in_words
@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     explore.add_explore(commands.add_parser("explore", help="end connections of an app at every moment, in memory"))
     explore.add_replay(commands.add_parser("replay", help="show one schedule of an app, and the rules that it breaks"))
     client.add_client(commands.add_parser("client", help="break connections of a client at every frame, on loopback"))
+    servers.add_servers(commands.add_parser("servers", help="ask the servers themselves, each by its own command"))
     commands.add_parser("models", help="print what each server does once the peer is gone, side by side")
     options = parser.parse_args(argv)
     if options.command == "models":

@@ -6,10 +6,11 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from hangup.cli import arguments, said
+from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.cli.publish import add_published, check_published, publish
+from hangup.cli.script import said
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
@@ -17,6 +18,7 @@ from hangup.explorer.findings import Findings
 from hangup.explorer.report import NO_END, Broken, Report
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
+from hangup.servers import players
 from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
 
@@ -36,7 +38,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     parser.description = "End a connection at every moment, in every way, as every server would: what does the app do?"
     add = parser.add_argument
     _add_app(parser)
-    add("--server", action="append", choices=MODELS, metavar="NAME", help=f"of {_list(MODELS)}; may be repeated")
+    of = f"of {_list(MODELS)}, or installed: before one of these, for the code that is installed; may be repeated"
+    add("--server", action="append", type=arguments.named(players.check), metavar="NAME", help=of)
     more = f"of {_list(EVERY)}; may be repeated (default: {_list(USUAL)})"
     add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
@@ -137,11 +140,14 @@ def _publish(
 
 def _heading(options: argparse.Namespace, asked: said.Said, models: Sequence[str]) -> str:
     """Say what is explored: the app, the models with their releases, the client; and what is not certain of a model."""
-    rows = [MODELS[name] for name in models]
-    count = f"{len(models)} model{'s' * (len(models) > 1)}"
+    rows = [players.row_of(name) for name in models if not players.titles([name])]
+    kind = "server" if len(rows) < len(models) else "model"
+    count = f"{len(models)} {kind}{'s' * (len(models) > 1)}"
     at = f" at {asked.path}" if asked.path != "/" else ""
     what = f"{options.app}{at} on {count} ({_list(models)}); {asked.words}"
-    return "\n".join((what, f"the models are true of {with_releases(rows)}", *map(str, doubts(rows))))
+    true = [f"the models are true of {with_releases(rows)}"] if rows else []
+    here = [MODELS[name] for name in models if name in MODELS]  # of a release that was asked for there is no doubt
+    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(here))))
 
 
 def _command(options: argparse.Namespace, schedule: str) -> str:

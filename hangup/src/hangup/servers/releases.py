@@ -112,7 +112,7 @@ def _source(function: Callable[..., object]) -> str:
 def run_program(text: str, under: tuple[str, ...], timeout: float) -> Run:
     """Run the text of a program under these releases, for at most `timeout` seconds, and return what it prints."""
     with tempfile.TemporaryDirectory(prefix="probe-", ignore_cleanup_errors=True) as folder:
-        python = _environment(Path(folder), under)
+        python = environment(Path(folder), under)
         program = Path(folder, "probe.py")
         program.write_text(text, "utf-8")
         code, out, err = _process([str(python), "-I", "-u", str(program)], folder, timeout)
@@ -121,7 +121,7 @@ def run_program(text: str, under: tuple[str, ...], timeout: float) -> Run:
         return Run(under, tuple(out.splitlines()))
 
 
-def _environment(folder: Path, under: Sequence[str]) -> Path:
+def environment(folder: Path, under: Sequence[str]) -> Path:
     """Make an environment from uv's cache, or from the package index if the cache does not hold all; return python."""
     home = folder / "env"
     python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

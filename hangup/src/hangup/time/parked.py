@@ -37,7 +37,9 @@ class Parked:
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
         for ident, frame in sys._current_frames().items():
-            self._first[ident] = (frame, frame.f_lasti), _queues(frame)
+            known = self._first[ident] = (frame, frame.f_lasti), _queues(frame)
+            if known[1]:
+                self._slept[ident] = _asleep(ident)
 
     def busy(self, but: "set[int]") -> int | None:
         """Return the ident of a thread, other than these, that is not parked; None if all are.

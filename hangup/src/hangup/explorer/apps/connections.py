@@ -1,6 +1,6 @@
 """The connections of one session: whenever a client connects, the app is called for it, in a task of its own.
 
-They are in memory, on the model of a server that the schedule names; client a's ends as the schedule says.
+They are in memory, on the server that the schedule names; client a's ends as the schedule says.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from hangup.servers.clients.handshake import Asked
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.memory.exchange import Exchange
 from hangup.servers.memory.scope import http_scope, websocket_scope
-from hangup.servers.models import MODELS
+from hangup.servers.players import Connection, connection_for, row_of
 from hangup.trace.events import Event
 
 
@@ -38,7 +38,7 @@ class Connections:
     ) -> None:
         self.recorder, self.schedule, self.state = recorder, schedule, state
         self.on_spin, self.on_ended = on_spin, on_ended
-        self.of: dict[str, MemoryConnection] = {}
+        self.of: dict[str, Connection] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.requests: list[asyncio.Task[None]] = []
         """The tasks in which the app serves HTTP requests."""
@@ -47,13 +47,13 @@ class Connections:
         self.awaits = 0
         """How often the app has waited in client a's session, if the schedule counts that."""
 
-    def open(self, letter: str, asked: Asked) -> MemoryConnection:
+    def open(self, letter: str, asked: Asked) -> Connection:
         """Let a client connect: call the app for it."""
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
         lost = letter == "a" and schedule.ending == "early"  # the first to connect, whom the recorder calls number 0
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
         drawn = None if trace.silent else trace
-        self.of[letter] = connection = MemoryConnection(MODELS[schedule.model], ending, moment, drawn, letter)
+        self.of[letter] = connection = connection_for(schedule.model, ending, moment, drawn, letter)
         connection.yields = schedule.cancel_at != 0
         connection.on_spin = self.on_spin
         if drawn is not None:
@@ -73,7 +73,7 @@ class Connections:
         session = Session(self.recorder.trace, letter, ended="returned")
         session.finished.set()
         self.recorder.sessions.append(session)
-        self.of[letter] = connection = MemoryConnection(MODELS[self.schedule.model], "fin", letter=letter)
+        self.of[letter] = connection = MemoryConnection(row_of(self.schedule.model), "fin", letter=letter)
         connection.gone = "fin"
 
     def ask(self, letter: str, asked: Asked, on_done: Callable[[], None]) -> Exchange:
@@ -84,7 +84,7 @@ class Connections:
         self.requests.append(_task(exchange.serve(self.recorder, scope)))
         return exchange
 
-    async def _serve(self, letter: str, scope: dict[str, Any], connection: MemoryConnection) -> None:
+    async def _serve(self, letter: str, scope: dict[str, Any], connection: Connection) -> None:
         call: Any = self.recorder(scope, connection.receive, connection.send)
         counted = None
         if letter == "a" and self.schedule.cancel_at:

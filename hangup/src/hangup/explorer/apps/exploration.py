@@ -23,7 +23,8 @@ from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Stuck
 from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, MODELS
+from hangup.servers.models import ENDINGS
+from hangup.servers.players import row_of
 from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 
@@ -133,7 +134,7 @@ class Exploration:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
         plan: list[Schedule] = []
         for model in models:
-            row = MODELS[model]
+            row = row_of(model)
             ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
             play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
             calls = [Moment("send", n + 1) for n in range(play.calls["send"])]

@@ -29,7 +29,8 @@ from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
-from hangup.servers.models import EXPLORED, MODELS
+from hangup.servers import players
+from hangup.servers.models import EXPLORED
 from hangup.servers.script import HELLO, Script
 from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
@@ -59,7 +60,7 @@ def explore(
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
-    `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.models),
+    `probe` may add facts to a session for `rules` to judge. `models` are names of servers (hangup.servers.players),
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel", and if they are asked for, of
     hangup.servers.models.FURTHER and "cancel-twice". Above `limit` schedules, so many are explored, spread evenly. An
     app that spins, or holds the event loop again and again, is not explored further. Clients ask for `path`, which may
@@ -79,7 +80,8 @@ def explore(
         make = _always(app)
     if make is None:
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
-    choose("model", models, MODELS)
+    for model in models:
+        players.check(model)
     choose("ending", endings, EVERY)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None

@@ -13,7 +13,8 @@ from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.recorder import ASGIApp, Recorder, Session
-from hangup.servers.models import FURTHER, MODELS
+from hangup.servers.models import FURTHER
+from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
@@ -127,7 +128,7 @@ class Play:
         if not self.connections.running:
             self.wait.end()
             return
-        model, a = MODELS[self.schedule.model], self.connections.of["a"]
+        model, a = row_of(self.schedule.model), self.connections.of["a"]
         if a.gone == "silence" and "silence" not in model.told:
             self.wait.give(UNTOLD, self._shut_down)
             return

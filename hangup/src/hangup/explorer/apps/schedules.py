@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, FURTHER, MODELS
+from hangup.servers.players import is_known
 
 CANCELS = ("cancel", "cancel-twice")
 """The app's task is cancelled; with the second, once more at its next await, while it cleans up."""
@@ -47,7 +48,9 @@ class Schedule:
         model, _, rest = name.partition("/")
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
-        known = model in MODELS and ending in EVERY and call in ("end", "receive", "send", "await")
+        known = is_known(model) and ending in EVERY and call in ("end", "receive", "send", "await")
+        if ending in FURTHER and model not in MODELS:
+            known = False
         if (call == "await") != (ending in CANCELS):
             known = False
         if not known or (call == "end") == bool(number) or (number and not number.isdigit()):

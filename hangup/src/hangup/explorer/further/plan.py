@@ -17,7 +17,7 @@ def further(model: str, endings: Sequence[str], calls: Sequence[Moment]) -> list
     return [
         Schedule(model, ending, moment)
         for ending in endings
-        if ending in FURTHER and model in MODELS
+        if ending in FURTHER and model in MODELS and MODELS[model].further
         for moment in _moments(model, ending, calls)
     ]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.record.session import Session
-from hangup.servers.memory import MemoryConnection
 from hangup.servers.models import MODELS
 from hangup.servers.models.words import LIMIT
+from hangup.servers.players import Connection
 
 
-def remarks(schedule: Schedule, connection: MemoryConnection, session: Session) -> Iterator[str]:
+def remarks(schedule: Schedule, connection: Connection, session: Session) -> Iterator[str]:
     """Yield what client a's session shows of the ending of its schedule."""
     if connection.ending != schedule.ending or schedule.cancel_at:
         return
@@ -42,7 +42,7 @@ def _too_big(schedule: Schedule, session: Session) -> str:
     return f"a message above the limit: {model.name} tells {told}, and the client {model.big_seen.open}"
 
 
-def _idle(schedule: Schedule, connection: MemoryConnection, session: Session) -> str:
+def _idle(schedule: Schedule, connection: Connection, session: Session) -> str:
     model, lasting = MODELS[schedule.model], connection.lasting
     assert lasting is not None
     if lasting.kept == "pings":

@@ -76,4 +76,5 @@ class End:
             closing = read and word == "close" and turn() <= self._closing_until
             moment = "closing" if closing else "read" if read else "gone"
             call = getattr(self._model, f"{word}_{moment}", None)
+            call = self._model.by_ending.get(self.how, {}).get(f"{word}_{moment}", call)
         return call

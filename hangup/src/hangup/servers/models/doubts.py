@@ -48,11 +48,11 @@ def _doubt(package: str, models: list[Model], release: str | None) -> Doubt | No
     if release is None:
         return None
     here = f"{package} {release} is installed here"
-    if older := [model for model in models if _order(release) < _order(model.since)]:
+    if older := [model for model in models if order(release) < order(model.since)]:
         rows = ", ".join(f"{model.name} (true since {model.since})" for model in older)
         return Doubt(f"{here}, older than what is modelled: {rows}.", warning=True)
-    measured = max((model.measured for model in models), key=_order)
-    if _order(release) > _order(measured):
+    measured = max((model.measured for model in models), key=order)
+    if order(release) > order(measured):
         return Doubt(f"{here}; the newest release that was measured is {measured}.", warning=False)
     return None
 
@@ -63,7 +63,7 @@ def with_releases(models: Iterable[Model], installed: Installed = installed) -> 
     return ", ".join(f"{each.name} ({each.releases}{absent[installed(each.package) is None]})" for each in models)
 
 
-def _order(release: str) -> tuple[tuple[int, ...], bool]:
+def order(release: str) -> tuple[tuple[int, ...], bool]:
     """Return what sorts releases (PEP 440): the numbers, and then a pre-release before the release itself."""
     numbers = [int(number) for number in re.findall(r"\d+", re.split(r"[^0-9.]|\.dev|\.post", release)[0])]
     while numbers and numbers[-1] == 0:

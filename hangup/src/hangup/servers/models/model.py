@@ -111,6 +111,10 @@ class Model:
     """A close when the app has received the disconnect."""
     close_closing: Call = None
     """A close when the app has received the disconnect and the loop has not run since."""
+    further: bool = True
+    """Whether it was measured what it does after the further endings."""
+    by_ending: Mapping[str, Mapping[str, Call]] = field(default_factory=dict)
+    """For an ending, those of the calls above that do something else after it, by their names."""
     send_closed: Call = None
     """A send when the app itself has closed."""
     close_closed: Call = None

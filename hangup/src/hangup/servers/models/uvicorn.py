@@ -96,7 +96,6 @@ WEBSOCKETS = Model(
     reason=("close", "fin", "reset", "silence", "too-big"),
     send_gone=_LEFT,
     send_read=_DONE,
-    close_gone=_LEFT,
     close_read=_DONE,
     close_closing=_DONE,
     send_closed=_DONE,

@@ -29,6 +29,22 @@ def _answers(model: Model) -> dict[str, str]:
     idle = "kept open, by pings" if model.pings_every is not None else "cut"
     big = "too-big" in model.told
     cancels = {"": "never", "lifespan": "with a lifespan", "always": "always"}
+    further = {
+        "the app has accepted: accept": _done(model.accept_again),
+        "a receive() waits: receive()": _done(model.receive_again) if model.receive_again else "waits, too",
+        "accepted while it was closing: send()": _done(model.early_closing) if model.early_closing else "no such state",
+        "reset before the app is called: scope's client": "None" if model.loses_client else "its address",
+        "the client falls silent: receive()": _told(model.told["silence"], model.forever) if silent else "waits",
+        "the client falls silent: the app is told": f"after {model.after['silence']:g} s" if silent else "never",
+        f"nothing passes, behind a proxy ({LIMIT:g} s)": idle,
+        "the client does not read: send()": f"waits after {model.takes:g} MiB",
+        "a message above the limit: receive()": _told(model.told["too-big"], model.forever) if big else "not known",
+        "a message above the limit: the client sees": _seen(Seen(model.big_seen.open, model.big_seen.open))
+        if big
+        else "not known",
+    }
+    if not model.further:
+        further = dict.fromkeys(further, "not known")
     return {
         "true of these releases": model.releases,
         "the client closes without a code: receive()": _told(model.told["close"], model.forever, model.no_code),
@@ -48,18 +64,7 @@ def _answers(model: Model) -> dict[str, str]:
         "the app has refused: receive()": _told(refused.told, refused.forever),
         "the app has refused: send()": _done(refused.send),
         "the app has refused: close()": _done(refused.close),
-        "the app has accepted: accept": _done(model.accept_again),
-        "a receive() waits: receive()": _done(model.receive_again) if model.receive_again else "waits, too",
-        "accepted while it was closing: send()": _done(model.early_closing) if model.early_closing else "no such state",
-        "reset before the app is called: scope's client": "None" if model.loses_client else "its address",
-        "the client falls silent: receive()": _told(model.told["silence"], model.forever) if silent else "waits",
-        "the client falls silent: the app is told": f"after {model.after['silence']:g} s" if silent else "never",
-        f"nothing passes, behind a proxy ({LIMIT:g} s)": idle,
-        "the client does not read: send()": f"waits after {model.takes:g} MiB",
-        "a message above the limit: receive()": _told(model.told["too-big"], model.forever) if big else "not known",
-        "a message above the limit: the client sees": _seen(Seen(model.big_seen.open, model.big_seen.open))
-        if big
-        else "not known",
+        **further,
         **{f"the app ends ({how}): the client sees": _seen(model.ends[how]) for how in ENDED},
         "the server shuts down: the client sees": _seen(model.shuts_down or Seen(None, None)),
         "the server shuts down: the app is cancelled": cancels[model.cancels],

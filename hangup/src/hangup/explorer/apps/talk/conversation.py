@@ -15,8 +15,8 @@ from hangup.explorer.apps.connections import Connections
 from hangup.explorer.apps.talk.known import Known
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
-from hangup.servers.memory import MemoryConnection
 from hangup.servers.memory.exchange import Exchange
+from hangup.servers.players import Connection
 from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, Wait, letters
 from hangup.time.virtual import Alarm, VirtualLoop
 
@@ -118,7 +118,7 @@ class Conversation:
         else:
             self.connections.of["a"].leave(self.script.goodbye)
 
-    def _a_has_left(self, a: MemoryConnection) -> None:
+    def _a_has_left(self, a: Connection) -> None:
         self._left = True
         self.on_left()
         self._goodbye.when = math.inf
@@ -182,7 +182,7 @@ class Conversation:
         """Whether client a has gone before its time."""
         return self._left and self._place < self.script.leaves_at
 
-    def _heard(self, step: Expect, connection: MemoryConnection) -> bool:
+    def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
         heard = self._is_spared(step) and not step.bind
         heard = heard or (self._found(step, connection) if self._early else self._got(step, connection))
@@ -192,7 +192,7 @@ class Conversation:
         self._patience.when = math.inf
         return True
 
-    def _got(self, step: Expect, connection: MemoryConnection) -> bool:
+    def _got(self, step: Expect, connection: Connection) -> bool:
         """Take messages until the answer is there; where another one would be wrong, until there is one."""
         exact = not self.script.patient and self._place < self.script.leaves_at
         while connection.outbox:
@@ -203,7 +203,7 @@ class Conversation:
                 return True
         return False
 
-    def _found(self, step: Expect, connection: MemoryConnection) -> bool:
+    def _found(self, step: Expect, connection: Connection) -> bool:
         """Take the answer, and leave other messages for later; return whether it is there."""
         found = self._known.among(step, connection.outbox)
         if found is not None and not self._is_spared(step):

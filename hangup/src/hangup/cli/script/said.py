@@ -8,8 +8,9 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from hangup.cli import arguments, steps
+from hangup.cli import arguments
 from hangup.cli.loading import Error, file
+from hangup.cli.script import steps
 from hangup.explorer.apps.lifespan import Mode
 from hangup.servers.script import HELLO, Script, crowd, letters, steps_of
 

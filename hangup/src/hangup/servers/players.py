@@ -1,0 +1,64 @@
+"""Who plays a server in an exploration, by its name.
+
+`granian` is a model, `granian==2.7.2` the model of that release, `installed:uvicorn` the code that is installed.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hangup.servers.installed import names
+from hangup.servers.memory import MemoryConnection, Moment
+from hangup.servers.models import MODELS, model_for
+from hangup.servers.models.model import Model
+from hangup.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from hangup.servers.installed.connection import InstalledConnection
+
+    Connection = MemoryConnection | InstalledConnection
+else:
+    Connection = MemoryConnection  # the other is imported where it is asked for: it needs websockets
+
+
+def check(name: str) -> str:
+    """Return this name; raise ValueError with a sentence if nobody plays it, or something must be installed."""
+    if name in names.CODE:
+        if missing := names.CODE[name].missing:
+            raise ValueError(missing)
+    elif name.startswith(names.PREFIX):
+        raise ValueError(f"No code runs in memory as {name!r}: choose among {', '.join(names.CODE)}.")
+    elif "==" in name:
+        model_for(name)
+    elif name not in MODELS:
+        raise ValueError(f"There is no model {name!r}: choose among {', '.join(MODELS)}.")
+    return name
+
+
+def is_known(name: str) -> bool:
+    """Return whether somebody plays the server of this name."""
+    try:
+        check(name)
+    except ValueError:
+        return False
+    return True
+
+
+def titles(models: Sequence[str]) -> list[str]:
+    """Return, for each installed server among these names, the release that runs."""
+    return [f"{name}: {names.CODE[name].title}" for name in models if name in names.CODE]
+
+
+def row_of(name: str) -> Model:
+    """Return the model of this name; of an installed server, the one that is known for it."""
+    if name in names.CODE:
+        return names.row_of(name)
+    return model_for(name) if "==" in name else MODELS[name]
+
+
+def connection_for(
+    name: str, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
+) -> "Connection":
+    """Return a connection, on the running loop, to whoever plays the server of this name."""
+    if name in names.CODE:
+        return names.connect(name, ending, moment, trace, letter)
+    return MemoryConnection(row_of(name), ending, moment, trace, letter)
