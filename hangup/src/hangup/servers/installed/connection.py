@@ -60,6 +60,8 @@ class InstalledConnection:
         letter: str = "a",
     ) -> None:
         self.model, self.ending, self.moment, self.letter = model, ending, moment, letter
+        self.code: int | None = 1001
+        """With which code its client closes by itself, None for none."""
         self.yields = False
         self.on_change: Callable[[], None] = _nothing
         self.on_spin: Callable[[], None] = _nothing
@@ -237,7 +239,7 @@ class InstalledConnection:
         if moment is None or moment.number != number or moment.call != call:
             return False
         self._transport.forget()
-        self.leave()
+        self.leave(self.code)
         return True
 
     def _to_server(self) -> None:
