@@ -165,6 +165,23 @@ class Exploration:
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
         return play
 
+    async def very_first(self, models: Sequence[str]) -> Judged | None:
+        """Judge the app's first session, before others are played to find out whether it serves two."""
+        if not models:
+            return None
+        schedule = Schedule(models[0], "close")
+        await self.undisturbed(schedule)
+        return self.early.pop(schedule, None)
+
+    def add_first(self, judged: Judged | None) -> None:
+        """Tell what broke in the very first session, and in no other."""
+        if judged is None:
+            return
+        told = {broken.rule for found in self.findings.broken.values() for broken in found}
+        judged.broken = [(place, broken) for place, broken in judged.broken if broken.rule not in told]
+        if judged.broken:
+            self.findings.count(judged)
+
     async def sessions(self, script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
         """Play another script, which nobody judges, and return the clients' sessions."""
         mine, self.script = self.script, script

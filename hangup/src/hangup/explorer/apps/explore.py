@@ -91,9 +91,12 @@ def explore(
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         with watch(loop):
+            first = None
             if beside and exploration.script.alone:
+                first = await exploration.very_first(models)
                 exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
             await exploration.explore(models, endings, limit, progress)
+            exploration.add_first(first)
         findings.waited = loop.elsewhere.waited
 
     exploration.run(work, seconds=seconds)
