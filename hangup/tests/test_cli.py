@@ -99,13 +99,13 @@ def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
     heading, _, report = out.partition("\n\n")
     assert heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect'
     assert report.startswith("server              close  fin  reset  shutdown  cancel\n")
-    assert out.endswith("; 0 break a rule\n")
+    assert out.endswith("; 0 break a rule\norder of tasks: not tried; --order 200\n")
     assert "✗" not in out
 
 
 def test_what_the_app_prints_is_not_in_the_report(explore):
     _, out, err = explore("someapps:echo", "--limit", "3")
-    assert out.splitlines()[-1].startswith("explored 3 of ")
+    assert out.splitlines()[-2].startswith("explored 3 of ")
     assert err.startswith("the module says hello\na session begins\n")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.record.recorder import note
-from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.script import Expect, Leave, Send, StopReading
 from hangup.servers.serve import SERVERS, serve
 from hangup.trace.trace import Trace
 
@@ -32,6 +32,7 @@ __all__ = [
     "Expect",
     "Leave",
     "Send",
+    "StopReading",
     "Trace",
     "compare",
     "connect",

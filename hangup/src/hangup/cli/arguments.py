@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from hangup.servers.script import Expect, Leave, Script, Send, steps_of
+from hangup.servers.script import Expect, Script, Send, steps_of
 
 T = TypeVar("T")
 
@@ -23,6 +23,13 @@ def path(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"a path begins with /, and {text!r} does not.")
     return text
+
+
+def sessions(text: str) -> int:
+    """Return a number of sessions, which may be 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number.")
+    return int(text)
 
 
 def limit(text: str) -> int:
@@ -73,7 +80,7 @@ def steps(script: Script) -> str:
     words = [
         "expect" if isinstance(step, Expect) and step.text is None else f"{_kind(step)}:{step.text}"
         for step in steps_of(script)
-        if not isinstance(step, Leave)
+        if isinstance(step, Send | Expect)
     ]
     return ", ".join(word.replace(",", "\\,") for word in words) or "close"
 

@@ -11,6 +11,8 @@ from hangup.cli.loading import load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.invariant import Invariant, rules_with
+from hangup.explorer.orders.play import rules_of_order
 from hangup.record.recorder import ASGIApp
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -37,6 +39,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     add("--server", action="append", choices=MODELS, metavar="NAME", help=f"of {_list(MODELS)}; may be repeated")
     add("--ending", action="append", choices=ALL, metavar="NAME", help=f"of {_list(ALL)}; may be repeated")
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
+    words = "play N more sessions in other orders of tasks than asyncio's own (default: none); see --factory, too"
+    add("--order", type=arguments.sessions, default=0, metavar="N", help=words)
     add("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_explore, error=parser.error)
 
@@ -61,6 +65,8 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
     add("--path", type=arguments.path, default="/", help="what the client asks for, such as /ws?room=1 (default: /)")
     steps = r"""what the client does: text:WORDS, expect (any message), expect:WORDS; the last may be close:1001, as it
         closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
+    words = "says of an app, when a session is over, what is wrong with it, or None"
+    add("--invariant", type=name_of("invariant"), metavar="MODULE:FUNCTION", help=words)
     add("--client", type=arguments.script, default=HELLO, metavar="STEPS", help=steps)
 
 
@@ -87,19 +93,30 @@ def _explore(options: argparse.Namespace) -> int:
                 path=options.path,
                 lifespan=options.lifespan,
                 progress=progress,
+                order=options.order,
+                invariant=_invariant(options),
             )
         if not report.explored:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
         if options.json:
             text = as_json(report, app=options.app, models=models)
         elif report.ok:
-            text = f"\n{report}"
+            text = f"\n{report}{_no_order(options)}"
         else:
             first = report.broken[0].schedule
             trace = replay(make(), first, options.client, path=options.path, lifespan=options.lifespan).trace
-            text = f"\n{report}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
+            text = f"\n{report}{_no_order(options)}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
+
+
+def _no_order(options: argparse.Namespace) -> str:
+    """Say that no other order of tasks was tried, if that is so."""
+    return "" if options.order else "\norder of tasks: not tried; --order 200"
+
+
+def _invariant(options: argparse.Namespace) -> Invariant | None:
+    return load(options.invariant, "invariant", options.error) if options.invariant else None
 
 
 def _heading(options: argparse.Namespace, models: Sequence[str]) -> str:
@@ -118,6 +135,7 @@ def _command(options: argparse.Namespace, schedule: str) -> str:
     """Return the command that plays a schedule again."""
     words = ["hangup", "replay", options.app, schedule]
     words += ["--factory"] * options.factory + ["--lifespan"] * options.lifespan
+    words += ["--invariant", options.invariant] if options.invariant else []
     words += ["--path", options.path] * (options.path != "/")
     words += ["--client", arguments.steps(options.client)] * (options.client is not HELLO)
     return shlex.join(words)
@@ -135,14 +153,17 @@ def _replay(options: argparse.Namespace) -> int:
     out = sys.stdout
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
         app = _load(options)()
-        session = replay(app, str(schedule), options.client, path=options.path, lifespan=options.lifespan)
+        invariant, path = _invariant(options), options.path
+        session = replay(app, str(schedule), options.client, path=path, lifespan=options.lifespan, invariant=invariant)
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    broken = [f"✗ {rule.sentence}: {got}" for rule in GENERAL if (got := rule.test(session)) is not None]
+    rules = rules_with(GENERAL if schedule.order is None else rules_of_order(GENERAL), invariant)
+    broken = [f"✗ {rule.sentence}: {got}" for rule in rules if (got := rule.test(session)) is not None]
     verdict = "\n".join(broken) or "✓ every rule holds"
     if options.mermaid:
         sys.stderr.write(f"{verdict}\n")
         out.write(f"{session.trace.mermaid()}\n")
     else:
-        out.write(f"{schedule}\n{session.trace}\n\n{verdict}\n")
+        told = "".join(f"{line}\n" for line in session.facts.get("order", ()))
+        out.write(f"{schedule}\n{session.trace}\n\n{told}{verdict}\n")
     return 1 if broken else 0

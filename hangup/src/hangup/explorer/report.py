@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypeVar
 
+from hangup.explorer.orders.report import NOT_TRIED, Orders
 from hangup.record.rules import Rule
 from hangup.record.session import Session
 from hangup.trace.table import Table
@@ -43,6 +44,8 @@ class Report:
     """How those were chosen that were explored, if not all were."""
     rows: str = "server"
     """What the first part of a schedule's name is."""
+    orders: Orders = NOT_TRIED
+    """What came of sessions in other orders of tasks."""
 
     @property
     def ok(self) -> bool:
@@ -83,6 +86,8 @@ class Report:
             first = next(broken for broken in self.broken if broken.rule == rule)
             count = len(self.schedules_breaking(rule))
             lines.append(f"✗ {rule}: {first.got}\n    first at {first.schedule}, {count} in all")
+        if self.orders.asked:
+            lines.append(str(self.orders))
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -111,6 +116,7 @@ class Findings:
     """Whether the exploration has ended early."""
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
+    orders: Orders = NOT_TRIED
 
     @property
     def explored(self) -> int:
@@ -133,7 +139,9 @@ class Findings:
         """Return the Report; `rows` is what the first part of a schedule's name is."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
         cut = STOPPED if self.stopped else SPREAD
-        return Report(self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows)
+        return Report(
+            self.schedules, self.explored, broken, tuple(self.how), self.fired, self.unfired, cut, rows, self.orders
+        )
 
 
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:

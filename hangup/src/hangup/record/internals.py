@@ -5,6 +5,8 @@ lost, and here is the place to look for another way.
 """
 
 import asyncio
+import gc
+from collections import deque
 from typing import Any
 
 
@@ -28,3 +30,38 @@ def peek_exception(task: "asyncio.Task[Any]") -> BaseException | None:
 def drop_from_all_tasks(task: "asyncio.Task[Any]") -> None:
     """Take a task that does not heed its cancellation out of `asyncio.all_tasks()`: `asyncio.run` would wait for it."""
     asyncio._unregister_task(task)
+
+
+def ready(loop: asyncio.AbstractEventLoop) -> "deque[asyncio.Handle]":
+    """Return the queue of what a loop is about to call, first in, first out: an order of tasks is an order of it."""
+    queue: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
+    return queue
+
+
+def step_of(handle: asyncio.Handle) -> "asyncio.Task[Any] | None":
+    """Return the task that a handle lets go on after a bare yield; None for any other, such as one that begins a task.
+
+    asyncio's C code has an object for a task's step, which tells its task to nobody but the garbage collector.
+    """
+    step = handle._callback  # type: ignore[attr-defined]
+    if type(step).__name__ != "TaskStepMethWrapper":
+        return None
+    task = next((each for each in gc.get_referents(step) if isinstance(each, asyncio.Task)), None)
+    return task if task is not None and getattr(task.get_coro(), "cr_suspended", False) else None
+
+
+def entered(coro: Any) -> "list[Any]":
+    """Return the context managers whose `async with` or `with` a suspended coroutine is in, the outermost first.
+
+    The interpreter keeps `__aexit__` for the end of such a block where only the garbage collector sees it.
+    """
+    found = []
+    for before, each in zip([None, *(refs := gc.get_referents(coro))], refs, strict=False):
+        if getattr(each, "__name__", "") not in {"__aexit__", "__exit__"}:
+            continue
+        owner = getattr(each, "__self__", None)
+        if owner is None and before is not None and getattr(type(before), each.__name__, None) is each:
+            owner = before
+        if owner is not None:
+            found.append(owner)
+    return found

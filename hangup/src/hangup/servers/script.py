@@ -30,11 +30,18 @@ class Leave:
     """Client a's connection ends here, at the latest; what follows is said by those who stay."""
 
 
+@dataclass(frozen=True)
+class StopReading:
+    """A client reads nothing from here on, so that what the app sends to it waits for room; it may still speak."""
+
+    by: str = "a"
+
+
 SILENT = "waited for an answer that did not come"
 """What a client missed whose `Expect` nobody answered."""
 CLOSED = "the connection was closed before the client had finished"
 """What a client missed whose connection ended before its steps did."""
-Step = Send | Expect | Leave
+Step = Send | Expect | Leave | StopReading
 """One thing that a client does."""
 Script = Sequence[Step | str]
 """A script's steps, said one after the other; a plain string is short for `Send` of it.
@@ -49,10 +56,9 @@ HELLO: Script = (Send('"hello"'), Expect())
 def steps_of(script: Script) -> list[Step]:
     """Return a script's steps; raise TypeError with a sentence for what is none."""
     for step in script:
-        if not isinstance(step, Send | Expect | Leave | str):
-            raise TypeError(
-                f"A script is a list of Send(text), Expect(), Leave() and strings; {step!r} is none of these."
-            )
+        if not isinstance(step, Step | str):
+            kinds = "Send(text), Expect(), Leave(), StopReading() and strings"
+            raise TypeError(f"A script is a list of {kinds}; {step!r} is none of these.")
     return [Send(step) if isinstance(step, str) else step for step in script]
 
 

@@ -12,7 +12,10 @@ import selectors
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hangup.time.order import Order
 
 TURNS = 20_000  # how often the loop may turn in one session
 POLL = 0.02  # seconds for which the loop looks whether a thread has something for it
@@ -46,6 +49,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
+        self.order: Order | None = None
+        """What holds events back, if the order is to be another one than asyncio's own."""
         self.looks_every = 64
         """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
         self.threads = threading.active_count()
@@ -62,6 +67,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self.now
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+        """Call a callback at a time of this clock, or as the loop's order says."""
+        if self.order is None:
+            return super().call_at(when, callback, *args, context=context)
+        timer = self.order.timer(callback, args)
+        timer.handle = super().call_at(when, timer, context=context)
+        return timer.handle
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -129,6 +142,8 @@ class _Selector(selectors.DefaultSelector):
         loop = self.loop
         loop.turns += 1
         loop.turn += 1
+        if loop.order is not None:
+            timeout = loop.order.turn(timeout)
         if loop.turns > loop.most_turns:
             loop.on_idle()
         if timeout == 0:

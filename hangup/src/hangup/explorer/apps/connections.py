@@ -56,6 +56,7 @@ class Connections:
         self.recorder, self.schedule, self.path, self.state = recorder, schedule, path, state
         self.on_spin, self.on_ended = on_spin, on_ended
         self.of: dict[str, MemoryConnection] = {}
+        self.kind: Callable[..., MemoryConnection] = MemoryConnection
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.running = 0
         """In how many sessions the app has not ended."""
@@ -67,8 +68,8 @@ class Connections:
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
         drawn = None if trace.silent else trace
-        self.of[letter] = connection = MemoryConnection(MODELS[schedule.model], ending, moment, drawn, letter)
-        connection.yields = schedule.cancel_at != 0
+        self.of[letter] = connection = self.kind(MODELS[schedule.model], ending, moment, drawn, letter)
+        connection.yields = schedule.cancel_at != 0 or schedule.order is not None
         connection.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(port)

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from hangup.explorer.apps.connections import Connections
 from hangup.explorer.waiting import nothing
 from hangup.servers.memory import MemoryConnection
-from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Script, Step, as_expected, letters, steps_of
+from hangup.servers.script import (
+    CLOSED,
+    SILENT,
+    Expect,
+    Leave,
+    Script,
+    Step,
+    StopReading,
+    as_expected,
+    letters,
+    steps_of,
+)
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
@@ -140,6 +151,9 @@ class Conversation:
             return True
         if not (connection.accepted if self.script.alone else self._all_are_in()):
             return False
+        if isinstance(step, StopReading):
+            connection.reads = False
+            return True
         if not isinstance(step, Expect):
             connection.say(step.text)
             return True

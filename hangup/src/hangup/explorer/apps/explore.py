@@ -4,16 +4,22 @@ First the app runs undisturbed, which counts its receives, its sends and its awa
 schedule: a model of a server, an ending and a moment; and once for each await, where its task is cancelled.
 All of this happens in memory and in virtual time, on a loop of its own in a thread of its own. Equal apps give equal
 reports. A schedule has a name, such as `granian/reset@receive#2`, by which `replay` runs it again, with its picture.
+Asked for, more sessions are played in other orders of tasks than asyncio's own: that is hangup.explorer.orders.
 """
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.invariant import Invariant, rules_with, with_invariant
 from hangup.explorer.names import choose
+from hangup.explorer.orders.explore import OrderExploration
+from hangup.explorer.orders.play import OrderedPlay
 from hangup.explorer.report import Findings, Report, spread
 from hangup.record.recorder import ASGIApp, Session, watch_tasks
 from hangup.record.rules import GENERAL, Rule
@@ -21,6 +27,7 @@ from hangup.record.threads import run_in_thread
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.script import HELLO, Script
+from hangup.time.order import ordered_tasks
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
@@ -41,6 +48,8 @@ def explore(
     path: str = "/",
     lifespan: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
+    order: int = 0,
+    invariant: Invariant | None = None,
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
@@ -48,6 +57,8 @@ def explore(
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
     spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
     `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    With `order`, so many more sessions are played in other orders of tasks (hangup.explorer.orders), with `make` each
+    on an app of its own. `invariant` is called with the app after each session, and says what is wrong, or None.
     `progress` is called after each schedule with how many are done and how many there are to do.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
@@ -59,12 +70,15 @@ def explore(
         raise TypeError("explore() takes an app, or make=, a function that returns a new one for each session.")
     choose("model", models, MODELS)
     choose("ending", endings, (*ENDINGS, "cancel"))
-    findings = Findings(rules)
+    findings, probe = Findings(rules_with(tuple(rules), invariant)), with_invariant(probe, invariant)
     exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
 
     async def work() -> None:
         with watch_tasks(asyncio.get_running_loop()):
             await exploration.explore(models, endings, limit, progress)
+        if order:
+            with ordered_tasks(asyncio.get_running_loop()), watch_tasks(asyncio.get_running_loop()):
+                await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
     return findings.report()
@@ -79,16 +93,18 @@ def replay(
     seconds: float = 30.0,
     path: str = "/",
     lifespan: bool = False,
+    invariant: Invariant | None = None,
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
 
     async def work() -> Session:
-        wanted = Schedule.parse(schedule)
-        with watch_tasks(asyncio.get_running_loop()):
+        wanted, loop = Schedule.parse(schedule), asyncio.get_running_loop()
+        kind = Play if wanted.order is None else functools.partial(OrderedPlay, wanted.order.choose, explain=True)
+        with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch_tasks(loop):
             trace = Trace(server=wanted.model)
-            session = await Play(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            session = await kind(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
             for each in (session, *session.others):
-                probe(app, each)
+                with_invariant(probe, invariant)(app, each)
             return session
 
     return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
@@ -157,6 +173,11 @@ class _Exploration:
         for each in sessions:
             each.drop_references()
         return play.spins
+
+    def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
+        """Return what explores the order of tasks, after this."""
+        options = {"lifespan": self.lifespan}
+        return OrderExploration(self.make, self.script, self.findings, self.probe, self.path, options, progress)
 
     def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
         return Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)

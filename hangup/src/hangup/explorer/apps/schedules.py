@@ -1,11 +1,13 @@
 """One schedule of an app's exploration: which server, how the connection ends, and when.
 
-A schedule has a name, such as `granian/reset@receive#2`, by which it is found again.
+A schedule has a name, such as `granian/reset@receive#2`, by which it is found again; `uvicorn/close@end~a-4.1` is one
+whose order of tasks deviates from asyncio's own.
 """
 
 import functools
 from dataclasses import dataclass
 
+from hangup.explorer.orders.names import Deviations
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, MODELS
 
@@ -21,6 +23,8 @@ class Schedule:
     ending: str
     moment: Moment | None = None
     cancel_at: int = 0
+    order: Deviations | None = None
+    """What comes later than it might; None: the order is not looked at, and asyncio's own."""
 
     def __str__(self) -> str:
         """Return the stable name."""
@@ -30,19 +34,27 @@ class Schedule:
     def _name(self) -> str:
         if self.cancel_at:
             return f"{self.model}/cancel@await#{self.cancel_at}"
-        return f"{self.model}/{self.ending}@{self.moment or 'end'}"
+        order = "" if self.order is None else str(self.order)
+        return f"{self.model}/{self.ending}@{self.moment or 'end'}{order}"
 
     @classmethod
     def parse(cls, name: str) -> "Schedule":
         """Return the schedule of that name; raise ValueError with a sentence if there is none."""
-        model, _, rest = name.partition("/")
+        undisturbed, tilde, deviations = name.partition("~")
+        order = Deviations.parse(deviations) if tilde else None
+        model, _, rest = undisturbed.partition("/")
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
         known = model in MODELS and ending in (*ENDINGS, "cancel") and call in ("end", "receive", "send", "await")
-        if not known or (call == "end") == bool(number) or (number and not number.isdigit()):
+        if (
+            not known
+            or (call == "end") == bool(number)
+            or (number and not number.isdigit())
+            or (tilde and call == "await")
+        ):
             raise ValueError(
                 f"{name!r} is no schedule: they look like granian/reset@receive#2 or uvicorn/cancel@await#3."
             )
         if call == "await":
             return cls(model, "close", cancel_at=int(number))
-        return cls(model, ending, None if call == "end" else Moment(call, int(number)))
+        return cls(model, ending, None if call == "end" else Moment(call, int(number)), order=order)
