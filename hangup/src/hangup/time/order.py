@@ -21,6 +21,7 @@ client a, `a1`, the first task that it created, `+a`, what client a says, and `t
 import asyncio
 import contextlib
 import contextvars
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,12 +92,12 @@ class Order:
 
     def comes(self, lane: str, come: Callable[[], object], what: str) -> None:
         """Let an event of a lane with an order of its own happen: now, or later and behind those before it."""
-        held = self._event(lane, come, None, what)
+        name, choice = self._event(lane)
         if lane in self._behind:
-            self._behind[lane].append(held)
-        elif held.choice:
+            self._behind[lane].append(Held(name, choice, come, what=what))
+        elif choice:
             self._behind[lane] = []
-            self._hold(held)
+            self._hold(Held(name, choice, come, what=what))
         else:
             come()
 
@@ -124,21 +125,22 @@ class Order:
                 held.come()
         self._held.clear()
         self._behind.clear()
+        self.on_held = self.on_come = None
+        self._choose, self._lane_of = (lambda _: AT_ONCE), (lambda _: "")  # no circle of references is left
 
-    def _event(
-        self, lane: str, come: Callable[[], object], task: "asyncio.Task[Any] | None" = None, what: str = ""
-    ) -> Held:
+    def _event(self, lane: str) -> tuple[str, int]:
+        """Return the name of the next event in a lane, and what is chosen for it."""
         number = self._counts[lane] = self._counts.get(lane, 0) + 1
         name = f"{lane}-{number}"
         self.happened.append(name)
         for each in self._held:
             each.meanwhile[lane] = None
         choice = self._choose(name)
-        if choice > AFTER or (choice >= BEFORE and not lane.startswith("+")):
-            choice = LAST
         if choice:
+            if choice > AFTER or (choice >= BEFORE and not lane.startswith("+")):
+                choice = LAST
             self.deviated[name] = choice
-        return Held(name, choice, come, task, what)
+        return name, choice
 
     def _hold(self, held: Held) -> None:
         self._held.append(held)
@@ -173,11 +175,10 @@ class Order:
         """Hold back what is to be held of what is ready, let come what is due; return how long the loop may wait."""
         self._turn += 1
         queue = ready(self._loop)
-        kept = [handle for handle in queue if not self._takes(handle)]
+        taken = [handle for handle in queue if self._takes(handle)]
         self._free.clear()
-        if len(kept) < len(queue):
-            queue.clear()
-            queue.extend(kept)
+        for handle in taken:
+            queue.remove(handle)
         if not self._held:
             return timeout
         self._let([held for held in self._held if held.due <= self._turn])
@@ -189,15 +190,14 @@ class Order:
         lane = self._lane_of(task)
         if not lane:
             return False
+        name, choice = self._event(lane)
+        if choice:
+            self._hold(Held(name, choice, functools.partial(self._goes_on, handle), task))
+        return choice != AT_ONCE
 
-        def come() -> None:
-            self._free.add(handle)
-            ready(self._loop).append(handle)
-
-        held = self._event(lane, come, task)
-        if held.choice:
-            self._hold(held)
-        return bool(held.choice)
+    def _goes_on(self, handle: asyncio.Handle) -> None:
+        self._free.add(handle)
+        ready(self._loop).append(handle)
 
     def _let(self, come: list[Held]) -> None:
         for held in come:

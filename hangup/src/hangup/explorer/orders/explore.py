@@ -14,7 +14,7 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.orders.drawing import drawn, singles
 from hangup.explorer.orders.names import Deviations
-from hangup.explorer.orders.play import OrderedPlay, Told, replayed, rules_of_order
+from hangup.explorer.orders.play import OrderedPlay, Told, any_answer, replayed, rules_of_order
 from hangup.explorer.orders.report import FoundOrder, Orders
 from hangup.explorer.orders.shrink import Deviation, shrunk
 from hangup.explorer.report import Broken, Findings, spread
@@ -57,6 +57,10 @@ class OrderExploration:
     found: dict[Key, FoundOrder] = field(default_factory=dict)
     known: set[Key] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        """Prepare what is the same for each session."""
+        self.script, self.rules = any_answer(self.script), rules_of_order(tuple(self.findings.rules))
+
     async def explore(self, first: Schedule, count: int) -> None:
         """Play so many sessions, most of them of the schedule `first`."""
         findings = self.findings
@@ -65,7 +69,10 @@ class OrderExploration:
             return
         before = findings.explored
         self.known = {_key(broken) for found in findings.broken.values() for broken in found}
-        others = [schedule for name, _ in findings.how if not (schedule := Schedule.parse(name)).cancel_at]
+        others = [
+            replace(one, order=Deviations()) for name, _ in findings.how if not (one := Schedule.parse(name)).cancel_at
+        ]
+        first = replace(first, order=Deviations())
         others = [schedule for schedule in others if schedule != first]
         events, ignored = await self._begin(first)
         single = singles(events)
@@ -82,8 +89,8 @@ class OrderExploration:
         for seed in range(max(count - self.played, 0)):
             await self._session(first, drawn(seed, events), ignored)
             self.progress(before + self.played, before + count)
-        found = tuple(replace(each, sessions=self.seen[key]) for key, each in self.found.items())
-        findings.orders = Orders(count, self.played, self.bad, self.repeated, self.unsure, complete, found)
+        shown = tuple(replace(each, sessions=self.seen[key]) for key, each in self.found.items())
+        findings.orders = Orders(count, self.played, self.bad, self.repeated, self.unsure, complete, shown)
 
     async def _begin(self, schedule: Schedule) -> tuple[Sequence[str], set[str]]:
         """Play a schedule in asyncio's own order; return its events, and the rules that break even so."""
@@ -125,7 +132,9 @@ class OrderExploration:
         return True
 
     async def _play(self, schedule: Schedule, choose: Callable[[str], int], *, explain: bool = False) -> Outcome:
-        app, schedule = self.make(), replace(schedule, order=Deviations())
+        app = self.make()
+        if schedule.order is None:
+            schedule = replace(schedule, order=Deviations())
         trace = Trace(silent=True)
         play = OrderedPlay(choose, app, self.script, schedule, trace, self.path, **self.options, explain=explain)
         session = await play.play()
@@ -134,7 +143,7 @@ class OrderExploration:
             self.probe(app, each)
         broken: dict[Key, Broken] = {}
         for each in sessions:
-            for rule in rules_of_order(tuple(self.findings.rules)):
+            for rule in self.rules:
                 if (got := rule.test(each)) is not None:
                     found = Broken(rule.sentence, str(schedule), got, each.letter)
                     broken.setdefault(_key(found), found)

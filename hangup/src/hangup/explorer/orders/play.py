@@ -15,8 +15,10 @@ from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.play import Play
 from hangup.explorer.orders import waits
 from hangup.explorer.orders.connection import LateConnection
+from hangup.explorer.waiting import nothing
 from hangup.record.recorder import Session
 from hangup.record.rules import Rule
+from hangup.servers.memory import MemoryConnection
 from hangup.servers.script import SILENT, Expect, StopReading
 from hangup.time.order import IN_WORDS, Held, Order, OrderedTask
 from hangup.trace.events import Event
@@ -47,7 +49,7 @@ class OrderedPlay(Play):
     def __init__(
         self, choose: Callable[[str], int], app: Any, script: ParsedScript, *args: Any, explain: bool = False, **kw: Any
     ) -> None:
-        super().__init__(app, _any_answer(script), *args, **kw)
+        super().__init__(app, any_answer(script), *args, **kw)
         self.explain = explain
         self.told = Told()
         self.order = Order(self.loop, choose, self._lane)
@@ -67,6 +69,10 @@ class OrderedPlay(Play):
         finally:
             self.order.end()
             self.loop.order = None
+            self.connections.kind = MemoryConnection
+            for each in self.connections.of.values():
+                if isinstance(each, LateConnection):
+                    each.on_silence = nothing  # no circle of references is left
 
     def _connect(self, *args: Any) -> LateConnection:
         connection = LateConnection(*args)
@@ -163,7 +169,9 @@ def replayed(choices: Mapping[str, int]) -> Callable[[str], int]:
     return lambda name: choices.get(name, 0)
 
 
-def _any_answer(script: ParsedScript) -> ParsedScript:
+def any_answer(script: ParsedScript) -> ParsedScript:
     """Return a script whose clients take any answer for the one they wait for."""
+    if not any(isinstance(step, Expect) and step.text is not None for step in script.steps):
+        return script
     steps = [replace(step, text=None) if isinstance(step, Expect) else step for step in script.steps]
     return replace(script, steps=steps)
