@@ -31,18 +31,28 @@ from hangup.record.internals import ready, step_of
 from hangup.time.virtual import VirtualLoop
 
 AT_ONCE, LAST = 0, 1
-TURNS = {2: 1, 3: 2, 4: 4, 5: 8}
+ONE_TURN = 2
+TURNS = {ONE_TURN: 1, 3: 2, 4: 4, 5: 8}
 BEFORE, WITH, AFTER = 6, 7, 8
-IN_WORDS = {
+LATENCY = 1000
+_IN_WORDS = {
     LAST: "until nothing else can go on",
     **{choice: f"for {n} turn{'s' * (n > 1)}" for choice, n in TURNS.items()},
     BEFORE: "until right before the app's next timer",
     WITH: "until the app's next timer",
     AFTER: "until the app's next timer has had its effect",
 }
-"""What is chosen for an event, 0 if it comes at once; the last three are for clients' messages."""
+"""What is chosen for an event, 0 if it comes at once; the last three are for clients' messages.
+
+Their latency in milliseconds is also a choice, with `LATENCY` added."""
 SOON = 0.001  # virtual seconds, the latency of a client that leaves
+MANY = 500  # turns for which an event is held at most: somebody may turn and turn until it comes
 FAR = 60.0  # virtual seconds that a message may wait for a timer
+
+
+def in_words(choice: int) -> str:
+    """Return for how long an event is held for which this is chosen."""
+    return f"for {(choice - LATENCY) / 1000:g} s" if choice > LATENCY else _IN_WORDS[choice]
 
 
 @dataclass(eq=False)
@@ -58,6 +68,8 @@ class Held:
     """What it is, in words, if it is no task that goes on."""
     due: float = math.inf
     """At which turn it comes by itself."""
+    when: float = math.inf
+    """At which time it comes."""
     meanwhile: dict[str, None] = field(default_factory=dict)
     """The lanes in which something has happened since."""
 
@@ -70,7 +82,7 @@ class Held:
 class Order:
     """Holds events back on a loop whose `order` it is.
 
-    `choose` returns for the name of an event what becomes of it; `lane_of` returns a task's lane, or "" for one that is
+    `choose` returns for the name of an event what becomes of it. `lane_of` returns a task's lane, or "" for one that is
     not the app's. `happened` names the events so far, `deviated` those that were held, with the choice.
     """
 
@@ -79,6 +91,8 @@ class Order:
     ) -> None:
         self.happened: list[str] = []
         self.deviated: dict[str, int] = {}
+        self.delays: dict[float, None] = {}
+        """The seconds for which the app has set timers."""
         self.on_held: Callable[[Held], None] | None = None
         self.on_come: Callable[[Held], None] | None = None
         self._loop, self._choose, self._lane_of = loop, choose, lane_of
@@ -86,6 +100,7 @@ class Order:
         self._held: list[Held] = []
         self._behind: dict[str, list[Held]] = {}
         self._free: set[asyncio.Handle] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
         self._turn = 0
 
     # ---- events -----------------------------------------------------------------------------------------------
@@ -106,8 +121,9 @@ class Order:
         self._behind.pop(lane, None)
         self._held = [held for held in self._held if held.lane != lane]
 
-    def timer(self, callback: Callable[..., object], args: tuple[Any, ...]) -> "Timer":
-        """Return what a timer is to call in place of a callback."""
+    def timer(self, delay: float, callback: Callable[..., object], args: tuple[Any, ...]) -> "Timer":
+        """Return what a timer is to call in place of a callback, so many seconds from now."""
+        self.delays[round(delay, 3)] = None
         return Timer(self, callback, args)
 
     def cancelled(self, task: "asyncio.Task[Any]") -> None:
@@ -117,6 +133,7 @@ class Order:
                 self._held.remove(held)
                 self._come(held)
                 return
+        self._cancelled.add(task)
 
     def end(self) -> None:
         """Let everything happen that is held; an order is for one session."""
@@ -137,15 +154,16 @@ class Order:
             each.meanwhile[lane] = None
         choice = self._choose(name)
         if choice:
-            if choice > AFTER or (choice >= BEFORE and not lane.startswith("+")):
+            if choice >= BEFORE and not lane.startswith("+"):
                 choice = LAST
             self.deviated[name] = choice
         return name, choice
 
     def _hold(self, held: Held) -> None:
         self._held.append(held)
-        if held.choice in TURNS:
-            held.due = self._turn + TURNS[held.choice]
+        held.due = self._turn + TURNS.get(held.choice, MANY)
+        if held.choice > LATENCY:
+            held.when = self._loop.now + (held.choice - LATENCY) / 1000
         if self.on_held is not None:
             self.on_held(held)
 
@@ -177,6 +195,7 @@ class Order:
         queue = ready(self._loop)
         taken = [handle for handle in queue if self._takes(handle)]
         self._free.clear()
+        self._cancelled.clear()
         for handle in taken:
             queue.remove(handle)
         if not self._held:
@@ -188,7 +207,7 @@ class Order:
         if handle in self._free or handle.cancelled() or (task := step_of(handle)) is None:
             return False
         lane = self._lane_of(task)
-        if not lane:
+        if not lane or task in self._cancelled:
             return False
         name, choice = self._event(lane)
         if choice:
@@ -207,7 +226,7 @@ class Order:
     def _quiet(self, timeout: float | None) -> float | None:
         """Nothing is ready: let the next event come, or the clients act, or time pass for the app."""
         loop = self._loop
-        if timed := [held for held in self._held if held.due < math.inf]:
+        if timed := [held for held in self._held if held.choice in TURNS]:
             self._let([min(timed, key=lambda held: held.due)])
             return 0
         alarm = min((alarm.when for alarm in loop.alarms), default=math.inf)
@@ -217,17 +236,23 @@ class Order:
         if last := [held for held in self._held if held.choice < BEFORE]:
             self._let(last[:1])
             return 0
-        if timeout is None or timeout > FAR:
+        arrives = min(held.when for held in self._held)
+        if arrives == math.inf and until > loop.now + FAR:
             self._let(self._held[:1])
-            return 0
-        loop.now = until
-        for each in loop.alarms:
-            each.when += timeout
-        for held in self._held:
-            held.due = self._turn + 1 if held.choice == WITH else math.inf
-            held.choice = LAST if held.choice == AFTER else held.choice
-        self._let([held for held in self._held if held.choice == BEFORE])
+        else:
+            self._pass(min(until, arrives), timer=until <= arrives)
         return 0
+
+    def _pass(self, now: float, *, timer: bool) -> None:
+        """Let time pass for the app alone, until its next timer or an arrival; clients' own clocks stand still."""
+        loop = self._loop
+        for each in loop.alarms:
+            each.when += now - loop.now
+        loop.now = now
+        for held in self._held if timer else ():
+            held.choice = {WITH: ONE_TURN, AFTER: LAST}.get(held.choice, held.choice)
+            held.due = self._turn + TURNS.get(held.choice, MANY)
+        self._let([held for held in self._held if held.when <= now or (timer and held.choice == BEFORE)])
 
 
 class Timer:

@@ -72,7 +72,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Call a callback at a time of this clock, or as the loop's order says."""
         if self.order is None:
             return super().call_at(when, callback, *args, context=context)
-        timer = self.order.timer(callback, args)
+        timer = self.order.timer(when - self.now, callback, args)
         timer.handle = super().call_at(when, timer, context=context)
         return timer.handle
 

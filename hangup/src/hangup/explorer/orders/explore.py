@@ -12,13 +12,14 @@ from typing import Any
 
 from hangup.explorer.apps.conversation import ParsedScript
 from hangup.explorer.apps.schedules import Schedule
-from hangup.explorer.orders.drawing import drawn, singles
+from hangup.explorer.orders.drawing import Drawing
 from hangup.explorer.orders.names import Deviations
 from hangup.explorer.orders.play import OrderedPlay, Told, any_answer, replayed, rules_of_order
 from hangup.explorer.orders.report import FoundOrder, Orders
 from hangup.explorer.orders.shrink import Deviation, shrunk
 from hangup.explorer.report import Broken, Findings, spread
 from hangup.record.recorder import ASGIApp, Session
+from hangup.time.order import Order
 from hangup.trace.trace import Trace
 
 SINGLE = 0.6  # of all sessions, for single deviations at most
@@ -33,8 +34,7 @@ class Outcome:
     """What came of one session."""
 
     broken: dict[Key, Broken]
-    happened: Sequence[str]
-    deviated: tuple[Deviation, ...]
+    order: Order
     told: Told
 
 
@@ -74,28 +74,30 @@ class OrderExploration:
         ]
         first = replace(first, order=Deviations())
         others = [schedule for schedule in others if schedule != first]
-        events, ignored = await self._begin(first)
-        single = singles(events)
-        for choices in spread(single, max(min(int(count * SINGLE), count - 1), 0)) if single else ():
+        drawing, ignored = await self._begin(first)
+        last, more = drawing.last(), drawing.other_singles()
+        single = list(spread(last, min(int(count * SINGLE), count - 1))) if last else []
+        complete = len(single) == len(last)
+        single += spread(more, min(int(count * SINGLE) - len(single), count // 4)) if more else ()
+        for choices in single:
             await self._session(first, replayed(choices), ignored)
             self.progress(before + self.played, before + count)
-        complete = self.played > len(single)
         elsewhere = (count - self.played) // 2 // OTHERS
         for place, schedule in enumerate(spread(others, elsewhere) if others else ()):
             some, broken = await self._begin(schedule)
             for n in range(OTHERS - 1):
-                await self._session(schedule, drawn(place * OTHERS + n, some), broken)
+                await self._session(schedule, some.drawn(place * OTHERS + n), broken)
             self.progress(before + self.played, before + count)
         for seed in range(max(count - self.played, 0)):
-            await self._session(first, drawn(seed, events), ignored)
+            await self._session(first, drawing.drawn(seed), ignored)
             self.progress(before + self.played, before + count)
         shown = tuple(replace(each, sessions=self.seen[key]) for key, each in self.found.items())
         findings.orders = Orders(count, self.played, self.bad, self.repeated, self.unsure, complete, shown)
 
-    async def _begin(self, schedule: Schedule) -> tuple[Sequence[str], set[str]]:
-        """Play a schedule in asyncio's own order; return its events, and the rules that break even so."""
+    async def _begin(self, schedule: Schedule) -> tuple[Drawing, set[str]]:
+        """Play a schedule in asyncio's own order; return what draws others, and the rules that break even so."""
         outcome = await self._session(schedule, replayed({}), set())
-        return outcome.happened, {sentence for sentence, _ in outcome.broken}
+        return Drawing(outcome.order.happened, outcome.order.delays), {sentence for sentence, _ in outcome.broken}
 
     async def _session(self, schedule: Schedule, choose: Callable[[str], int], ignored: set[str]) -> Outcome:
         outcome = await self._play(schedule, choose)
@@ -103,7 +105,11 @@ class OrderExploration:
         news = {key: b for key, b in outcome.broken.items() if key not in self.known and key[0] not in ignored}
         for key in news:
             self.seen[key] = self.seen.get(key, 0) + (key in self.found)
-        sure = {key for key in news if key in self.found or await self._tell(schedule, key, outcome.deviated)}
+        sure = {
+            key
+            for key in news
+            if key in self.found or await self._tell(schedule, key, tuple(outcome.order.deviated.items()))
+        }
         self.bad += bool(sure)
         self.repeated += bool(outcome.broken) and not news
         self.unsure += bool(news) and not sure
@@ -148,8 +154,8 @@ class OrderExploration:
                     found = Broken(rule.sentence, str(schedule), got, each.letter)
                     broken.setdefault(_key(found), found)
             each.drop_references()
-        order = play.order
-        return Outcome(broken, order.happened, tuple(order.deviated.items()), play.told)
+        fired = session.facts["fired"] or schedule.moment is None  # else client a never left: nothing is known
+        return Outcome(broken if fired else {}, play.order, play.told)
 
 
 def _key(broken: Broken) -> Key:

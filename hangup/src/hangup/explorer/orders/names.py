@@ -6,7 +6,7 @@ Each names an event, its lane and its number there, and what became of it (hangu
 import re
 from dataclasses import dataclass
 
-from hangup.time.order import AFTER
+from hangup.time.order import AFTER, LATENCY
 
 _ONE = re.compile(r"(\+?[a-z]\d*|time)-([1-9]\d*)\.([1-9]\d*)")
 
@@ -36,7 +36,7 @@ class Deviations:
         events = []
         for word in text.split("~"):
             found = _ONE.fullmatch(word)
-            if found is None or int(found[3]) > AFTER:
+            if found is None or AFTER < int(found[3]) <= LATENCY:
                 raise ValueError(f"{word!r} is no deviation: they look like a-4.1 or +b-2.7.")
             events.append((f"{found[1]}-{found[2]}", int(found[3])))
         return cls(tuple(events))

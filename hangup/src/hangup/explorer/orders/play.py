@@ -20,7 +20,7 @@ from hangup.record.recorder import Session
 from hangup.record.rules import Rule
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.script import SILENT, Expect, StopReading
-from hangup.time.order import IN_WORDS, Held, Order, OrderedTask
+from hangup.time.order import Held, Order, OrderedTask, in_words
 from hangup.trace.events import Event
 
 NOT_OF_ORDER = {"leaves_no_task", "leaves_no_thread", "heeds_cancellation", "heeds_every_cancellation"}
@@ -133,8 +133,8 @@ class OrderedPlay(Play):
             text = f"client {held.lane[1]}'s {held.what} does not arrive"
         else:
             text = f"{held.what} does not fire"
-        self.told.deviations[held.name] = f"{text} {IN_WORDS[held.choice]}"
-        self._mark(held, f"⏸ held, {IN_WORDS[held.choice]}")
+        self.told.deviations[held.name] = f"{text} {in_words(held.choice)}"
+        self._mark(held, f"⏸ held, {in_words(held.choice)}")
 
     def _come(self, held: Held) -> None:
         others = [self._lane_in_words(lane) for lane in held.meanwhile if lane != held.lane]
