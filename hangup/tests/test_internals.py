@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 import hangup
-from hangup.record.internals import drop_from_all_tasks, never_retrieved, peek_exception
+from hangup.record.internals import drop_from_all_tasks, entered, never_retrieved, peek_exception, ready, step_of
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
 PRIVATE |= {"_callback"}
@@ -78,6 +78,46 @@ def test_without_unregister_task_a_task_that_never_heeds_its_cancellation_would_
         assert task not in asyncio.all_tasks()
         until.set()
         await task  # it runs on, and can be waited for by whoever still knows it
+
+    asyncio.run(work())
+
+
+def test_without_ready_and_callback_no_other_order_of_tasks_could_be_played():
+    async def asks(times: int) -> None:
+        for _ in range(times):
+            await asyncio.sleep(0)
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(asks(2))
+        assert [step_of(handle) for handle in ready(loop)] == [None]  # it has not begun
+        await asyncio.sleep(0)
+        assert [step_of(handle) for handle in ready(loop)] == [task]
+        woken = asyncio.create_task(asyncio.Event().wait())
+        await task
+        woken.cancel()
+        loop.call_soon(print)
+        assert [step_of(handle) for handle in ready(loop)] == [None, None]
+        ready(loop).pop()
+
+    asyncio.run(work())
+
+
+def test_without_what_the_garbage_collector_sees_nobody_could_say_who_holds_a_lock():
+    async def work() -> None:
+        outer, inner, third = asyncio.Lock(), asyncio.Semaphore(), asyncio.Lock()
+
+        async def holds() -> None:
+            async with outer, inner:
+                async with third:
+                    pass
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(holds())
+        await asyncio.sleep(0)
+        assert entered(task.get_coro()) == [outer, inner]
+        assert not third.locked()
+        task.cancel()
 
     asyncio.run(work())
 

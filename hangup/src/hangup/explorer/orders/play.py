@@ -103,7 +103,7 @@ class OrderedPlay(Play):
         session = next((each for each in self.recorder.sessions if each.letter == connection.letter), None)
         if session is None:
             return
-        if not connection.asked or any(each.for_a_lock for each in waits.waiting([session])):
+        if not connection.asked or waits.wait_for_a_lock(session):
             self._stuck.add(connection.letter)
 
     def _note_facts(self) -> None:

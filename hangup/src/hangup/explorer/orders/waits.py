@@ -65,6 +65,12 @@ def waiting(sessions: Sequence[Session]) -> list[Waiting]:
     return found
 
 
+def wait_for_a_lock(session: Session) -> bool:
+    """Return whether some task of a session waits for somebody who has a lock."""
+    tasks = [task for task in (session.main, *session.tasks) if task is not None and not task.done()]
+    return any(_target(list(_chain(task.get_coro())))[0] in _LOCKED for task in tasks)
+
+
 def in_words(found: Sequence[Waiting]) -> list[str]:
     """Say of those who hold a lock or wait for one what they do, and whether they wait for each other."""
     numbers: dict[int, int] = {}
@@ -100,18 +106,11 @@ def _circle(waits_for: dict[str, list[str]]) -> list[str]:
 
 def _one(who: str, task: "asyncio.Task[Any]") -> Waiting:
     chain = list(_chain(task.get_coro()))
-    kind, target = "", None
-    for _, frame in chain:
-        if frame.f_code in _WAITS:
-            kind, target = _WAITS[frame.f_code], frame.f_locals["self"]
-            break
-        connection = frame.f_locals.get("self") if frame.f_code.co_name == "send" else None
-        if isinstance(connection, MemoryConnection) and not connection.reads:
-            kind = f"send() to client {connection.letter}, who does not read,"
+    kind, target = _target(chain)
     holds: list[tuple[object, str]] = []
     for coro, frame in chain:
-        blocks = _blocks(frame)
         managers = entered(coro)
+        blocks = _blocks(frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno) if managers else []
         for place, manager in enumerate(managers):
             if isinstance(manager, LOCKS):
                 line = blocks[place] if len(blocks) == len(managers) else frame.f_lineno
@@ -120,6 +119,18 @@ def _one(who: str, task: "asyncio.Task[Any]") -> Waiting:
     if entering is not None:
         del holds[entering]  # it is still on its way in
     return Waiting(who, where_of(task), kind, target, tuple(holds))
+
+
+def _target(chain: Sequence[tuple[Any, FrameType]]) -> tuple[str, object]:
+    """Return of what kind it is for which a chain waits, and the thing itself."""
+    kind = ""
+    for _, frame in chain:
+        if frame.f_code in _WAITS:
+            return _WAITS[frame.f_code], frame.f_locals["self"]
+        connection = frame.f_locals.get("self") if frame.f_code.co_name == "send" else None
+        if isinstance(connection, MemoryConnection) and not connection.reads:
+            kind = f"send() to client {connection.letter}, who does not read,"
+    return kind, None
 
 
 def _chain(coro: Any) -> Iterator[tuple[Any, FrameType]]:
@@ -149,13 +160,13 @@ def place_of(frame: FrameType, line: int) -> str:
     return f"{Path(path).name}:{line}" + (f" `{source}`" if source else "")
 
 
-def _blocks(frame: FrameType) -> list[int]:
-    """Return the lines of the `with` blocks around a frame's line, one for each of their managers, outermost first."""
-    tree = _tree(frame.f_code.co_filename)
-    line, blocks = frame.f_lineno, []
+@functools.lru_cache(maxsize=512)
+def _blocks(path: str, name: str, line: int) -> list[int]:
+    """Return the lines of the `with` blocks around a function's line, one for each of their managers, from outside."""
+    tree, blocks = _tree(path), []
     functions = (ast.AsyncFunctionDef, ast.FunctionDef)
     for node in [] if tree is None else ast.walk(tree):
-        if isinstance(node, functions) and node.name == frame.f_code.co_name and node.lineno <= line <= _end(node):
+        if isinstance(node, functions) and node.name == name and node.lineno <= line <= _end(node):
             inner = [n for n in ast.walk(node) if isinstance(n, ast.AsyncWith | ast.With)]
             blocks = sorted(n.lineno for n in inner if n.lineno <= line <= _end(n) for _ in n.items)
     return blocks
