@@ -306,6 +306,8 @@ def test_other_orders_of_tasks_are_played_if_asked_for_and_an_invariant_judges_t
     options = ("--invariant", "someapps:miscounted", "--client", "text:x, expect")
     status, out, _ = explore("someapps:Counter", "--factory", "--order", "20", "--limit", "1", *options)
     assert (status, "✗" in out) == (0, False)
+    told = json.loads(explore("someapps:Counter", "--factory", "--order", "7", "--limit", "1", "--json", *options)[1])
+    assert (told["order"]["played"], told["order"]["found"]) == (7, [])
     assert "\norder of tasks: 20 sessions in other orders; 0 break a rule\n" in out
     status, out, _ = replay("someapps:Counter", "uvicorn/close@end~a-1.1", "--factory", *options)
     assert status == 0

@@ -5,6 +5,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
@@ -99,7 +100,8 @@ def _explore(options: argparse.Namespace) -> int:
         if not report.explored:
             options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
         if options.json:
-            text = as_json(report, app=options.app, models=models)
+            orders = {"order": asdict(report.orders)} if options.order else {}
+            text = as_json(report, app=options.app, models=models, **orders)
         elif report.ok:
             text = f"\n{report}{_no_order(options)}"
         else:

@@ -55,13 +55,16 @@ def entered(coro: Any) -> "list[Any]":
 
     The interpreter keeps `__aexit__` for the end of such a block where only the garbage collector sees it.
     """
-    found = []
-    for before, each in zip([None, *(refs := gc.get_referents(coro))], refs, strict=False):
-        if getattr(each, "__name__", "") not in {"__aexit__", "__exit__"}:
+    found, seen = [], gc.get_referents(coro)
+    for place, each in enumerate(seen):
+        name = getattr(each, "__name__", "")
+        if name not in {"__aexit__", "__exit__"}:
             continue
-        owner = getattr(each, "__self__", None)
-        if owner is None and before is not None and getattr(type(before), each.__name__, None) is each:
-            owner = before
+        if (
+            owner := getattr(each, "__self__", None)
+        ) is None:  # from Python 3.14 on: a function, and its self beside it
+            beside = seen[max(place - 1, 0) : place + 2]
+            owner = next((other for other in beside if getattr(type(other), name, None) is each), None)
         if owner is not None:
             found.append(owner)
     return found
