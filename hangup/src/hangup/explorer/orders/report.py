@@ -32,7 +32,7 @@ class Orders:
     asked: int = 0
     played: int = 0
     bad: int = 0
-    """How many broke a rule."""
+    """How many broke a rule that nothing breaks in asyncio's own order."""
     known: int = 0
     """How many broke only what other schedules break, in asyncio's own order."""
     unsure: int = 0
@@ -47,11 +47,11 @@ class Orders:
             return "order of tasks: not tried"
         if not self.played:
             return "order of tasks: not tried, for the exploration ended early"
-        lines = [f"order of tasks: {self.played:,} sessions in other orders; {self.bad:,} break a rule"]
+        lines = [f"order of tasks: {self.played:,} sessions in other orders; {self.bad + self.known:,} break a rule"]
         for found in {found.schedule: found for found in self.found}.values():
             lines += found.lines
         if self.known:
-            lines.append(f"    {self.known:,} more break what breaks in asyncio's own order too")
+            lines.append(f"    {self.known:,} of these break only what breaks in asyncio's own order too")
         if self.unsure:
             why = "the same order did not break it again"
             lines.append(f"    not known: {self.unsure:,} sessions broke a rule, and {why}")
