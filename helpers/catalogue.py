@@ -1,4 +1,4 @@
-"""What the lessons are called and what they ask, read from their notebooks.
+"""What the lessons are and what they ask, read from their notebooks: from this every list of lessons is made.
 
 Whoever lists lessons asks here. What is remembered of a lesson goes by its name, `double-receive`, and not by its
 number, which may change.
@@ -24,13 +24,31 @@ class Task:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: `path` in solutions/, `number` "02", `name` "double-receive", `title` "Double receive", its tasks."""
+    """A lesson, by its own words in its notebook's metadata, where `uses` is called `with`, and by its cells."""
 
     path: Path
-    number: str
-    name: str
+    """In solutions/."""
     title: str
-    tasks: tuple[Task, ...]
+    minutes: int
+    needs: str
+    """The number of the lesson to read before, or nothing."""
+    uses: str
+    """The libraries that it is about."""
+    errors: tuple[str, ...]
+    """What people search for, word for word, and find explained here."""
+    symptom: str
+    """What they see where there is no such error, or beside it; or nothing."""
+    tasks: tuple[Task, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """What its file's name begins with: `02`."""
+        return self.path.stem.partition("-")[0]
+
+    @property
+    def name(self) -> str:
+        """What it is remembered by: `double-receive`."""
+        return self.path.stem.partition("-")[2]
 
 
 def catalogue() -> list[Lesson]:
@@ -60,11 +78,27 @@ def role(cell: Cell) -> tuple[str, int] | None:
     return (kinds[0], numbers[0]) if kinds and numbers and "solution" not in found else None
 
 
+def table(folder: str = "") -> str:
+    """Return the lessons as a table in Markdown, whose links lead into `folder`, such as `notebooks/`."""
+    head = "| | Lesson | The error that brought you here | Minutes | With |\n|---|---|---|---|---|"
+    rows = (
+        f"| {each.number} | [{each.title}]({folder}{each.path.name}) | {_words(each)} | {each.minutes} | {each.uses} |"
+        for each in catalogue()
+    )
+    return "\n".join([head, *rows])
+
+
+def _words(lesson: Lesson) -> str:
+    symptom = [f"({lesson.symptom})"] if lesson.symptom else []
+    return "<br>".join([*(f"`{words}`" for words in lesson.errors), *symptom])
+
+
 def _lesson(path: Path) -> Lesson:
-    cells = lessons.handout(path)["cells"]
-    number, _, name = path.stem.partition("-")
-    title = re.search(r"^# (?:\d+ · )?(.+)$", source_of(cells[0]) if cells else "", re.MULTILINE)
-    return Lesson(path, number, name, title.group(1).strip() if title else name, tuple(_tasks(cells)))
+    """Read a lesson; raise KeyError or TypeError for a notebook that does not say what it is."""
+    notebook = lessons.handout(path)
+    about = dict(notebook["metadata"][lessons.ABOUT])
+    uses, errors = about.pop("with"), tuple(about.pop("errors"))
+    return Lesson(path, uses=uses, errors=errors, tasks=tuple(_tasks(notebook["cells"])), **about)
 
 
 def _tasks(cells: Iterable[Cell]) -> Iterator[Task]:

@@ -28,6 +28,17 @@ KERNEL = {
     "language_info": {"name": "python"},
 }
 """The metadata of every notebook."""
+ABOUT = "after_the_disconnect"
+"""The key in a notebook's metadata under which a lesson says what it is: see helpers.catalogue."""
+PROGRESS: Cell = {
+    "cell_type": "code",
+    "execution_count": None,
+    "id": "progress",
+    "metadata": {},
+    "outputs": [],
+    "source": ["from helpers.progress import progress\n", "\n", "progress()"],
+}
+"""What a learner's notebook runs before its way on. Not in solutions/: what comes out depends on who runs it."""
 
 
 def sources() -> list[Path]:
@@ -68,11 +79,22 @@ def text(notebook: Notebook) -> str:
 
 
 def handout(path: Path) -> Notebook:
-    """Return the learner's notebook for a solutions notebook: no solutions, no outputs, the same at every call."""
+    """Return the learner's notebook for a solutions notebook: no solutions, no outputs, the same at every call.
+
+    Before the cell tagged `way-on` stands one that shows how far the learner is.
+    """
     notebook = read(path)
-    notebook["cells"] = [_bare(cell) for cell in notebook["cells"] if "solution" not in tags(cell)]
-    notebook["metadata"] = KERNEL
-    return notebook
+    cells = []
+    for cell in notebook["cells"]:
+        if "solution" not in tags(cell):
+            cells += [PROGRESS] * ("way-on" in tags(cell)) + [_bare(cell)]
+    return notebook | {"cells": cells, "metadata": _metadata(notebook)}
+
+
+def _metadata(notebook: Any) -> dict[str, Any]:
+    """Return what is kept of a notebook's metadata: what the lesson says of itself, and the kernel."""
+    found = notebook["metadata"]
+    return ({ABOUT: found[ABOUT]} if ABOUT in found else {}) | KERNEL
 
 
 def _bare(cell: Cell) -> Cell:
@@ -98,7 +120,7 @@ def source_of(cell: Cell) -> str:
 def _text(notebook: NotebookNode) -> str:
     import nbformat
 
-    notebook.metadata = nbformat.from_dict(KERNEL)
+    notebook.metadata = nbformat.from_dict(_metadata(notebook))
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(dict(sorted(cell.metadata.items())))
     return str(nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False)) + "\n"

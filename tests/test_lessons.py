@@ -9,7 +9,9 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import __main__ as command
-from helpers import lessons
+from helpers import catalogue, lessons
+
+ABOUT = {"title": "Title", "minutes": 5, "with": "nothing", "needs": "06", "errors": ["it breaks"], "symptom": "once"}
 
 
 @pytest.fixture
@@ -27,7 +29,8 @@ def room(tmp_path, monkeypatch):
         new_code_cell("answer = 42", id="c", metadata={"tags": ["solution", "ex1"]}),
         new_code_cell("x = 1", id="d", metadata={"execution": {"iopub.status.busy": "2026-01-01"}}),
     ]
-    nbformat.write(new_notebook(cells=cells), lessons.SOLUTIONS / "07-title.ipynb")
+    metadata = {lessons.ABOUT: ABOUT, "signed": "by somebody"}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), lessons.SOLUTIONS / "07-title.ipynb")
     return tmp_path
 
 
@@ -38,6 +41,33 @@ def test_a_derived_notebook_has_no_solutions_and_no_outputs(room):
     assert cells[1].execution_count is None
     assert cells[1].metadata == {"tags": ["check", "ex1"], "editable": False, "deletable": False}
     assert cells[2].metadata == {}
+
+
+def test_before_the_way_on_a_learner_sees_how_far_he_is(room):
+    path = lessons.source("07")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(new_markdown_cell("**Next:** nothing", id="e", metadata={"tags": ["way-on"]}))
+    nbformat.write(notebook, path)
+    cells = nbformat.reads(lessons.derive(path), as_version=4).cells
+    assert [cell.id for cell in cells] == ["a", "b", "d", "progress", "e"]
+    assert cells[3].source == lessons.source_of(lessons.PROGRESS)
+
+
+def test_what_a_lesson_says_of_itself_is_in_both_its_notebooks(room):
+    command.main(["run", "07"])
+    command.main(["build"])
+    for folder in (lessons.SOLUTIONS, lessons.NOTEBOOKS):
+        assert set(nbformat.read(folder / "07-title.ipynb", as_version=4).metadata) == {
+            lessons.ABOUT,
+            "kernelspec",
+            "language_info",
+        }
+    (lesson,) = catalogue.catalogue()
+    assert (lesson.name, lesson.number, lesson.title, lesson.minutes) == ("title", "07", "Title", 5)
+    assert (lesson.needs, lesson.uses, lesson.errors, lesson.symptom) == ("06", "nothing", ("it breaks",), "once")
+    assert catalogue.table("x/").splitlines()[2] == (
+        "| 07 | [Title](x/07-title.ipynb) | `it breaks`<br>(once) | 5 | nothing |"
+    )
 
 
 def test_deriving_twice_gives_the_same_bytes(room):

@@ -102,5 +102,5 @@ def test_what_a_member_hears():
 @pytest.mark.parametrize("backend", OUTAGE)
 def test_what_is_shown_without_a_redis_is_what_the_lesson_printed_with_one(backend):
     notebook = nbformat.read(lessons.source("07-chat-room"), as_version=4)
-    cell = next(each for each in notebook.cells if f"await outage({backend.__name__}," in each.source)
+    cell = next(each for each in notebook.cells if f"await outage(rooms.{backend.__name__}," in each.source)
     assert str(cell.outputs[-1].text).endswith(OUTAGE[backend] + "\n")

@@ -1,5 +1,6 @@
 """What a clone holds: derived notebooks, the README's commands and picture, code that the linters accept."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import nbformat
 import pytest
 
 from helpers import __main__ as command
-from helpers import lessons
+from helpers import catalogue, lessons
+from tests import lists
 from tests.pictures import double_receive
 
 ROOT = Path(__file__).parent.parent
@@ -28,22 +30,70 @@ def test_the_first_screen_has_the_two_commands_and_ci_runs_the_second():
     commands = [line for line in README.splitlines()[:12] if line.startswith("python3")]
     install = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/"
     assert len(commands) == 2
-    assert commands[0].startswith(f"{install}jupyter lab ")
+    assert commands[0] == f"{install}python -m helpers learn --lab"
     assert commands[1] == f"{install}pytest"
     assert "bin/pytest$' README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_the_readme_lists_every_lesson():
-    listed = re.findall(r"\(notebooks/(.*?)\)", README)
-    assert listed == [path.name for path in lessons.sources()]
+def test_the_readme_and_lesson_00_list_what_the_lessons_say_of_themselves():
+    assert [lesson.path.name for lesson in catalogue.catalogue()] == [path.name for path in lessons.sources()]
+    assert lists.listed(lists.README) == catalogue.table("notebooks/"), "run python -m tests.lists"
+    assert lists.listed(lists.START) == catalogue.table(), "run python -m tests.lists"
 
 
-@pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)
-def test_a_lesson_begins_with_a_title_and_a_synchronous_cell(path):
-    cells = nbformat.read(path, as_version=4).cells
-    assert cells[0].source.startswith(f"# {path.name[:2]} · ")
+@pytest.mark.parametrize("lesson", catalogue.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_begins_with_what_it_says_of_itself_and_a_synchronous_cell(lesson):
+    cells = nbformat.read(lessons.SOLUTIONS / lesson.path.name, as_version=4).cells
+    needs = f"after {lesson.needs} · {lesson.uses}" if lesson.needs else "needs nothing but this page"
+    assert cells[0].source.splitlines()[:2] == [
+        f"# {lesson.number} · {lesson.title}",
+        f"*{lesson.minutes} minutes · {needs}*",
+    ]
     first = next(cell for cell in cells if cell.cell_type == "code")
     assert "await" not in first.source
+
+
+@pytest.mark.parametrize("lesson", catalogue.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_explains_the_errors_that_lead_to_it(lesson):
+    cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.path.name), as_version=4).cells
+    shown = nbformat.read(lessons.SOLUTIONS / lesson.path.name, as_version=4).cells
+    outputs = [text for cell in shown for output in cell.get("outputs", ()) for text in _printed(output)]
+    text = "\n".join([*(cell.source for cell in cells), *outputs])
+    assert [words for words in lesson.errors if words.rstrip(".") not in text] == []
+
+
+def _printed(output):
+    return [output.get("text", ""), output.get("evalue", ""), output.get("data", {}).get("text/plain", "")]
+
+
+@pytest.mark.parametrize("lesson", catalogue.catalogue(), ids=lambda lesson: lesson.name)
+def test_what_came_out_is_folded_below_the_cell_that_is_to_be_predicted(lesson):
+    cells = nbformat.reads(lessons.derive(lessons.SOLUTIONS / lesson.path.name), as_version=4).cells
+    pairs = enumerate(itertools.pairwise(cells))
+    asked = [n for n, (cell, after) in pairs if n and _asks(cell) and _runs(after)]  # a title asks what the lesson asks
+    told = [next(c.source for c in cells[n + 1 :] if c.cell_type == "markdown") for n in asked]
+    assert len(told) >= 1
+    folded = re.compile(r"<details><summary>.+</summary>\n\n.+\n</details>", re.DOTALL)
+    assert [text for text in told if not folded.match(text)] == []
+
+
+def _asks(cell):
+    """Tell whether a Markdown cell's last paragraph asks something."""
+    return cell.cell_type == "markdown" and "?" in cell.source.split("</details>")[-1].split("\n\n")[-1]
+
+
+def _runs(cell):
+    return cell.cell_type == "code" and "starter" not in cell.metadata.get("tags", []) and cell.id != "progress"
+
+
+@pytest.mark.parametrize("lesson", catalogue.catalogue(), ids=lambda lesson: lesson.name)
+def test_a_lesson_ends_with_the_way_on(lesson):
+    after = [each for each in catalogue.catalogue() if each.number > lesson.number][:1]
+    for text in (lessons.derive(lesson.path), lesson.path.read_text("utf-8")):
+        last = nbformat.reads(text, as_version=4).cells[-1]
+        links = re.findall(r"\]\((.*?\.ipynb)\)", last.source)
+        assert [each.path.name for each in after if each.path.name not in links] == []
+        assert links.count("00-start-here.ipynb") == 1
 
 
 @pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.name)

@@ -163,6 +163,6 @@ def test_no_two_labels_and_no_label_and_box_overlap():
 
 def test_a_notebook_shows_an_image_and_the_text():
     bundle = states()._repr_mimebundle_()
-    assert bundle["text/html"].startswith('<img alt="States of a connection."')
+    assert '<img alt="States of a connection." style="max-width:none"' in bundle["text/html"]
     assert bundle["text/plain"] == str(states())
     assert CHARACTER * 12 < 2 * HALF  # the longest name fits its box

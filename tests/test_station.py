@@ -135,3 +135,23 @@ def test_nothing_is_left(leaves_nothing):
             await websocket.recv()
 
     leaves_nothing(work)
+
+
+def test_a_visit_can_be_reset_at_a_frame_and_only_the_first_connection_is():
+    said = []
+
+    async def comes_back(url):
+        async for websocket in connect(url):
+            try:
+                async for text in websocket:
+                    said.append(text)
+                return
+            except ConnectionClosed:
+                said.append("lost")
+
+    async def counts(websocket):
+        for text in ("one", "two"):
+            await websocket.send(text)
+
+    assert visit(comes_back, counts, reset_at=2) == [0.0, 0.0]
+    assert said == ["one", "lost", "one", "two"]

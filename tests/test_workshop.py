@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ def rows(title: str) -> list[list[str]]:
     """Return the cells of a section's table, without its two head lines."""
     lines = [line for line in SECTIONS[title].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def cells(part: str) -> list[dict[str, Any]]:
+    """Return the cells of the lesson that a part is about, with what is stored for them."""
+    return list(json.loads(lessons.source(part[-2:]).read_text(encoding="utf-8"))["cells"])
 
 
 def minutes(cell: str) -> int:
@@ -60,22 +66,21 @@ def test_a_day_lists_the_exercises_that_its_steps_have_time_for(day):
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.startswith("Lesson ")])
 def test_a_step_is_a_section_of_its_lesson_in_the_lessons_order(part):
-    cells = [lessons.source_of(cell) for cell in lessons.cells(part[-2:]) if cell["cell_type"] == "markdown"]
-    sections = ["Opening", *re.findall(r"^## (.*)$", "\n".join(cells), re.MULTILINE)]
+    prose = ["".join(cell["source"]) for cell in cells(part) if cell["cell_type"] == "markdown"]
+    sections = ["Opening", *re.findall(r"^## (.*)$", "\n".join(prose), re.MULTILINE)]
     steps = [row[0] for row in rows(part)]
     assert steps == [section for section in sections if section in steps]
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.startswith("Lesson ")])
 def test_what_everybody_sees_is_stored_in_the_lesson(part):
-    shown = "\n".join(_shown(output) for cell in lessons.cells(part[-2:]) for output in cell.get("outputs", []))
+    shown = "\n".join(_shown(output) for cell in cells(part) for output in cell.get("outputs", []))
     seen = [words for row in rows(part) for words in re.findall(r"`([^`]+)`", row[-1])]
     assert [words for words in seen if words not in shown] == []
 
 
 def _shown(output) -> str:
-    words = output.get("text") or output.get("evalue") or output["data"]["text/plain"]
-    return "".join(words)
+    return "".join(output.get("text") or output.get("evalue") or output["data"]["text/plain"])
 
 
 def test_every_exercise_that_is_named_exists():
@@ -115,7 +120,7 @@ def test_the_dev_container_installs_and_opens_what_the_readme_says():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     first = next(line for line in readme.splitlines() if line.startswith("python3 "))
-    opened = container["postAttachCommand"].replace(" --no-browser", "")
+    opened = container["postAttachCommand"].replace(" -- --no-browser", "")
     assert first == f"{container['postCreateCommand']} && {opened}"
 
 
@@ -123,3 +128,19 @@ def test_conda_and_binder_install_the_lock():
     environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert environment.endswith("  - pip:\n      - -r requirements.txt\n")
     assert not (ROOT / "binder").exists()  # it would take the place of environment.yml
+
+
+def test_the_hub_listens_to_nobody_outside_and_has_no_password_of_its_own(monkeypatch):
+    from traitlets.config import Config
+
+    settings = Config()
+    code = compile((ROOT / "docs/hub/jupyterhub_config.py").read_text(encoding="utf-8"), "config", "exec")
+    given = {"get_config": lambda: settings, "__file__": str(ROOT / "docs/hub/jupyterhub_config.py")}
+    monkeypatch.delenv("HUB_URL", raising=False)
+    monkeypatch.delenv("HUB_PASSWORD", raising=False)
+    with pytest.raises(KeyError, match="HUB_PASSWORD"):
+        exec(code, dict(given))
+    monkeypatch.setenv("HUB_PASSWORD", "for one day")
+    exec(code, dict(given))
+    assert settings.JupyterHub.bind_url == "http://127.0.0.1:8000"
+    assert settings.SharedPasswordAuthenticator.user_password == "for one day"

@@ -41,4 +41,3 @@ c.Spawner.args = [
 if os.geteuid() == 0:
     c.Spawner.args.append("--allow-root")  # in a container there may be nobody else; elsewhere do not run this as root
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120  # thirty at once on a small machine
-c.JupyterHub.concurrent_spawn_limit = 10

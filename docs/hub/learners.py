@@ -1,9 +1,9 @@
 """N learners work through the half day's lessons on a real JupyterHub on this machine; what they see is compared.
 
-`python docs/hub/learners.py --learners 12` starts the hub of jupyterhub_config.py on 127.0.0.1, logs each learner in,
+`python -m docs.hub.learners --learners 12` starts the hub of jupyterhub_config.py on 127.0.0.1, logs each learner in,
 starts his server, and runs his notebooks as JupyterLab does: a session through the REST API, cell after cell over the
 kernel's WebSocket. After each check of a starter he runs the solution in its place and checks that. A cell should show
-what solutions/ has stored for it; every other outcome is told. Linux only: processes are looked up in /proc.
+what solutions/ has stored for it; every other outcome is told.
 """
 
 import argparse
@@ -12,26 +12,23 @@ import json
 import os
 import random
 import re
-import secrets
-import socket
 import statistics
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import httpx
-from websockets.asyncio.client import connect
+
+from docs.hub.browser import Learner
+from docs.hub.room import Processes, hub
 
 ROOT = Path(__file__).resolve().parents[2]
 HALF_DAY = ("00", "01", "02", "05")
-FOLDER = "after-the-disconnect"
 SETTLED = [(re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"), (re.compile(r"\x1b\[[0-9;]*m"), "")]
 
 
@@ -83,168 +80,6 @@ def text(outputs: Sequence[dict[str, Any]]) -> str:
     return told
 
 
-# ---- the hub -------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@asynccontextmanager
-async def hub(folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """Run a hub on 127.0.0.1 whose learners live in `folder`; give its address and password; nothing of it stays."""
-    url, password = f"http://127.0.0.1:{free_port()}", secrets.token_urlsafe(12)
-    given = {"HUB_URL": url, "HUB_PORT": str(free_port()), "HUB_PROXY_API": f"http://127.0.0.1:{free_port()}"}
-    given |= {"HUB_LEARNERS": str(folder), "HUB_PASSWORD": password}
-    command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "docs" / "hub" / "jupyterhub_config.py")]
-    with (folder / "hub.log").open("w") as log:
-        process = await asyncio.create_subprocess_exec(
-            *command, env=os.environ | given, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        async with asyncio.timeout(120), httpx.AsyncClient() as client:
-            while True:
-                try:
-                    if (await client.get(f"{url}/hub/api")).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.5)
-        yield url, password
-    finally:
-        process.terminate()  # it stops its proxy and its servers, and they their kernels
-        await process.wait()
-
-
-class Processes:
-    """What the processes of learners take, who are told apart by the homes that they have in a folder."""
-
-    def __init__(self, homes: Path) -> None:
-        self.homes = homes
-
-    def of(self, learner: str) -> Iterator[Path]:
-        """Yield the folder in /proc of each process of a learner: his server, his kernels, what these have started."""
-        home = f"HOME={self.homes / learner}".encode()
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if home in (folder / "environ").read_bytes().split(b"\0"):
-                    yield folder
-            except OSError:
-                continue
-
-    def memory(self, learner: str) -> tuple[int, int]:
-        """Return the bytes that a learner's processes have resident, and their share of them."""
-        rss = pss = 0
-        for folder in self.of(learner):
-            try:
-                found = dict(re.findall(r"^(Rss|Pss): +(\d+) kB", (folder / "smaps_rollup").read_text(), re.MULTILINE))
-            except OSError:
-                continue
-            rss += int(found.get("Rss", 0)) * 1024
-            pss += int(found.get("Pss", 0)) * 1024
-        return rss, pss
-
-    def cpu(self, learner: str) -> float:
-        """Return the processor seconds that a learner's processes have taken, with children that have ended."""
-        ticks = 0
-        for folder in self.of(learner):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-
-# ---- a learner -----------------------------------------------------------------------------------------------------
-
-
-class Learner:
-    """One person: a login, a server, and one notebook after the other."""
-
-    def __init__(self, name: str, url: str, client: httpx.AsyncClient) -> None:
-        self.name, self.url, self.client = name, url, client
-
-    async def log_in(self, password: str) -> None:
-        """Log in with the hub's form, and ask for a token, which stands for the browser's cookies from then on."""
-        await self.client.get(f"{self.url}/hub/login")
-        form = {"username": self.name, "password": password, "_xsrf": self._xsrf}
-        await self.client.post(f"{self.url}/hub/login", data=form, follow_redirects=False)
-        headers = {"X-XSRFToken": self._xsrf, "Referer": f"{self.url}/hub/token"}
-        answer = await self.client.post(f"{self.url}/hub/api/users/{self.name}/tokens", headers=headers, json={})
-        answer.raise_for_status()
-        self.client.headers["Authorization"] = f"token {answer.json()['token']}"
-
-    @property
-    def _xsrf(self) -> str:
-        return next(cookie.value or "" for cookie in self.client.cookies.jar if cookie.name == "_xsrf")
-
-    async def start(self) -> None:
-        """Start the server, and wait until it answers."""
-        (await self.client.post(f"{self.url}/hub/api/users/{self.name}/server")).raise_for_status()
-        async with asyncio.timeout(300):
-            while True:
-                user = (await self.client.get(f"{self.url}/hub/api/users/{self.name}")).json()
-                if user["servers"].get("", {}).get("ready"):
-                    return
-                await asyncio.sleep(0.5)
-
-    async def stop(self) -> None:
-        """Stop the server."""
-        await self.client.delete(f"{self.url}/hub/api/users/{self.name}/server")
-
-    @asynccontextmanager
-    async def kernel(self, notebook: str) -> AsyncIterator["Kernel"]:
-        """Open a notebook, as JupyterLab does: its content, a session, a WebSocket to its kernel."""
-        own = f"{self.url}/user/{self.name}/api"
-        (await self.client.get(f"{own}/contents/{FOLDER}/{notebook}")).raise_for_status()
-        asked = {"path": f"{FOLDER}/{notebook}", "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
-        session = await self.client.post(f"{own}/sessions", json=asked)
-        session.raise_for_status()
-        number = session.json()["kernel"]["id"]
-        address = f"{own.replace('http', 'ws', 1)}/kernels/{number}/channels?session_id={uuid.uuid4().hex}"
-        headers = {"Authorization": self.client.headers["Authorization"]}
-        async with connect(address, additional_headers=headers, max_size=None, ping_timeout=None) as socket:
-            yield Kernel(socket)
-
-
-class Kernel:
-    """A kernel's channels on one WebSocket."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket, self.session = socket, uuid.uuid4().hex
-
-    async def execute(self, code: str) -> tuple[list[dict[str, Any]], str]:
-        """Run one cell; return its outputs, and the reply's status."""
-        number = uuid.uuid4().hex
-        header = {"msg_id": number, "msg_type": "execute_request", "username": "", "session": self.session}
-        header |= {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
-        empty: dict[str, Any] = {"parent_header": {}, "metadata": {}, "buffers": []}
-        await self.socket.send(json.dumps({"header": header, "channel": "shell", "content": content, **empty}))
-        outputs: list[dict[str, Any]] = []
-        status = idle = ""
-        while not (status and idle):
-            message = json.loads(await self.socket.recv())
-            if message["parent_header"].get("msg_id") != number:
-                continue
-            kind, content = message["header"]["msg_type"], message["content"]
-            if kind == "execute_reply":
-                status = content["status"]
-            elif kind == "status" and content["execution_state"] == "idle":
-                idle = "idle"
-            elif kind in {"stream", "display_data", "execute_result", "error"}:
-                last = outputs[-1] if outputs else {}
-                if kind == "stream" and last.get("name") == content["name"]:
-                    last["text"] += content["text"]
-                else:
-                    outputs.append(content)
-        return outputs, status
-
-
 async def work_through(learner: Learner, number: str, pause: float, patience: float) -> Lesson:
     """Run every cell of a lesson, and note what is not as stored."""
     notebook, cells = lesson(number)
@@ -294,6 +129,7 @@ async def person(
         await learner.log_in(password)
         await learner.start()
         result["starts"].append(round(time.monotonic() - began, 1))
+        result["boots"].append(round(processes.cpu(name), 1))
         for number in options.lessons:
             before = processes.cpu(name)
             seen = await work_through(learner, number, options.pause, options.patience)
@@ -316,7 +152,7 @@ async def watch(result: dict[str, Any]) -> None:
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the hub and all learners; return what was seen."""
-    result: dict[str, Any] = {"starts": [], "lessons": [], "memory": [], "load": [], "lost": []}
+    result: dict[str, Any] = {"starts": [], "boots": [], "lessons": [], "memory": [], "load": [], "lost": []}
     with tempfile.TemporaryDirectory(prefix="hub-") as folder:
         async with hub(Path(folder)) as (url, password):
             watcher = asyncio.create_task(watch(result))
@@ -328,13 +164,14 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             watcher.cancel()
         result["lost"] = [f"{n}: {e!r}" for n, e in zip(names, done, strict=True) if isinstance(e, BaseException)]
         if result["lost"]:
-            print((Path(folder) / "hub.log").read_text()[-20000:])
+            print((Path(folder) / "hub.log").read_text()[-5_000:])
     return result
 
 
 def report(result: dict[str, Any]) -> None:
     """Print a table of what was seen."""
-    print(f"starts (login to a server that answers): {spread(result['starts'])} s; load {spread(result['load'])}")
+    print(f"login to a server that answers: {spread(result['starts'])} s; processor {spread(result['boots'])} s")
+    print(f"load of the machine: {spread(result['load'])}")
     for name in dict.fromkeys(each["name"] for each in result["lessons"]):
         own = [each for each in result["lessons"] if each["name"] == name]
         checks = [seconds for each in own for seconds in each["checks"]]

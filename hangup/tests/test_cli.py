@@ -173,7 +173,7 @@ def test_json_is_the_same_each_time(explore):
     first, second = (explore("someapps:twice", "--json") for _ in range(2))
     assert first[:2] == second[:2]
     report = json.loads(first[1])
-    assert list(report) == ["app", "models", "explored", "schedules", "ok", "broken"]
+    assert list(report) == ["app", "models", "explored", "schedules", "ok", "broken", "remarks", "verdicts"]
     assert report["models"] == ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "granian", "hypercorn"]
     assert first[2].startswith(HEADING.format("twice"))
     assert (first[0], report["ok"]) == (1, False)

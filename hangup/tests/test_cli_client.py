@@ -98,7 +98,7 @@ def test_json_is_the_same_each_time(client):
     first, second = client(*options), client(*options)
     assert first[:2] == second[:2]
     report = json.loads(first[1])
-    assert list(report) == ["client", "server", "explored", "schedules", "ok", "broken"]
+    assert list(report) == ["client", "server", "explored", "schedules", "ok", "broken", "remarks", "verdicts"]
     assert (first[0], report["ok"], report["broken"][0]["schedule"]) == (1, False, "upstream/silence@frame#1")
 
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from hangup.trace.events import Event
-from hangup.trace.picture import Label, layout, svg
+from hangup.trace.picture import Label, figure, layout, svg
 from hangup.trace.trace import Trace
 
 SAY = [
@@ -90,3 +90,12 @@ def test_the_alternative_text_names_what_broke():
 def test_html_in_a_message_is_text():
     page = busy("<script>alert(1)</script>")._repr_mimebundle_()["text/html"]
     assert "<script>" not in page
+
+
+def test_a_picture_keeps_its_size_in_a_narrow_window():
+    shown = figure("<svg/>", 'two "lifelines"', "a < b")
+    assert shown == (
+        '<div style="overflow-x:auto"><img alt="two &quot;lifelines&quot;" style="max-width:none" '
+        'src="data:image/svg+xml;base64,PHN2Zy8+"></div>'
+        "<details><summary>as text</summary><pre>a &lt; b</pre></details>"
+    )

@@ -126,18 +126,21 @@ class _Run:
                 before = len(_lines(log))
                 try:
                     client.execute_cell(cell, place)
-                except (CellTimeoutError, DeadKernelError) as error:
-                    hangs = isinstance(error, CellTimeoutError)
-                    self.errors[place] = (
-                        f"a cell {f'ran for {self.timeout:g} seconds' if hangs else 'ended the kernel'}"
-                    )
-                    self.stopped.add(place)
+                except CellTimeoutError:
+                    self._stop(place, f"a cell ran for {self.timeout:g} seconds")
+                except DeadKernelError:
+                    self._stop(place, "a cell ended the kernel")
+                if place in self.stopped:
                     break
                 kind, number = role(self.cells[place]) or ("", 0)
                 verdict = _last(_lines(log)[before:], f"{self.lesson.name} {number}")
                 if kind == "check" and verdict is not None:
                     found[number] = verdict
         return found
+
+    def _stop(self, place: int, words: str) -> None:
+        self.errors[place] = words
+        self.stopped.add(place)
 
     def _client(self) -> NotebookClient:
         import nbformat
@@ -150,6 +153,11 @@ class _Run:
         def note(cell: Any, cell_index: int, execute_reply: Any) -> None:
             self.errors[cell_index] = _raised(execute_reply["content"])
 
+        def look(cell: Any, cell_index: int, execute_reply: Any) -> None:
+            """See exit(): the kernel ends a moment later, in some other cell that has no part in it."""
+            if any(each.get("source") == "ask_exit" for each in execute_reply["content"].get("payload", ())):
+                self._stop(cell_index, "a cell ended the kernel")
+
         return NotebookClient(
             nbformat.from_dict(whole),  # type: ignore[no-untyped-call]  # nbformat is not annotated throughout
             timeout=self.timeout,
@@ -157,6 +165,7 @@ class _Run:
             allow_errors=True,
             shutdown_kernel="immediate",
             on_cell_error=note,
+            on_cell_executed=look,
             resources={"metadata": {"path": str(self.path.parent)}},
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.report import Broken, Report
 from hangup.record.recorder import ASGIApp, Session
-from hangup.record.rules import GENERAL, Rule
+from hangup.record.rules import STRICT, Rule
 from hangup.record.threads import Stuck, run_in_thread
 from hangup.servers.script import HELLO, Script
 from hangup.servers.serve import SERVERS
@@ -39,7 +39,7 @@ class AppExercise(Exercise):
     @property
     def general(self) -> Sequence[Rule]:
         """What holds for every handler."""
-        return GENERAL
+        return STRICT
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Explore every script, then play them on real servers."""

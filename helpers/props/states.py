@@ -5,7 +5,6 @@ An event is a message that the app receives or sends, or `send raises`. Only the
 arrows and labels come from the table, as h11 draws its states. `states(session)` marks the way that a run took.
 """
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from html import escape
 
 from hangup.record.recorder import Session
 from hangup.trace.events import Event
-from hangup.trace.picture import BLUE, CHARACTER, FONT, GREEN, INK, LINE, MUTED, PAPER, RED, RULE, columns
+from hangup.trace.picture import BLUE, CHARACTER, FONT, GREEN, INK, LINE, MUTED, PAPER, RED, RULE, columns, figure
 from hangup.trace.trace import Trace
 
 
@@ -126,13 +125,8 @@ class Path:
         return "\n".join([*lines, *([self.end] if self.end else [])])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        image = base64.b64encode(svg(self).encode()).decode("ascii")
         alt = f"States of a connection; this run ends in {self.state}." if self.steps else "States of a connection."
-        page = (
-            f'<img alt="{alt}" style="max-width:100%" src="data:image/svg+xml;base64,{image}">'
-            f"<details><summary>as text</summary><pre>{escape(str(self))}</pre></details>"
-        )
-        return {"text/html": page, "text/plain": str(self)}
+        return {"text/html": figure(svg(self), alt, str(self)), "text/plain": str(self)}
 
 
 def states(run: Session | Trace | None = None) -> Path:

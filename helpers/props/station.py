@@ -21,7 +21,7 @@ from websockets.http11 import Request
 from hangup.network.client import Connection, connect
 from hangup.network.ports import traces
 from hangup.network.proxy import proxy
-from hangup.network.toxics import Toxic
+from hangup.network.toxics import Frame, Reset, Toxic
 from hangup.record.recorder import Receive, Scope, Send
 from hangup.servers import serve as servers
 from hangup.time.loopback import in_virtual_time, now
@@ -121,13 +121,14 @@ def _reset(connection: ServerConnection) -> None:
 def visit(
     client: Callable[[str], Awaitable[object]],
     handler: Handler,
-    *toxics: Toxic,
+    reset_at: int | None = None,
     trace: Trace | None = None,
     seconds: float = 3_600.0,
     most: int = 10_000,
 ) -> list[float]:
     """Let a client visit a station in virtual time, and return the seconds at which it came.
 
+    The network resets the first connection before the server's frame number `reset_at` (from 1) comes through.
     After so many seconds, or when it has come so often, it is cancelled. What it raises is raised.
     """
     __tracebackhide__ = True
@@ -141,7 +142,8 @@ def visit(
                 enough.set()
             await handler(websocket)
 
-        async with station(count, *toxics, trace=trace) as server:
+        cut = [Reset(at=Frame(reset_at), stream="downstream", connections=1)] if reset_at else []
+        async with station(count, *cut, trace=trace) as server:
             visiting, counting = asyncio.ensure_future(client(server.url)), asyncio.create_task(enough.wait())
             await asyncio.wait({visiting, counting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             for task in (visiting, counting):

@@ -79,7 +79,7 @@ def hides_nothing_from_litestar(session: Session) -> str | None:
     return None
 
 
-RULES = (leaves_nothing_to_catch, *rules.GENERAL)
+RULES = (leaves_nothing_to_catch, *rules.STRICT)
 """What `explore` is to judge in this lesson."""
 
 

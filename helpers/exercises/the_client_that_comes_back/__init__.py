@@ -28,8 +28,10 @@ from helpers.exercises.the_client_that_comes_back.rules import (
     stops,
 )
 from helpers.exercises.the_client_that_comes_back.servers import REFUSALS, Archive, Book, Feed, Pair, Scripted
+from helpers.props.station import for_good
+from helpers.props.storm import full_jitter
 
-__all__ = ["ONCE", "books", "ex1", "ex2", "ex3"]
+__all__ = ["ONCE", "books", "ex1", "ex2", "ex3", "for_good", "full_jitter"]
 
 LESSON = "08-the-client-that-comes-back"
 DARK = "upstream/reset@frame#0x9999"

@@ -14,7 +14,8 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.invariant import Invariant, rules_with
 from hangup.explorer.orders.play import rules_of_order
-from hangup.record.recorder import ASGIApp
+from hangup.explorer.report import Findings
+from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
 from hangup.servers.models.doubts import doubts, with_releases
@@ -68,6 +69,8 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
         closes anyway; a comma in WORDS is written \, (default: 'text:"hello", expect')"""
     words = "says of an app, when a session is over, what is wrong with it, or None"
     add("--invariant", type=name_of("invariant"), metavar="MODULE:FUNCTION", help=words)
+    excused = "a task, or its coroutine function, that may run on when its handler has ended; may be repeated"
+    add("--excuse", action="append", default=[], metavar="NAME", help=excused)
     add("--client", type=arguments.script, default=HELLO, metavar="STEPS", help=steps)
 
 
@@ -93,6 +96,7 @@ def _explore(options: argparse.Namespace) -> int:
                 limit=options.limit,
                 path=options.path,
                 lifespan=options.lifespan,
+                excuse=options.excuse,
                 progress=progress,
                 order=options.order,
                 invariant=_invariant(options),
@@ -106,7 +110,7 @@ def _explore(options: argparse.Namespace) -> int:
             text = f"\n{report}{_no_order(options)}"
         else:
             first = report.broken[0].schedule
-            trace = replay(make(), first, options.client, path=options.path, lifespan=options.lifespan).trace
+            trace = _again(options, make(), first).trace
             text = f"\n{report}{_no_order(options)}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
@@ -138,6 +142,7 @@ def _command(options: argparse.Namespace, schedule: str) -> str:
     words = ["hangup", "replay", options.app, schedule]
     words += ["--factory"] * options.factory + ["--lifespan"] * options.lifespan
     words += ["--invariant", options.invariant] if options.invariant else []
+    words += [word for name in options.excuse for word in ("--excuse", name)]
     words += ["--path", options.path] * (options.path != "/")
     words += ["--client", arguments.steps(options.client)] * (options.client is not HELLO)
     return shlex.join(words)
@@ -149,23 +154,37 @@ def _load(options: argparse.Namespace) -> Callable[[], ASGIApp]:
     return app if options.factory else lambda: app
 
 
+def _again(options: argparse.Namespace, app: ASGIApp, schedule: str) -> Session:
+    """Play one schedule."""
+    return replay(
+        app,
+        schedule,
+        options.client,
+        path=options.path,
+        lifespan=options.lifespan,
+        excuse=options.excuse,
+        closer=True,
+        invariant=_invariant(options),
+    )
+
+
 def _replay(options: argparse.Namespace) -> int:
     """Print the picture of one schedule with the rules that it breaks; return the exit status."""
     schedule: Schedule = options.schedule
     out = sys.stdout
     with given_up("the app"), contextlib.redirect_stdout(sys.stderr):
         app = _load(options)()
-        invariant, path = _invariant(options), options.path
-        session = replay(app, str(schedule), options.client, path=path, lifespan=options.lifespan, invariant=invariant)
+        session = _again(options, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    rules = rules_with(GENERAL if schedule.order is None else rules_of_order(GENERAL), invariant)
-    broken = [f"✗ {rule.sentence}: {got}" for rule in rules if (got := rule.test(session)) is not None]
-    verdict = "\n".join(broken) or "✓ every rule holds"
+    rules = rules_with(GENERAL if schedule.order is None else rules_of_order(GENERAL), _invariant(options))
+    judged = Findings(rules).judge(str(schedule), [session])
+    broken = [f"✗ {each.rule}: {each.got}" for _, each in judged.broken] or ["✓ every rule holds"]
+    verdict = "\n".join((*broken, *(f"· remark: {each.got}" for each in judged.remarks)))
     if options.mermaid:
         sys.stderr.write(f"{verdict}\n")
         out.write(f"{session.trace.mermaid()}\n")
     else:
         told = "".join(f"{line}\n" for line in session.facts.get("order", ()))
         out.write(f"{schedule}\n{session.trace}\n\n{told}{verdict}\n")
-    return 1 if broken else 0
+    return 1 if judged.broken else 0

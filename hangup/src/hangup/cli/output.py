@@ -59,7 +59,8 @@ def bar(stream: TextIO) -> Iterator[Progress]:
 def as_json(report: Report, **more: object) -> str:
     """Return a report as JSON, with more at its beginning."""
     kept = {"explored": report.explored, "schedules": report.schedules, "ok": report.ok}
-    return json.dumps({**more, **kept, "broken": [asdict(each) for each in report.broken]}, indent=2)
+    found = {name: [asdict(each) for each in getattr(report, name)] for name in ("broken", "remarks")}
+    return json.dumps({**more, **kept, **found, "verdicts": report.verdicts}, indent=2)
 
 
 def summary(report: Report, again: str) -> str:

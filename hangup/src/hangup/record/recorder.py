@@ -6,7 +6,8 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+import weakref
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from hangup.record.errors import describe, leaves, stack
@@ -44,8 +45,9 @@ class Interrupted(BaseException):
 class Recorder:
     """Wraps an ASGI app; itself an ASGI app. `sessions` holds one Session for each WebSocket connection, in order."""
 
-    def __init__(self, app: ASGIApp, trace: Trace | None = None) -> None:
+    def __init__(self, app: ASGIApp, trace: Trace | None = None, *, excuse: Collection[str] = ()) -> None:
         self.app = app
+        self.excuse = excuse
         self.trace = Trace() if trace is None else trace
         self.sessions: list[Session] = []
         self.lifespan_error: BaseException | None = None
@@ -68,12 +70,14 @@ class Recorder:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = scope.get("client")
         session = Session(self.trace, self.trace.peer(int(address[1]) if address else len(self.sessions)))
+        session.excuse = self.excuse
         session.main = asyncio.current_task()
         self.sessions.append(session)
         set_current(session)  # for good: what the server logs in this task afterwards belongs to the session too
         gives = f"{session.letter}.ended"
         channel = (_SilentChannel if self.trace.silent else _Channel)(session, receive, send)
-        self._channels.append(channel)
+        session.connection = weakref.ref(channel)
+        self._channels += [] if self.trace.silent else [channel]
         try:
             await self.app(scope, channel.receive, channel.send)
         except asyncio.CancelledError as error:
@@ -167,6 +171,7 @@ class _Channel:
     async def send(self, message: Message) -> None:
         session, caller = self.session, current() or self.session
         kind = message["type"]
+        told = bool(session.codes or session.closes)
         session.sends_after_close += session.closes > 0
         session.closes += kind == "websocket.close"
         session.sent += kind == "websocket.send"
@@ -175,12 +180,11 @@ class _Channel:
         detail = _detail(message) + ("" if caller is session else f" to {session.letter}")
         event = Event(caller.lifeline(), kind, detail.strip(), "server")
         session.record(event, gives=f"{session.letter}.{token}", caller=caller)
-        told = bool(session.codes)
         try:
             with in_session(None):
                 await self._send(message)
         except Exception as error:
-            session.refusals += [] if told else [error]
+            (session.late if told else session.refusals).append(error)
             needs = ["stop", f"{session.letter}.end"]
             session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
             raise
@@ -202,14 +206,14 @@ class _SilentChannel(_Channel):
 
     async def send(self, message: Message) -> None:
         session, kind = self.session, message["type"]
+        told = bool(session.codes or session.closes)
         session.sends_after_close += session.closes > 0
         session.closes += kind == "websocket.close"
         session.sent += kind == "websocket.send"
-        told = bool(session.codes)
         try:
             await self._send(message)
         except Exception as error:
-            session.refusals += [] if told else [error]
+            (session.late if told else session.refusals).append(error)
             raise
 
 

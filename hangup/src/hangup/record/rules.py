@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hangup.record.errors import describe, leaves
+from hangup.record.evidence.grades import let_out, taken_in_silence
 from hangup.record.session import Session
 
 
@@ -39,15 +40,7 @@ def ends_quietly(session: Session) -> str | None:
     """The handler ends quietly when the peer leaves."""
     if session.ended == "cancelled" and not session.cancelled_by:
         return "CancelledError left the handler, which nobody had cancelled"
-    if session.ended == "raised" and session.error is not None:
-        allowed: tuple[type[BaseException], ...] = session.facts.get("allowed", ())
-        for error in leaves(session.error):
-            # A send that told the app of the end may be let out (www.rst, Disconnected Client - send exception);
-            # Starlette raises its own exception from it.
-            told = error in session.refusals or error.__context__ in session.refusals
-            if not told and not isinstance(error, allowed):
-                return describe(session.error)
-    return None
+    return describe(session.error) if let_out(session) and session.error is not None else None
 
 
 @rule
@@ -112,8 +105,30 @@ def leaves_no_thread(session: Session) -> str | None:
 @rule
 def hides_no_error(session: Session) -> str | None:
     """No task of the handler fails without anybody looking."""
-    hidden = session.never_retrieved
-    return f"nobody looked at the exception of: {', '.join(hidden)}" if hidden else None
+    if session.never_retrieved:
+        return f"nobody looked at the exception of: {', '.join(session.never_retrieved)}"
+    return session.outside[0] if session.outside else None
+
+
+@rule
+def keeps_no_connection(session: Session) -> str | None:
+    """A connection that is gone is not kept."""
+    kept: str | None = session.facts.get("kept")  # many sessions are needed to say so
+    return kept
+
+
+@rule
+def logs_no_error(session: Session) -> str | None:
+    """The app logs no error about a peer that has left."""
+    return session.logged[0].words if session.logged else None
+
+
+@rule
+def runs_what_it_adds(session: Session) -> str | None:
+    """What is added to BackgroundTasks is run."""
+    if session.unrun:
+        return f"nothing runs what a WebSocket endpoint adds: {', '.join(dict.fromkeys(session.unrun))}"
+    return None
 
 
 # ---- clients -----------------------------------------------------------------------------------------------------
@@ -145,7 +160,7 @@ _SHARED = (heeds_cancellation, leaves_no_task, hides_no_error)
 _OF_CLIENTS = (replace(each, sentence=each.sentence.replace("handler", "client")) for each in _SHARED)
 CLIENT = (client_ends, raises_what_is_known, *_OF_CLIENTS)
 """What holds for every client, whatever it is for."""
-GENERAL = (
+STRICT = (
     answers_everything,
     does_not_spin,
     ends,
@@ -154,5 +169,37 @@ GENERAL = (
     leaves_no_task,
     leaves_no_thread,
     hides_no_error,
+)
+"""What holds for every handler, without grades: a task that ends a second after its handler breaks a rule, too."""
+
+
+def _ends_quietly(session: Session) -> str | None:
+    if session.error is None:
+        return None
+    errors = let_out(session)
+    if session.ended == "cancelled":
+        errors = [session.error]
+    return None if all(taken_in_silence(session, error) for error in errors) else ends_quietly.test(session)
+
+
+def _left_for_good(session: Session) -> str | None:
+    if not session.left_for_good:
+        return None
+    when = " when the app has shut down" if session.left_at_shutdown else ""
+    return f"still running{when}: {', '.join(session.left_for_good)}"
+
+
+ends_quietly_graded = replace(ends_quietly, test=_ends_quietly)
+"""The same, but what the server takes in silence is a remark."""
+leaves_no_task_for_good = replace(
+    leaves_no_task, sentence="no task of the handler runs on for ever", test=_left_for_good
+)
+"""The same, but a task that ends by itself, some time later, is a remark."""
+_GRADED = {each.name: each for each in (ends_quietly_graded, leaves_no_task_for_good)}
+GENERAL = (
+    *(_GRADED.get(each.name, each) for each in STRICT),
+    keeps_no_connection,
+    logs_no_error,
+    runs_what_it_adds,
 )
 """What holds for every handler, whatever it is for."""

@@ -9,15 +9,20 @@ import contextlib
 import re
 import traceback
 import types
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hangup.record.errors import describe
 from hangup.record.internals import never_retrieved, peek_exception
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
+
+if TYPE_CHECKING:
+    import weakref
+
+    from hangup.record.evidence.logged import Logged
 
 Ended = Literal["running", "returned", "raised", "cancelled"]
 
@@ -31,10 +36,11 @@ class Session:
 
     `sent` and `received` count data messages; `codes` holds the code of every disconnect message that the app was
     given, so its length tells how often; `sends_after_close` counts sends after a close of the app's own,
-    `refusals` holds what send() raised before the app had been told of the end.
-    `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the tasks
-    that ran on when the app had ended, `never_retrieved` those for whose exception nobody had asked. `schedule` says
-    when and how the connection was made to end, such as `granian/reset`; `facts` is whatever an exercise adds.
+    `refusals` holds what send() raised because the peer had left, before the app had been told; `late` what it raised
+    later. `error` is the exception that the app let out and `where` its stack, outermost call first. `left` names the
+    tasks that ran on when the app had ended, `never_retrieved` those for whose exception nobody had asked, with its
+    words. `schedule` says when and how the connection was made to end, such as `granian/reset`; `facts` is whatever an
+    exercise adds.
     """
 
     trace: Trace
@@ -49,10 +55,25 @@ class Session:
     closes: int = 0
     sends_after_close: int = 0
     refusals: list[BaseException] = field(default_factory=list)
+    late: list[BaseException] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     never_retrieved: list[str] = field(default_factory=list)
     left_at_shutdown: list[str] = field(default_factory=list)
     """The tasks that still ran when the app's lifespan had ended."""
+    left_for_good: Sequence[str] = field(default=(), init=False)
+    """The tasks that never ended by themselves, as far as an exploration waited for them."""
+    lingered: Sequence[tuple[str, float]] = field(default=(), init=False)
+    """The tasks that ended by themselves some time after the app, and how many seconds after it."""
+    outside: Sequence[str] = field(default=(), init=False)
+    """What failed where no task of the app's ran, such as in a callback, in words."""
+    logged: "Sequence[Logged]" = field(default=(), init=False)
+    """The errors that the app logged about a peer that had left."""
+    unrun: Sequence[str] = field(default=(), init=False)
+    """The background tasks that were added and never run."""
+    connection: "weakref.ref[Any] | None" = field(default=None, init=False, repr=False)
+    """What the app got as receive and send, for as long as somebody keeps it."""
+    excuse: Collection[str] = field(default=(), init=False)
+    """Names of tasks, or of their coroutine functions, that may run on."""
     facts: dict[str, Any] = field(default_factory=dict)
     cancelled_by: str = ""
     """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
@@ -61,7 +82,10 @@ class Session:
     tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
     finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
-    _recorded: int = 0
+    _recorded: int = field(default=0, init=False)
+    _ended_at: float = field(default=0.0, init=False)
+    _ends_by_itself: bool = field(default=True, init=False)
+    """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
 
     @property
     def app(self) -> str:
@@ -114,26 +138,59 @@ class Session:
     def end(self) -> None:
         """Take note of the tasks that still run, now that the app has ended."""
         for task, line in self.tasks.items():
+            self._ended_at = task.get_loop().time()
             if not task.done():
-                self.left.append(self.name_of(task))
                 self.record(Event(line, "note", "still running"))
+        if self.tasks:
+            self.left += self.still_running()
         self.finished.set()
+
+    def still_running(self) -> list[str]:
+        """Return the names of the spawned tasks that run now, but for those that are excused."""
+        return [self.name_of(task) for task in self.tasks if not task.done() and not self._excused(task)]
+
+    def stops(self) -> None:
+        """Take note that whatever ends from now on does not do so by itself: the app shuts down, or is cancelled."""
+        self._ends_by_itself = False
+
+    def shut_down(self) -> None:
+        """Take note of the tasks that run on though the app's lifespan has ended."""
+        self._ends_by_itself = True
+        self.left_at_shutdown = self.still_running()
+        if self.left_at_shutdown:
+            self._ended_at = asyncio.get_running_loop().time()
+
+    def _excused(self, task: "asyncio.Task[Any]") -> bool:
+        qualname: str = getattr(task.get_coro(), "__qualname__", "")
+        names = {task.get_name(), qualname, qualname.rpartition(".")[2]}
+        return bool(self.excuse) and not names.isdisjoint(self.excuse)
 
     def drop_references(self) -> None:
         """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
         self.main = self.error = None
         self.refusals.clear()
+        self.late.clear()
         self.tasks.clear()
 
     def retrieve_exceptions(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
         done = [task for task in self.tasks if task.done() and not task.cancelled()]
-        self.never_retrieved += [self.name_of(task) for task in done if never_retrieved(task)]
+        self.never_retrieved += [
+            f"{self.name_of(task)} ({describe(error)})"
+            for task in done
+            if never_retrieved(task) and (error := peek_exception(task))
+        ]
         return [error for task in done if (error := task.exception())]
 
     def _task_done(self, task: "asyncio.Task[Any]") -> None:
-        self.name_of(task)
+        if task not in self.tasks:
+            return  # it ended in the last turn of a session that is judged by now
+        name = self.name_of(task)
         line = self.tasks[task]
+        if self.finished.is_set() and self._ends_by_itself and not self._excused(task):
+            seconds = task.get_loop().time() - self._ended_at
+            if seconds > 0:
+                self.lingered = (*self.lingered, (name, seconds))
         if task.cancelled():
             self.record(Event(line, "is cancelled"))
         elif error := peek_exception(task):

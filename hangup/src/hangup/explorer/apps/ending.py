@@ -1,17 +1,21 @@
 """The end of a session: whatever of the app still runs is stopped as a server does that stops, and is written down."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.waiting import Wait
+from hangup.record.evidence import something_failed, write_down
 from hangup.record.internals import drop_from_all_tasks
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
 from hangup.trace.events import Event
 
 LINGER = 30.0  # virtual seconds that an app has to end once it is told to, or its peers are gone
+LONG = 600.0  # virtual seconds in which a task that its handler has left behind may end by itself
+SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has never ended in so many sessions
 _given_up: "list[asyncio.Task[Any]]" = []
 
 
@@ -23,11 +27,43 @@ def cancel_as_a_server(sessions: Sequence[Session]) -> None:
             session.main.cancel()
 
 
+class Patience:
+    """For how long the tasks of an app are waited for that its handlers left behind: one for a whole exploration.
+
+    A task that ticks for ever costs thousands of turns; one of a name that never ended before gets fewer.
+    """
+
+    def __init__(self) -> None:
+        self._never: Counter[str] = Counter()
+
+    async def spend(self, sessions: Sequence[Session], wait: Wait) -> None:
+        """Let time pass for the tasks that run on, and let each session take note of those that do not end.
+
+        When a handler runs on as well, nothing is known of its tasks, nor of the others'.
+        """
+        if not any(session.tasks for session in sessions):
+            return
+        known = not any(session.cancelled_by == "server" for session in sessions)
+        names = {name for session in sessions for name in session.still_running()}
+        if names and known:
+            sure = all(self._never[name] >= SURE for name in names)
+            tasks = [task for session in sessions for task in session.tasks if not task.done()]
+            await _until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
+        for session in sessions:
+            session.left_for_good = session.still_running() if known else ()
+        self._never.update({name for session in sessions for name in session.left_for_good})
+
+
 async def stop(
-    sessions: Sequence[Session], tasks: "Iterable[asyncio.Task[None]]", lifespan: Lifespan | None, wait: Wait
+    sessions: Sequence[Session],
+    tasks: "Iterable[asyncio.Task[None]]",
+    lifespan: Lifespan | None,
+    wait: Wait,
+    patience: Patience | None,
 ) -> None:
     """Stop the app in each session, then its lifespan, then the tasks that it has spawned; leave none on the loop.
 
+    Without `patience`, tasks that their handlers have left behind are cancelled at once.
     Raises Stuck when a task goes on though it is cancelled again and again.
     """
     for session in sessions:
@@ -36,9 +72,18 @@ async def stop(
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
         await _cancel(tasks, wait)
+        for session in sessions:
+            session.stops()
         await _until_done(lifespan.stop(), wait)
         for session in sessions:
-            session.left_at_shutdown = [session.name_of(task) for task in session.tasks if not task.done()]
+            session.shut_down()
+    if patience is not None:
+        await patience.spend(sessions, wait)
+    for session in sessions:
+        session.stops()
+    if something_failed(wait.loop):
+        await write_down(wait.loop, sessions[0])
+    if lifespan is not None:
         await _cancel([lifespan.task], wait)
     await _cancel([*(task for session in sessions for task in session.tasks), *tasks], wait)
 
@@ -59,9 +104,20 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
         raise Stuck(loop_runs=True)
 
 
-async def _until_done(tasks: "list[asyncio.Task[Any]]", wait: Wait) -> None:
-    """Wait until all tasks are done, or nothing can happen any more, or time is up."""
-    wait.begin(LINGER)
+async def _until_done(
+    tasks: "list[asyncio.Task[Any]]", wait: Wait, seconds: float = LINGER, turns: int | None = None
+) -> None:
+    """Wait until all tasks are done, or nothing can happen any more, or time is up, or turns are if they are given."""
+    wait.begin(seconds)
+    if turns is not None:
+        wait.loop.turns = wait.loop.most_turns - turns
+
+    def done(_: object) -> None:
+        if all(task.done() for task in tasks):
+            wait.end()
+
     for task in tasks:
-        task.add_done_callback(lambda _: wait.end() if all(t.done() for t in tasks) else None)
+        task.add_done_callback(done)
     await wait.over()
+    for task in tasks:
+        task.remove_done_callback(done)  # the next wait is for others

@@ -10,19 +10,22 @@ Asked for, more sessions are played in other orders of tasks than asyncio's own:
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 
 from hangup.explorer.apps.conversation import ParsedScript
+from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.invariant import Invariant, rules_with, with_invariant
+from hangup.explorer.keeping import Keeping, Kept
 from hangup.explorer.names import choose
 from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.orders.play import OrderedPlay
-from hangup.explorer.report import Findings, Report, spread
-from hangup.record.recorder import ASGIApp, Session, watch_tasks
-from hangup.record.rules import GENERAL, Rule
+from hangup.explorer.report import Broken, Findings, Judged, Report, spread
+from hangup.record.evidence import watch
+from hangup.record.recorder import ASGIApp, Session
+from hangup.record.rules import GENERAL, Rule, keeps_no_connection, leaves_no_task_for_good
 from hangup.record.threads import run_in_thread
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS
@@ -48,6 +51,7 @@ def explore(
     path: str = "/",
     lifespan: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
+    excuse: Collection[str] = (),
     order: int = 0,
     invariant: Invariant | None = None,
 ) -> Report:
@@ -57,9 +61,10 @@ def explore(
     `endings` some of "close", "fin", "reset", "shutdown" and "cancel". Above `limit` schedules, so many are explored,
     spread evenly. An app that spins is not explored further. The client asks for `path`, which may have a query. With
     `lifespan`, the app's lifespan starts before each session and is shut down after it (asgi lifespan.rst).
+    `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
+    tasks, or of their coroutine functions, that may run on when a handler has ended.
     With `order`, so many more sessions are played in other orders of tasks (hangup.explorer.orders), with `make` each
     on an app of its own. `invariant` is called with the app after each session, and says what is wrong, or None.
-    `progress` is called after each schedule with how many are done and how many there are to do.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Raises Stuck when it takes longer than `seconds`, which it does only if the app holds its event loop, and at once
     when the app does not end though it is cancelled again and again.
@@ -71,13 +76,14 @@ def explore(
     choose("model", models, MODELS)
     choose("ending", endings, (*ENDINGS, "cancel"))
     findings, probe = Findings(rules_with(tuple(rules), invariant)), with_invariant(probe, invariant)
-    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan)
+    patience = Patience() if leaves_no_task_for_good in rules else None
+    exploration = _Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
 
     async def work() -> None:
-        with watch_tasks(asyncio.get_running_loop()):
+        with watch(asyncio.get_running_loop()):
             await exploration.explore(models, endings, limit, progress)
         if order:
-            with ordered_tasks(asyncio.get_running_loop()), watch_tasks(asyncio.get_running_loop()):
+            with ordered_tasks(asyncio.get_running_loop()), watch(asyncio.get_running_loop()):
                 await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
 
     run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
@@ -93,18 +99,29 @@ def replay(
     seconds: float = 30.0,
     path: str = "/",
     lifespan: bool = False,
+    excuse: Collection[str] = (),
+    closer: bool = False,
     invariant: Invariant | None = None,
 ) -> Session:
-    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'."""
+    """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
+
+    With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
+    find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
+    """
 
     async def work() -> Session:
-        wanted, loop = Schedule.parse(schedule), asyncio.get_running_loop()
+        wanted, read, loop = Schedule.parse(schedule), ParsedScript.of(script), asyncio.get_running_loop()
         kind = Play if wanted.order is None else functools.partial(OrderedPlay, wanted.order.choose, explain=True)
-        with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch_tasks(loop):
+        with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch(loop):
             trace = Trace(server=wanted.model)
-            session = await kind(app, ParsedScript.of(script), wanted, trace, path, lifespan=lifespan).play()
+            patience = Patience() if closer else None
+            play = kind(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience)
+            session = await play.play()
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)
+            if closer and wanted.order is None:
+                again = _Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
+                await again.look_closer(wanted, (session, *session.others))
             return session
 
     return run_in_thread(work, seconds=seconds, loop_factory=VirtualLoop)
@@ -124,6 +141,18 @@ class _Exploration:
     probe: Probe
     path: str
     lifespan: bool
+    excuse: Collection[str]
+    patience: Patience | None
+    """None where no rule asks what becomes of tasks that their handlers leave behind."""
+    usual: set[tuple[str, str, str]] = field(default_factory=set)
+    """What an undisturbed app logs: that is not about a peer that has left."""
+    early: dict[Schedule, Judged] = field(default_factory=dict)
+    """What came of the schedules that were played to make the plan."""
+
+    @functools.cached_property
+    def keeping(self) -> Keeping[Schedule]:
+        """What finds out whether the app keeps connections that are gone."""
+        return Keeping(self.make, self._played)
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -135,15 +164,20 @@ class _Exploration:
             progress(self.findings.explored, min(limit, len(plan)))
             if spins:
                 self.findings.stopped = True  # each session of an app that spins takes long
-                return
+                break
+        for judged in self.early.values():
+            if judged.broken:  # what was played is told, though it was not asked for
+                self.findings.count(judged)
+        if keeps_no_connection in self.findings.rules and not self.findings.stopped:
+            self._tell(await self.keeping.confirm())
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
-        plan = []
+        plan: list[Schedule] = []
         for model in models:
             row = MODELS[model]
             ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
-            play = await self.undisturbed(Schedule(model, "close"))
+            play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
             calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
             for ending in ways:
@@ -151,14 +185,20 @@ class _Exploration:
             if play.spins:
                 return plan
         if "cancel" in endings and models:
-            play = await self.undisturbed(Schedule(models[0], "close", cancel_at=-1))
+            play = self._play(self.make(), Schedule(models[0], "close", cancel_at=-1))
+            (await play.play()).drop_references()
             plan += [Schedule(models[0], "close", cancel_at=n + 1) for n in range(play.awaits)]
         return plan
 
     async def undisturbed(self, schedule: Schedule) -> Play:
-        """Play a schedule for what it says of the app's calls and awaits."""
-        play = self._play(self.make(), schedule)
-        (await play.play()).drop_references()
+        """Play a schedule for what it says of the app's calls; judge it, too: an app may break something but once."""
+        app = self.make()
+        play = self._play(app, schedule)
+        session = await play.play()
+        sessions = (session, *session.others)
+        for each in sessions:
+            self.usual.update(logged.key for logged in each.logged)
+        self.early[schedule] = self._judge(app, schedule, sessions)
         return play
 
     async def judged(self, schedule: Schedule) -> bool:
@@ -167,17 +207,88 @@ class _Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         sessions = (session, *session.others)
-        for each in sessions:
-            self.probe(app, each)
-        self.findings.add(str(schedule), sessions)
-        for each in sessions:
-            each.drop_references()
+        self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
 
     def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
         """Return what explores the order of tasks, after this."""
-        options = {"lifespan": self.lifespan}
+        options = {"lifespan": self.lifespan, "excuse": self.excuse, "patience": self.patience}
         return OrderExploration(self.make, self.script, self.findings, self.probe, self.path, options, progress)
 
+    def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
+        for each in sessions:
+            if each.logged:
+                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+            self.probe(app, each)
+        judged = self.findings.judge(str(schedule), sessions)
+        for each in sessions:
+            each.drop_references()
+        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, sessions)
+        return judged
+
+    def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
+        place = list(self.findings.rules).index(keeps_no_connection)
+        order = {name: number for number, (name, _) in enumerate(self.findings.how)}
+        kept = sorted(kept, key=lambda each: order.get(str(each.schedule), len(order)))
+        for each in kept:
+            broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
+            self.findings.accuse(place, broken)
+
+    async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
+        """Find out of a schedule that is played again what one session alone does not tell."""
+        if any(each.logged for each in sessions):
+            await self.undisturbed(Schedule(schedule.model, "close"))
+            for each in sessions:
+                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+        if not _may_keep(schedule, sessions):
+            return
+        self.keeping.look(self.make(), schedule, await self._played(self.make(), schedule))
+        kept = await self.keeping.confirm()
+        for each in sessions:
+            if mine := [one for one in kept if one.letter == each.letter]:
+                each.facts["kept"] = _who_stays(mine)
+
+    async def _played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
+        """Play a schedule that nobody judges."""
+        session = await self._play(app, schedule).play()
+        sessions = (session, *session.others)
+        for each in sessions:
+            each.drop_references()
+        return sessions
+
     def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
-        return Play(app, self.script, schedule, Trace(silent=True), self.path, lifespan=self.lifespan)
+        return Play(
+            app,
+            self.script,
+            schedule,
+            Trace(silent=True),
+            self.path,
+            lifespan=self.lifespan,
+            excuse=self.excuse,
+            patience=self.patience,
+        )
+
+
+def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
+    """Return whether it counts what is still reachable: what runs on holds its connection, too.
+
+    When the server shuts down, or cancels its apps for that, the process is about to end.
+    """
+    if schedule.ending == "shutdown" or schedule.cancel_at:
+        return False
+    return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
+
+
+def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
+    """Say who stays reachable, and where."""
+    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
+    when = f"{', '.join(whens)} or {last}" if whens else last
+    where = ", ".join(dict.fromkeys(each.where for each in kept))
+    return f"who leaves {when} stays reachable: {where}"
+
+
+def _when(schedule: Schedule) -> str:
+    if schedule.moment is None:
+        return "at the end"
+    return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

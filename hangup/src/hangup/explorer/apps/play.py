@@ -1,6 +1,7 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
 import asyncio
+from collections.abc import Collection
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
@@ -8,6 +9,7 @@ from hangup.explorer.apps.conversation import Conversation, ParsedScript
 from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.waiting import Wait
+from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.recorder import ASGIApp, Recorder, Session
 from hangup.servers.models import MODELS
 from hangup.servers.script import CLOSED, SILENT
@@ -24,18 +26,28 @@ class Play:
     """
 
     def __init__(
-        self, app: ASGIApp, script: ParsedScript, schedule: Schedule, trace: Trace, path: str, *, lifespan: bool = False
+        self,
+        app: ASGIApp,
+        script: ParsedScript,
+        schedule: Schedule,
+        trace: Trace,
+        path: str,
+        *,
+        lifespan: bool = False,
+        excuse: Collection[str] = (),
+        patience: ending.Patience | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.schedule = schedule
-        self.recorder = recorder = Recorder(app, trace)
+        self.recorder = recorder = Recorder(app, trace, excuse=excuse)
         self.lifespan = Lifespan(recorder) if lifespan else None
         self.wait = wait = Wait(loop)
         state = self.lifespan.state if self.lifespan is not None else {}
         self.connections = Connections(recorder, schedule, path, state, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, self._a_left, self._all_left)
+        self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
         self.spins = False
@@ -58,7 +70,9 @@ class Play:
         await wait.over()
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
-        await ending.stop(sessions, self.connections.tasks.values(), self.lifespan, wait)
+        await ending.stop(sessions, self.connections.tasks.values(), self.lifespan, wait, self.patience)
+        forget(loop)
+        write_down_unrun()
         self._note_facts()
         first = sessions[0]
         first.facts["threads"] = loop.forgotten_threads()

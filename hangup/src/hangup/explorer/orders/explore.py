@@ -55,7 +55,8 @@ class OrderExploration:
     unsure: int = 0
     seen: dict[Key, int] = field(default_factory=dict)
     found: dict[Key, FoundOrder] = field(default_factory=dict)
-    known: set[Key] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    """What other schedules have shown, without its numbers."""
 
     def __post_init__(self) -> None:
         """Prepare what is the same for each session."""
@@ -68,7 +69,7 @@ class OrderExploration:
             findings.orders = Orders(count)
             return
         before = findings.explored
-        self.known = {_key(broken) for found in findings.broken.values() for broken in found}
+        self.known = {_key(broken)[1] for found in findings.broken.values() for broken in found}
         others = [
             replace(one, order=Deviations()) for name, _ in findings.how if not (one := Schedule.parse(name)).cancel_at
         ]
@@ -102,7 +103,7 @@ class OrderExploration:
     async def _session(self, schedule: Schedule, choose: Callable[[str], int], ignored: set[str]) -> Outcome:
         outcome = await self._play(schedule, choose)
         self.played += 1
-        news = {key: b for key, b in outcome.broken.items() if key not in self.known and key[0] not in ignored}
+        news = [key for key in outcome.broken if key[0] not in ignored and not any(key[1] in got for got in self.known)]
         for key in news:
             self.seen[key] = self.seen.get(key, 0) + (key in self.found)
         sure = {
@@ -147,13 +148,10 @@ class OrderExploration:
         sessions = (session, *session.others)
         for each in sessions:
             self.probe(app, each)
-        broken: dict[Key, Broken] = {}
+        judged = Findings(self.rules).judge(str(schedule), sessions)
         for each in sessions:
-            for rule in self.rules:
-                if (got := rule.test(each)) is not None:
-                    found = Broken(rule.sentence, str(schedule), got, each.letter)
-                    broken.setdefault(_key(found), found)
             each.drop_references()
+        broken = {_key(each): each for _, each in reversed(judged.broken)}
         fired = session.facts["fired"] or schedule.moment is None  # else client a never left: nothing is known
         return Outcome(broken if fired else {}, play.order, play.told)
 

@@ -17,19 +17,26 @@ from hangup.explorer.orders import waits
 from hangup.explorer.orders.connection import LateConnection
 from hangup.explorer.waiting import nothing
 from hangup.record.recorder import Session
-from hangup.record.rules import Rule
+from hangup.record.rules import (
+    Rule,
+    heeds_cancellation,
+    heeds_every_cancellation,
+    leaves_no_task,
+    leaves_no_thread,
+    logs_no_error,
+)
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.script import SILENT, Expect, StopReading
 from hangup.time.order import Held, Order, OrderedTask, in_words
 from hangup.trace.events import Event
 
-NOT_OF_ORDER = {"leaves_no_task", "leaves_no_thread", "heeds_cancellation", "heeds_every_cancellation"}
+NOT_OF_ORDER = (leaves_no_task, leaves_no_thread, heeds_cancellation, heeds_every_cancellation, logs_no_error)
 """Rules that other schedules judge: whether a task that ends runs on a little longer depends on how long it is held."""
 
 
 def rules_of_order(rules: "tuple[Rule, ...]") -> tuple[Rule, ...]:
     """Return those of some rules that hold whatever the order."""
-    return tuple(rule for rule in rules if rule.name not in NOT_OF_ORDER)
+    return tuple(rule for rule in rules if rule not in NOT_OF_ORDER)
 
 
 @dataclass

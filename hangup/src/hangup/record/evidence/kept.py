@@ -1,0 +1,108 @@
+"""Where something is held that an app keeps: the way from an object to the module, or to the app, that it hangs on.
+
+Frames and tracebacks hold it too, while a test or an exception is kept; that is no keeping of the app's.
+"""
+
+import asyncio
+import gc
+import sys
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_FAR = 12  # references from the object
+_MANY = 20_000  # objects to look at
+_SKIPPED = (types.FrameType, types.TracebackType, BaseException, asyncio.AbstractEventLoop, types.CoroutineType)
+_OTHERS = (*_SKIPPED, types.ModuleType, type)
+_OURS = {"hangup", "asyncio", "gc"}
+_CALLED = (types.FunctionType, types.MethodType, type)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What holds something for good, in words such as "`room`, a list of module chat"."""
+
+    words: str
+    held: object
+
+    def reaches(self, targets: Iterable[object]) -> set[int]:
+        """Return the identities of those targets that it holds as well."""
+        wanted, seen = {id(each) for each in targets}, {id(self.held)}
+        level: list[object] = [self.held]
+        for _ in range(_FAR):
+            found = {id(each): each for each in gc.get_referents(*level) if not isinstance(each, _OTHERS)}
+            level = [each for key, each in found.items() if key not in seen]
+            seen |= found.keys()
+        return wanted & seen
+
+
+def holder(kept: object, app: object, ours: Sequence[object] = ()) -> Holder | None:
+    """Return what holds an object, or None if nothing of the app's does; `ours` are the caller's, which do not count.
+
+    Each step back looks through everything that the interpreter has.
+    """
+    modules = {
+        id(vars(module)): name
+        for name, module in list(sys.modules.items())
+        if isinstance(module, types.ModuleType) and name.partition(".")[0] not in _OURS
+    }
+    towards: dict[int, object] = {}  # from what refers to something to that
+    level: list[object] = [kept]
+    seen = {id(each) for each in (*ours, ours, towards, kept)}
+    for _ in range(_FAR):
+        last = {id(each): each for each in level}
+        seen |= {id(level), id(last)}
+        found = gc.get_referrers(*level)
+        level = []
+        for referrer in found:
+            if id(referrer) in seen or isinstance(referrer, _SKIPPED):
+                continue
+            inner = next((last[id(each)] for each in gc.get_referents(referrer) if id(each) in last), None)
+            if inner is None:
+                continue
+            if id(referrer) in modules:
+                if (named := _named(referrer, modules[id(referrer)], inner, towards)) is not None:
+                    return named
+                continue
+            seen.add(id(referrer))
+            towards[id(referrer)] = inner
+            if referrer is app:
+                return _closed_over(app, towards) or Holder(f"the app, {_kind(app)}", app)
+            level.append(referrer)
+        if not level or len(seen) > _MANY:
+            return None
+    return None
+
+
+def _named(namespace: Any, module: str, inner: object, towards: dict[int, object]) -> Holder | None:
+    """Return the variable of a module, and the attribute of it, that holds what is kept."""
+    name = next((name for name, value in list(namespace.items()) if value is inner), None)
+    if name is None:
+        return None
+    first = towards.get(id(inner))
+    second = towards.get(id(first))
+    attributes = vars(inner) if hasattr(inner, "__dict__") and not isinstance(inner, _CALLED) else {}
+    found = ((f"{name}.{each}", value) for each, value in attributes.items() if value is first or value is second)
+    name, held = next(found, (name, inner))
+    return Holder(f"`{name}`, {_kind(held)} of module {module}", held)
+
+
+def _closed_over(app: object, towards: dict[int, object]) -> Holder | None:
+    """Return the first variable on the way from an app to what it keeps that a function closes over."""
+    way: list[Any] = [app]
+    while id(way[-1]) in towards:
+        way.append(towards[id(way[-1])])
+    for function, cells, cell in zip(way, way[1:], way[2:], strict=False):
+        if isinstance(function, types.FunctionType) and isinstance(cell, types.CellType):
+            names = function.__code__.co_freevars
+            name = next((name for name, each in zip(names, cells, strict=False) if each is cell), None)
+            held = cell.cell_contents
+            if name is not None and not isinstance(held, _CALLED):
+                return Holder(f"`{name}`, {_kind(held)} that {function.__qualname__}() closes over", held)
+    return None
+
+
+def _kind(held: object) -> str:
+    name = type(held).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

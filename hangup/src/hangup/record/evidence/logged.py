@@ -1,0 +1,75 @@
+"""The errors that an app, or its framework, logs about a peer that has left.
+
+A framework that catches whatever a handler raises, logs it and returns hides from every other rule that the handler's
+own cleanup was skipped.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from hangup.record.errors import describe, leaves
+from hangup.record.session import Session, current
+
+
+class Logged(NamedTuple):
+    """A record: what is the same of it in each session, and its words."""
+
+    key: tuple[str, str, str]
+    words: str
+
+
+def _look(record: logging.LogRecord) -> None:
+    """Write down in its session an error that is about a peer that has left."""
+    session = current()
+    if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
+        return
+    error = (record.exc_info[1] if record.exc_info else None) or sys.exception()
+    if error is not None and _is_about_the_end(session, error):
+        said, words = record.getMessage().strip().partition("\n")[0], describe(error)
+        key = (record.name, str(record.msg), type(error).__name__)
+        said = said if words in said else f"{said}: {words}"
+        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}"))
+
+
+def _is_about_the_end(session: Session, error: BaseException) -> bool:
+    """Return whether an exception is, or stems from, one by which the app was told that its peer has left."""
+    raised = [*session.refusals, *session.late]
+    todo: list[BaseException | None] = [error]
+    seen: list[BaseException] = []
+    while todo:
+        each = todo.pop()
+        if each is None or any(each is other for other in seen):
+            continue
+        seen.append(each)
+        if any(each is other for other in raised):
+            return True
+        if type(each).__name__ in {"WebSocketDisconnect", "WebSocketDisconnected"} and (session.codes or raised):
+            return True
+        todo += [each.__cause__, each.__context__, *(leaf for leaf in leaves(each) if leaf is not each)]
+    return False
+
+
+@contextmanager
+def errors_logged() -> Iterator[None]:
+    """While the block runs, sessions know what they log about a peer that has left.
+
+    A record is seen as it is made, whichever handlers its logger has; where the root has none, nothing is printed.
+    """
+    make, root, silence = logging.getLogRecordFactory(), logging.getLogger(), logging.NullHandler()
+
+    def factory(*given: Any, **named: Any) -> logging.LogRecord:
+        record = make(*given, **named)
+        if record.levelno >= logging.ERROR:
+            _look(record)
+        return record
+
+    logging.setLogRecordFactory(factory)
+    root.addHandler(silence)
+    try:
+        yield
+    finally:
+        root.removeHandler(silence)
+        logging.setLogRecordFactory(make)

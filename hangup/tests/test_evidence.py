@@ -1,0 +1,237 @@
+"""What an exploration sees beside its sessions: what is left, logged and never run, and what fails elsewhere."""
+
+import asyncio
+import contextlib
+import logging
+
+import pytest
+from starlette.background import BackgroundTask, BackgroundTasks
+
+from hangup.explorer.apps.explore import explore
+from support.apps import app
+from support.reports import found
+
+LEFT = "no task of the handler runs on for ever"
+HIDDEN = "no task of the handler fails without anybody looking"
+LOGGED = "the app logs no error about a peer that has left"
+
+
+async def answer(websocket):
+    """Say everything back until the peer has left, however one hears of that."""
+    with contextlib.suppress(Exception):
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+
+
+# ---- tasks -------------------------------------------------------------------------------------------------------
+
+
+def leaving(*tasks, name=None):
+    """Return an app whose handler leaves tasks behind, one of each coroutine function."""
+    kept: list[asyncio.Task[None]] = []
+
+    async def handler(websocket):
+        await websocket.accept()
+        kept[:] = [asyncio.create_task(task(), name=name) for task in tasks]
+        await answer(websocket)
+
+    return app(handler)
+
+
+async def nap():
+    await asyncio.sleep(25)
+
+
+async def beat():
+    while True:
+        await asyncio.sleep(0.5)
+
+
+async def stays():
+    await asyncio.Event().wait()
+
+
+async def breathes():
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def test_a_task_that_ends_some_time_after_its_handler_is_a_remark():
+    report = explore(leaving(nap))
+    assert report.ok
+    assert {remark.got for remark in report.remarks} == {"a task of the handler (nap) ends 25 s after it"}
+    assert "· remark: a task of the handler (nap) ends 25 s after it\n    first at uvicorn/close@send#2" in str(report)
+
+
+@pytest.mark.parametrize("task", [stays, beat])
+def test_a_task_that_never_ends_breaks_a_rule(task):
+    report = explore(leaving(task))
+    assert found(report) == {LEFT: {f"still running: {task.__name__}"}}
+    assert report.remarks == ()
+
+
+def test_a_task_that_is_gone_within_a_turn_or_two_is_nothing():
+    report = explore(leaving(breathes))
+    assert report.ok
+    assert report.remarks == ()
+
+
+@pytest.mark.parametrize("excuse", ["stays", "pings"])
+def test_a_task_is_excused_by_its_name_or_by_that_of_its_coroutine(excuse):
+    assert explore(leaving(stays, name="pings"), excuse=[excuse]).ok
+    assert not explore(leaving(stays, name="pings"), excuse=["nap"]).ok
+
+
+def shared(*, ends: bool):
+    """Return an app whose task group, which its lifespan owns, runs a task for whoever comes first."""
+    rooms: list[asyncio.Task[None]] = []
+    groups: list[asyncio.AbstractEventLoop] = []
+
+    async def run():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        if not ends:
+            await asyncio.Event().wait()
+
+    async def raw(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            groups[:] = [asyncio.get_running_loop()]
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            for room in rooms:
+                room.cancel()
+            rooms.clear()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        if not rooms:
+            rooms.append(groups[0].create_task(run()))
+        with contextlib.suppress(OSError):
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("ends", "broken"), [(True, {}), (False, {LEFT: {"still running when the app has shut down: run"}})]
+)
+def test_a_task_of_the_lifespan_is_judged_when_that_has_ended(ends, broken):
+    report = explore(shared(ends=ends), lifespan=True)
+    assert found(report) == broken
+    assert report.remarks == ()
+
+
+def test_the_first_session_is_judged_too():
+    started: list[asyncio.Task[None]] = []
+
+    async def handler(websocket):
+        await websocket.accept()
+        if not started:
+            started.append(asyncio.create_task(stays()))
+        await answer(websocket)
+
+    report = explore(app(handler))
+    assert [(each.rule, each.schedule) for each in report.broken] == [(LEFT, "uvicorn/close@end")]
+    assert explore(app(handler)).ok
+
+
+# ---- what is logged ----------------------------------------------------------------------------------------------
+
+
+def logging_app(words="failed", *, always=False, propagate=True):
+    """Return an app whose framework catches and logs whatever a handler raises."""
+    logger = logging.getLogger(f"framework.{propagate}")
+    logger.propagate = propagate
+
+    async def raw(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+        except Exception:
+            logger.exception(words)
+        if always:
+            logger.error("a session is over")
+
+    return raw
+
+
+@pytest.mark.parametrize("propagate", [True, False])
+def test_an_error_that_is_logged_about_a_peer_that_left_is_found(propagate):
+    report = explore(logging_app(propagate=propagate))
+    assert found(report) == {LOGGED: {f"ERROR framework.{propagate}: failed: ClientDisconnected"}}
+    assert {each.schedule.partition("@")[2] for each in report.broken} == {"send#2"}
+
+
+def test_what_an_undisturbed_app_logs_is_not_about_a_peer_that_left():
+    report = explore(logging_app(always=True), models=["granian"])
+    assert report.ok
+
+
+def test_logging_is_as_it_was_and_nothing_is_printed(capfd):
+    before = logging.getLogRecordFactory(), list(logging.getLogger().handlers)
+    explore(logging_app())
+    assert (logging.getLogRecordFactory(), logging.getLogger().handlers) == before
+    assert capfd.readouterr() == ("", "")
+
+
+# ---- what fails elsewhere ----------------------------------------------------------------------------------------
+
+
+def test_a_task_that_fails_unseen_is_told_with_its_words():
+    async def fails():
+        raise LookupError("no such room")
+
+    assert found(explore(leaving(fails))) == {
+        HIDDEN: {"nobody looked at the exception of: fails (LookupError: no such room)"}
+    }
+
+
+def test_a_callback_that_fails_is_found():
+    def fails():
+        raise LookupError("no such room")
+
+    async def handler(websocket):
+        await websocket.accept()
+        await answer(websocket)
+        asyncio.get_running_loop().call_soon(fails)
+
+    assert found(explore(app(handler))) == {HIDDEN: {"a callback fails: LookupError: no such room"}}
+
+
+def test_an_async_generator_that_fails_when_the_loop_closes_it_is_found():
+    async def numbers():
+        try:
+            yield 1
+        finally:
+            raise LookupError("no such room")
+
+    async def handler(websocket):
+        await websocket.accept()
+        async for _ in numbers():
+            break
+        await answer(websocket)
+
+    (got,) = found(explore(app(handler)))[HIDDEN]
+    assert got.endswith("fails when the event loop closes it: LookupError: no such room")
+
+
+# ---- background tasks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runs", [False, True])
+@pytest.mark.parametrize("make", [lambda: BackgroundTasks([BackgroundTask(nap)]), lambda: BackgroundTask(nap)])
+def test_what_is_added_to_background_tasks_must_be_run(make, runs):
+    async def handler(websocket):
+        await websocket.accept()
+        tasks = make()
+        await answer(websocket)
+        if runs:
+            await tasks()
+
+    got = {"what is added to BackgroundTasks is run": {"nothing runs what a WebSocket endpoint adds: nap"}}
+    assert found(explore(app(handler))) == ({} if runs else got)
