@@ -9,9 +9,10 @@ import pytest
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.orders.drawing import Drawing
 from hangup.explorer.orders.names import Deviations
 from hangup.explorer.orders.shrink import shrunk
-from hangup.record.rules import GENERAL
+from hangup.record.rules import GENERAL, ends
 from hangup.servers.script import Expect, Leave, Script, Send, StopReading
 from support.apps import app, echo
 from support.races import LEFT, RACES, Race
@@ -240,6 +241,34 @@ def kicks():
             return
 
     return app(handler)
+
+
+def slow():
+    lock = asyncio.Lock()
+
+    async def handler(websocket):
+        await websocket.accept()
+        try:
+            async for text in websocket.iter_text():
+                await asyncio.sleep(2)
+                async with lock:
+                    await asyncio.sleep(4)
+                await websocket.send_text(text)
+        except LEFT:
+            return
+
+    return app(handler)
+
+
+def test_who_waits_for_one_who_only_takes_long_is_not_blamed():
+    script: Script = ("x", Send("y", by="b"), Expect(), Expect(by="b"))
+    report = explore(None, script, make=slow, rules=[ends], models=["uvicorn"], endings=["close"], limit=1, order=100)
+    assert report.ok
+    for seed in range(20):
+        drawn = Drawing(["+a-1", "+b-1", "a-1", "b-1"], [2.0, 4.0]).drawn(seed)
+        names = [(name, choice) for name in ("+a-1", "+b-1", "a-1", "b-1") if (choice := drawn(name))]
+        session = replay(slow(), f"uvicorn/close@end{Deviations(tuple(names))}", script)
+        assert [each.facts["unanswered"] for each in (session, *session.others)] == [[], []]
 
 
 TALK: Script = [

@@ -107,11 +107,10 @@ class OrderedPlay(Play):
     def _silent(self, connection: LateConnection) -> None:
         """A client has waited for an answer in vain."""
         self._look()
-        session = next((each for each in self.recorder.sessions if each.letter == connection.letter), None)
-        if session is None:
-            return
-        if not connection.asked or waits.wait_for_a_lock(session):
-            self._stuck.add(connection.letter)
+        sessions = self.recorder.sessions
+        for each in sessions:
+            if each.letter == connection.letter and waits.is_stuck(each, sessions, listens=connection.asked > 0):
+                self._stuck.add(each.letter)
 
     def _note_facts(self) -> None:
         super()._note_facts()

@@ -27,20 +27,27 @@ _WAITS = {
     asyncio.Event.wait.__code__: "event",
     asyncio.Queue.get.__code__: "queue",
     asyncio.Queue.put.__code__: "queue",
+    asyncio.sleep.__code__: "clock",
 }
 _LOCKED = ("lock", "semaphore")
 _OURS = (str(Path(hangup.__file__).parent), str(Path(asyncio.__file__).parent))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Waiting:
     """A task that is suspended: at which line, for what (None: not known), and what it holds, with the lines."""
 
+    letter: str
     who: str
     where: str
     kind: str
     target: object
     holds: tuple[tuple[object, str], ...]
+
+    @property
+    def is_handler(self) -> bool:
+        """Whether it is a session's own task."""
+        return self.who == f"{self.letter}'s handler"
 
     @property
     def for_a_lock(self) -> bool:
@@ -61,14 +68,27 @@ def waiting(sessions: Sequence[Session]) -> list[Waiting]:
     for session in sessions:
         for task in filter(None, (session.main, *session.tasks)):
             if not task.done() and task is not asyncio.current_task():
-                found.append(_one(who_of(session, task), task))
+                found.append(_one(session.letter, who_of(session, task), task))
     return found
 
 
-def wait_for_a_lock(session: Session) -> bool:
-    """Return whether some task of a session waits for somebody who has a lock."""
-    tasks = [task for task in (session.main, *session.tasks) if task is not None and not task.done()]
-    return any(_target(list(_chain(task.get_coro())))[0] in _LOCKED for task in tasks)
+def is_stuck(session: Session, sessions: Sequence[Session], *, listens: bool) -> bool:
+    """Return whether a session waits for what no passing of time brings; it may do so in receive(), if it `listens`."""
+    found = waiting(sessions)
+    mine = [each for each in found if each.letter == session.letter]
+    hung = [each for each in mine if each.for_a_lock or (each.is_handler and not listens)]
+    return any(not _waits_for_time(each, found, ()) for each in hung)
+
+
+def _waits_for_time(one: Waiting, found: Sequence[Waiting], seen: tuple[Waiting, ...]) -> bool:
+    """Return whether a task goes on by itself, as far as is known: some task for which it may wait only sleeps."""
+    if one.kind == "clock" or one in seen:
+        return one.kind == "clock"
+    if one.kind.startswith("send()"):
+        return False
+    if one.for_a_lock and (holders := [each for each in found if any(lock is one.target for lock, _ in each.holds)]):
+        return any(_waits_for_time(each, found, (*seen, one)) for each in holders)
+    return any(each.kind == "clock" for each in found if one.for_a_lock or each.letter == one.letter)
 
 
 def in_words(found: Sequence[Waiting]) -> list[str]:
@@ -104,7 +124,7 @@ def _circle(waits_for: dict[str, list[str]]) -> list[str]:
     return []
 
 
-def _one(who: str, task: "asyncio.Task[Any]") -> Waiting:
+def _one(letter: str, who: str, task: "asyncio.Task[Any]") -> Waiting:
     chain = list(_chain(task.get_coro()))
     kind, target = _target(chain)
     holds: list[tuple[object, str]] = []
@@ -118,7 +138,7 @@ def _one(who: str, task: "asyncio.Task[Any]") -> Waiting:
     entering = next((n for n, (lock, _) in reversed(list(enumerate(holds))) if lock is target), None)
     if entering is not None:
         del holds[entering]  # it is still on its way in
-    return Waiting(who, where_of(task), kind, target, tuple(holds))
+    return Waiting(letter, who, where_of(task), kind, target, tuple(holds))
 
 
 def _target(chain: Sequence[tuple[Any, FrameType]]) -> tuple[str, object]:
@@ -126,7 +146,7 @@ def _target(chain: Sequence[tuple[Any, FrameType]]) -> tuple[str, object]:
     kind = ""
     for _, frame in chain:
         if frame.f_code in _WAITS:
-            return _WAITS[frame.f_code], frame.f_locals["self"]
+            return _WAITS[frame.f_code], frame.f_locals.get("self")
         connection = frame.f_locals.get("self") if frame.f_code.co_name == "send" else None
         if isinstance(connection, MemoryConnection) and not connection.reads:
             kind = f"send() to client {connection.letter}, who does not read,"
