@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import hangup
+from hangup.record.internals import run_steps_by, step_runner
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -89,7 +90,7 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
-    run = asyncio.Handle._run
+    run = step_runner()
 
     def measured(handle: Any) -> None:
         if threading.get_ident() != thread:
@@ -107,14 +108,14 @@ def _measured() -> Iterator[_Steps]:
             steps.look(thread)
 
     watcher = threading.Thread(target=watch, name="asyncio_watch", daemon=True)
-    setattr(asyncio.Handle, "_run", measured)  # noqa: B010 - mypy takes it for a bound method
+    run_steps_by(measured)
     loop = asyncio.get_running_loop()
     watcher.start()
     with loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext():
         try:
             yield steps
         finally:
-            setattr(asyncio.Handle, "_run", run)  # noqa: B010
+            run_steps_by(run)
             over.set()
             watcher.join()
 
