@@ -49,6 +49,22 @@ async def holds(scope, receive, send):
 def make():
     return twice
 
+class Counter:
+    def __init__(self):
+        self.count = self.asked = 0
+
+    async def __call__(self, scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            self.asked += 1
+            before = self.count
+            await send({"type": "websocket.send", "text": "counted"})
+            self.count = before + 1
+
+def miscounted(app):
+    return f"{app.count} of {app.asked} counted" if app.count < app.asked else None
+
 rooms = Rooms(echo)
 number = 7
 """
@@ -101,14 +117,15 @@ def test_an_app_that_keeps_every_rule_gives_the_table_and_0(explore):
         heading.splitlines()[0] == HEADING.format("echo") + 'text:"hello", expect; a second one says the same beside it'
     )
     assert report.startswith("server              close  fin  reset  shutdown  cancel\n")
-    assert out.splitlines()[-2].endswith("; 0 break a rule")
-    assert out.splitlines()[-1].startswith("not tried: silence, ")
+    assert out.splitlines()[-3].endswith("; 0 break a rule")
+    assert out.splitlines()[-2].startswith("not tried: silence, ")
+    assert out.splitlines()[-1] == "order of tasks: not tried; --order 200"
     assert "✗" not in out
 
 
 def test_what_the_app_prints_is_not_in_the_report(explore):
     _, out, err = explore("someapps:echo", "--limit", "3")
-    assert out.splitlines()[-2].startswith("explored 3 of ")
+    assert out.splitlines()[-3].startswith("explored 3 of ")
     assert err.startswith("the module says hello\na session begins\n")
 
 
@@ -305,3 +322,23 @@ def test_help_has_an_example(explore):
     status, out, _ = explore("--help")
     assert status == 0
     assert 'hangup explore chat:app --path /ws --client "text:hello, expect, close:1001"' in out
+
+
+def test_other_orders_of_tasks_are_played_if_asked_for_and_an_invariant_judges_them(explore, replay):
+    options = ("--invariant", "someapps:miscounted", "--client", "text:x, expect", "--alone")
+    status, out, _ = explore("someapps:Counter", "--factory", "--order", "20", "--limit", "1", *options)
+    assert (status, "✗" in out) == (0, False)
+    told = json.loads(explore("someapps:Counter", "--factory", "--order", "7", "--limit", "1", "--json", *options)[1])
+    assert (told["order"]["played"], told["order"]["found"]) == (7, [])
+    assert "\norder of tasks: 20 sessions in other orders; 0 break a rule\n" in out
+    status, out, _ = replay("someapps:Counter", "uvicorn/close@end~a-1.1", "--factory", *options)
+    assert status == 0
+    assert "⏸ held, until nothing else can go on" in out
+    assert out.endswith("`await receive()` until nothing else can go on\n✓ every rule holds\n")
+
+
+def test_what_is_no_number_of_sessions_and_no_invariant_is_said(explore):
+    for words in (("--order", "many"), ("--invariant", "someapps"), ("--invariant", "someapps:number")):
+        status, _, err = explore("someapps:echo", *words)
+        assert status == 2
+        assert words[1] in err

@@ -87,7 +87,7 @@ def test_a_call_that_cannot_be_ended_is_named_and_the_rest_is_not_known(tmp_path
     done = command(tmp_path, app, "explore", "someapp:app")
     assert done.returncode == 1
     assert f"✗ {HOLDS}: it was still at someapp.py, line 4, in app, and could not be ended" in done.stdout
-    assert "not explored, because granian/close@end could not be ended" in done.stdout
+    assert "not explored, because uvicorn/close@end could not be ended" in done.stdout
 
 
 def test_a_thread_of_a_pool_that_never_ends_does_not_hold_the_command(tmp_path):

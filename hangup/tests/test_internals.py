@@ -2,14 +2,31 @@
 
 import ast
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import hangup
-from hangup.record.internals import drop_from_all_tasks, each_step, forget_callbacks, never_retrieved, peek_exception
+from hangup.record.internals import (
+    drop_from_all_tasks,
+    entered,
+    forget_callbacks,
+    never_retrieved,
+    peek_exception,
+    ready,
+    step_of,
+)
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
-PRIVATE |= {"_enter_task", "_leave_task", "_current_tasks", "_fut_waiter", "_must_cancel", "_wakeup", "_run"}
+PRIVATE |= {"_callback"}
+PRIVATE |= {
+    "_enter_task",
+    "_leave_task",
+    "_current_tasks",
+    "_fut_waiter",
+    "_must_cancel",
+    "_wakeup",
+    "_run",
+    "_callback",
+}
 
 
 async def fails() -> None:
@@ -92,20 +109,44 @@ def test_without_ready_and_scheduled_timers_of_one_exploration_would_ring_in_the
         loop.close()
 
 
-def test_without_handle_run_nobody_would_know_which_step_holds_the_loop():
-    steps: list[str] = []
-
-    def measure(step: Callable[[], None]) -> None:
-        steps.append("step")
-        step()
+def test_without_ready_and_callback_no_other_order_of_tasks_could_be_played():
+    async def asks(times: int) -> None:
+        for _ in range(times):
+            await asyncio.sleep(0)
 
     async def work() -> None:
-        with each_step(measure):
-            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(asks(2))
+        assert [step_of(handle) for handle in ready(loop)] == [None]  # it has not begun
         await asyncio.sleep(0)
+        assert [step_of(handle) for handle in ready(loop)] == [task]
+        woken = asyncio.create_task(asyncio.Event().wait())
+        await task
+        woken.cancel()
+        loop.call_soon(print)
+        assert [step_of(handle) for handle in ready(loop)] == [None, None]
+        ready(loop).pop()
 
     asyncio.run(work())
-    assert steps == ["step"]
+
+
+def test_without_what_the_garbage_collector_sees_nobody_could_say_who_holds_a_lock():
+    async def work() -> None:
+        outer, inner, third = asyncio.Lock(), asyncio.Semaphore(), asyncio.Lock()
+
+        async def holds() -> None:
+            async with outer, inner:
+                async with third:
+                    pass
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(holds())
+        await asyncio.sleep(0)
+        assert entered(task.get_coro()) == [outer, inner]
+        assert not third.locked()
+        task.cancel()
+
+    asyncio.run(work())
 
 
 def private_names(path: Path) -> list[str]:
@@ -121,10 +162,11 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
     used = {path.stem: names for path in Path(hangup.__file__).parent.rglob("*.py") if (names := private_names(path))}
     assert {stem: sorted(names) for stem, names in used.items()} == {
         "internals": [
+            "_callback",
             "_exception",
             "_log_traceback",
-            *["_ready"] * 2,
-            *["_run"] * 3,
+            *["_ready"] * 3,
+            *["_run"] * 2,
             *["_scheduled"] * 2,
             "_unregister_task",
         ]

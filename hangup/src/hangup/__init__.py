@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hangup.network.client import connect
     from hangup.network.proxy import proxy
     from hangup.record.recorder import note
-    from hangup.servers.script import Client, Expect, Leave, Request, Send, Wait
+    from hangup.servers.script import Client, Expect, Leave, Request, Send, StopReading, Wait
     from hangup.servers.serve import SERVERS, serve
     from hangup.servers.sessions import ENDINGS, compare, run
     from hangup.trace.trace import Trace
@@ -33,6 +33,7 @@ __all__ = [
     "Leave",
     "Request",
     "Send",
+    "StopReading",
     "Trace",
     "Wait",
     "compare",
@@ -53,7 +54,7 @@ _HOMES = {
     "hangup.network.client": ("connect",),
     "hangup.network.proxy": ("proxy",),
     "hangup.record.recorder": ("note",),
-    "hangup.servers.script": ("Client", "Expect", "Leave", "Request", "Send", "Wait"),
+    "hangup.servers.script": ("Client", "Expect", "Leave", "Request", "Send", "StopReading", "Wait"),
     "hangup.servers.serve": ("SERVERS", "serve"),
     "hangup.servers.sessions": ("ENDINGS", "compare", "run"),
     "hangup.trace.trace": ("Trace",),

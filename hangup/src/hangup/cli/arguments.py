@@ -22,6 +22,13 @@ def path(text: str) -> str:
     return text
 
 
+def sessions(text: str) -> int:
+    """Return a number of sessions, which may be 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number.")
+    return int(text)
+
+
 def limit(text: str) -> int:
     """Return a number of schedules."""
     if not text.isdecimal() or int(text) == 0:

@@ -5,6 +5,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 
 from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
@@ -15,6 +16,8 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.explorer.findings import Findings
+from hangup.explorer.invariant import Invariant, rules_with
+from hangup.explorer.orders.play import rules_of_order
 from hangup.explorer.report import NO_END, Broken, Report
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL
@@ -43,6 +46,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     more = f"of {_list(EVERY)}; may be repeated (default: {_list(USUAL)})"
     add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)
     add("--limit", type=arguments.limit, default=2_000, metavar="N", help="explore at most N schedules, spread evenly")
+    words = "play N more sessions in other orders of tasks than asyncio's own (default: none); see --factory, too"
+    add("--order", type=arguments.sessions, default=0, metavar="N", help=words)
     add("--json", action="store_true", help="print the report as JSON")
     add_published(parser)
     parser.set_defaults(run=_explore, error=parser.error)
@@ -65,6 +70,8 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
     add("app", type=name_of("app"), metavar="MODULE:APP", help=names)
     add("--app-dir", default="", metavar="DIR", help="where modules are seen from first (default: here)")
     add("--factory", action="store_true", help="MODULE:APP returns a new app, for each session, as MODULE:APP() does")
+    words = "says of an app, when a session is over, what is wrong with it, or None"
+    add("--invariant", type=name_of("invariant"), metavar="MODULE:FUNCTION", help=words)
     excused = "a task, or its coroutine function, that may run on when its handler has ended; may be repeated"
     add("--excuse", action="append", default=[], metavar="NAME", help=excused)
     said.add_script(parser)
@@ -95,14 +102,18 @@ def _explore(options: argparse.Namespace) -> int:
                     limit=options.limit,
                     progress=progress,
                     excuse=options.excuse,
+                    order=options.order,
+                    invariant=_invariant(options),
                     **asked.options,
                 )
             if not report.explored and report.ok:
                 options.error(f"there is no schedule of {_list(models)} with {_list(endings)} for this app.")
             _publish(options, asked, models, report, make)
             untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
+            untried += "" if options.order else "\norder of tasks: not tried; --order 200"
             if options.json:
-                text = as_json(report, app=options.app, models=models, company=report.company)
+                orders = {"order": asdict(report.orders)} if options.order else {}
+                text = as_json(report, app=options.app, models=models, company=report.company, **orders)
             elif report.ok:
                 text = f"\n{report}{untried}"
             elif not report.broken or report.broken[0].got.endswith(NO_END):
@@ -115,6 +126,10 @@ def _explore(options: argparse.Namespace) -> int:
                 text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"
     out.write(f"{text}\n")
     return 0 if report.ok else 1
+
+
+def _invariant(options: argparse.Namespace) -> Invariant | None:
+    return load(options.invariant, "invariant", options.error, options.app_dir) if options.invariant else None
 
 
 @contextlib.contextmanager
@@ -154,6 +169,7 @@ def _command(options: argparse.Namespace, schedule: str) -> str:
     """Return the command that plays a schedule again."""
     words = ["hangup", "replay", options.app, schedule]
     words += ["--app-dir", options.app_dir] * bool(options.app_dir) + ["--factory"] * options.factory
+    words += ["--invariant", options.invariant] if options.invariant else []
     words += [word for name in options.excuse for word in ("--excuse", name)]
     return shlex.join([*words, *said.again(options)])
 
@@ -179,7 +195,8 @@ def _makes(options: argparse.Namespace) -> bool:
 
 def _again(options: argparse.Namespace, asked: said.Said, app: ASGIApp, schedule: str) -> Session:
     """Play one schedule."""
-    return replay(app, schedule, asked.script, excuse=options.excuse, closer=True, **asked.options)
+    invariant = _invariant(options)
+    return replay(app, schedule, asked.script, excuse=options.excuse, closer=True, invariant=invariant, **asked.options)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -192,12 +209,15 @@ def _replay(options: argparse.Namespace) -> int:
         session = _again(options, asked, app, str(schedule))
     if (schedule.moment and not session.facts["fired"]) or (schedule.cancel_at and not session.cancelled_by):
         options.error(f"the app never comes to {schedule}.")
-    judged = Findings(GENERAL).judge(str(schedule), [session, *session.others])
+    rules = rules_with(GENERAL if schedule.order is None else rules_of_order(GENERAL), _invariant(options))
+    judged = Findings(rules).judge(str(schedule), [session, *session.others])
     broken = [f"✗ {each.rule}: {each.got}" for _, each in judged.broken] or ["✓ every rule holds"]
-    verdict = "\n".join((*broken, *(f"· remark: {each.got}" for each in judged.remarks)))
+    lines = (*broken, *(f"· remark: {each.got}" for each in judged.remarks))
+    verdict = "\n".join(dict.fromkeys(lines))  # two clients may show the same
     if options.mermaid:
         sys.stderr.write(f"{verdict}\n")
         out.write(f"{session.trace.mermaid()}\n")
     else:
-        out.write(f"{schedule}\n{session.trace}\n\n{verdict}\n")
+        told = "".join(f"{line}\n" for line in session.facts.get("order", ()))
+        out.write(f"{schedule}\n{session.trace}\n\n{told}{verdict}\n")
     return 1 if judged.broken else 0

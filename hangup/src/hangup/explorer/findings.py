@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from hangup.explorer.orders.report import NOT_TRIED, Orders
 from hangup.explorer.report import HELD, NO_END, SPREAD, Broken, Remark, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence.grades import remarks
@@ -45,6 +46,7 @@ class Findings:
     how: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[int, list[Broken]] = field(default_factory=dict)
     untried: tuple[str, ...] = ()
+    orders: Orders = NOT_TRIED
     remarks: list[Remark] = field(default_factory=list)
 
     @property
@@ -120,6 +122,7 @@ class Findings:
             waited=tuple(self.waited.items()),
             company=self.company,
             untried=self.untried,
+            orders=self.orders,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
+from hangup.explorer.orders.report import NOT_TRIED, Orders
 from hangup.explorer.unknown import Unknown, in_words
 from hangup.record.rules import Rule
 from hangup.trace.table import Table
@@ -75,6 +76,8 @@ class Report:
 
     untried: tuple[str, ...] = ()
     """The endings that were not asked for, and so not tried."""
+    orders: Orders = NOT_TRIED
+    """What came of sessions in other orders of tasks."""
 
     @property
     def ok(self) -> bool:
@@ -137,6 +140,8 @@ class Report:
             lines.append(f"? of {len(unknown)} rules that did not break it is not known whether they hold")
         lines += in_words(self.unknown)
         lines += [f"waited in real time for {what}" for what, _ in self.waited]
+        if self.orders.asked:
+            lines.append(str(self.orders))
         return "\n".join(lines)
 
     def html(self, **more: Any) -> str:

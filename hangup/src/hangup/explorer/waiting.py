@@ -16,6 +16,7 @@ class Wait:
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
         self.limit = Alarm(self.end)
+        self.on_end: Callable[[], None] = nothing
         self._over: asyncio.Future[None] | None = None
         loop.on_idle = self.end
 
@@ -33,6 +34,7 @@ class Wait:
     def end(self) -> None:
         """End the wait, if there is one."""
         if self._over is not None and not self._over.done():
+            self.on_end()
             self._over.set_result(None)
 
     async def over(self) -> None:
@@ -43,4 +45,4 @@ class Wait:
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
-        self.loop.on_idle = self.limit.ring = nothing
+        self.loop.on_idle = self.limit.ring = self.on_end = nothing

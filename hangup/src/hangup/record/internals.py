@@ -5,8 +5,9 @@ lost, and here is the place to look for another way.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+import gc
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 
@@ -49,19 +50,49 @@ def forget_callbacks(loop: asyncio.AbstractEventLoop) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-@contextlib.contextmanager
-def each_step(measure: Callable[[Callable[[], None]], None]) -> Iterator[None]:
-    """While the block runs, let `measure` run each callback of every loop in this process: a task's steps among them.
+def ready(loop: asyncio.AbstractEventLoop) -> "deque[asyncio.Handle]":
+    """Return the queue of what a loop is about to call, first in, first out: an order of tasks is an order of it."""
+    queue: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
+    return queue
 
-    asyncio tells nobody how long a step takes but its own debug mode, which logs, and makes all of it slow.
+
+def step_of(handle: asyncio.Handle) -> "asyncio.Task[Any] | None":
+    """Return the task that a handle lets go on after a bare yield; None for any other, such as one that begins a task.
+
+    asyncio's C code has an object for a task's step, which tells its task to nobody but the garbage collector.
     """
-    run = asyncio.Handle._run
+    step = handle._callback  # type: ignore[attr-defined]
+    if type(step).__name__ != "TaskStepMethWrapper":
+        return None
+    task = next((each for each in gc.get_referents(step) if isinstance(each, asyncio.Task)), None)
+    return task if task is not None and getattr(task.get_coro(), "cr_suspended", False) else None
 
-    def measured(handle: Any) -> None:
-        measure(lambda: run(handle))
 
-    setattr(asyncio.Handle, "_run", measured)  # noqa: B010 - mypy takes it for a bound method
-    try:
-        yield
-    finally:
-        setattr(asyncio.Handle, "_run", run)  # noqa: B010
+def entered(coro: Any) -> "list[Any]":
+    """Return the context managers whose `async with` or `with` a suspended coroutine is in, the outermost first.
+
+    The interpreter keeps `__aexit__` for the end of such a block where only the garbage collector sees it.
+    """
+    found, seen = [], gc.get_referents(coro)
+    for place, each in enumerate(seen):
+        name = getattr(each, "__name__", "")
+        if name not in {"__aexit__", "__exit__"}:
+            continue
+        if (
+            owner := getattr(each, "__self__", None)
+        ) is None:  # from Python 3.14 on: a function, and its self beside it
+            beside = seen[max(place - 1, 0) : place + 2]
+            owner = next((other for other in beside if getattr(type(other), name, None) is each), None)
+        if owner is not None:
+            found.append(owner)
+    return found
+
+
+def step_runner() -> "Callable[[Any], None]":
+    """Return what runs a handle of any loop: each step of a task is one."""
+    return asyncio.Handle._run
+
+
+def run_steps_by(run: "Callable[[Any], None]") -> None:
+    """Let this run the handles of every loop, until it is put back."""
+    setattr(asyncio.Handle, "_run", run)  # noqa: B010 - mypy takes it for a bound method

@@ -113,11 +113,18 @@ class Leave:
     code: int | None = 1001
 
 
+@dataclass(frozen=True)
+class StopReading:
+    """A client reads nothing from here on, so that what the app sends to it waits for room; it may still speak."""
+
+    by: str = "a"
+
+
 SILENT = "waited for an answer that did not come"
 """What a client missed whose `Expect` nobody answered."""
 CLOSED = "the connection was closed before the client had finished"
 """What a client missed whose connection ended before its steps did."""
-Act = Send | Expect | Request
+Act = Send | Expect | Request | StopReading
 """What one client does."""
 Step = Act | Wait | Leave | Client
 """One thing that happens in a script, or says how a client connects."""
@@ -129,10 +136,12 @@ HELLO: Script = (Send('"hello"'), Expect())
 
 def steps_of(script: Script) -> list[Step]:
     """Return a script's steps; raise TypeError or ValueError with a sentence for what is none."""
-    kinds = "Send(text), Expect(), Request(method, path), Wait(seconds), Leave(), Client(letter) and strings"
+    kinds = (
+        "Send(text), Expect(), Request(method, path), Wait(seconds), Leave(), StopReading(), Client(letter) and strings"
+    )
     for step in script:
         if not isinstance(step, Step | str):
-            raise TypeError(f"A script is a list of {kinds}; {step!r} is none of these.")
+            raise TypeError(f"A script is a list of {kinds} and strings; {step!r} is none of these.")
         by = step.by if isinstance(step, Act | Client) else "a"
         if not re.fullmatch("[a-z]", by):
             raise ValueError(f"A client is called by one small letter, a to z; {by!r} is none.")

@@ -13,7 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hangup.time.order import Order
 
 from hangup.record.internals import forget_callbacks
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
@@ -55,6 +58,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.alarms: Sequence[Alarm] = ()
+        self.order: Order | None = None
+        """What holds events back, if the order is to be another one than asyncio's own."""
         self.looks_every = 64
         """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
         self.real = False
@@ -85,6 +90,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return time.monotonic() if self.real else self.now
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+        """Call a callback at a time of this clock, or as the loop's order says."""
+        if self.order is None:
+            return super().call_at(when, callback, *args, context=context)
+        timer = self.order.timer(when - self.now, callback, args)
+        timer.handle = super().call_at(when, timer, context=context)
+        return timer.handle
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -161,15 +174,17 @@ class _Selector(selectors.DefaultSelector):
         loop.turn += 1
         if loop.real:
             return super().select(timeout)
+        if loop.order is not None:
+            timeout = loop.order.turn(timeout)
         if loop.turns > loop.most_turns:
             loop.on_idle()
         if timeout == 0:
             return [] if loop.turns % loop.looks_every else self._look(0)
+        sockets = loop.waits_for_sockets and len(self.get_map()) > len(self.own)
+        waits = sockets or loop.elsewhere.may_bring_something  # asked before the look: a thread may bring and be gone
         events = self._look(0)
-        if not events:
-            sockets = loop.waits_for_sockets and len(self.get_map()) > len(self.own)
-            if sockets or loop.elsewhere.may_bring_something:
-                events = loop.elsewhere.wait(self._look, self._others if sockets else list)
+        if not events and waits:
+            events = loop.elsewhere.wait(self._look, self._others if sockets else list)
         if not events and loop.settle():
             events = self._look(0)
         if not events:

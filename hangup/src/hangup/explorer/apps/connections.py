@@ -39,6 +39,7 @@ class Connections:
         self.recorder, self.schedule, self.state = recorder, schedule, state
         self.on_spin, self.on_ended = on_spin, on_ended
         self.of: dict[str, Connection] = {}
+        self.kind: Callable[..., Connection] = connection_for
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.requests: list[asyncio.Task[None]] = []
         """The tasks in which the app serves HTTP requests."""
@@ -53,8 +54,8 @@ class Connections:
         lost = letter == "a" and schedule.ending == "early"  # the first to connect, whom the recorder calls number 0
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
         drawn = None if trace.silent else trace
-        self.of[letter] = connection = connection_for(schedule.model, ending, moment, drawn, letter)
-        connection.yields = schedule.cancel_at != 0
+        self.of[letter] = connection = self.kind(schedule.model, ending, moment, drawn, letter)
+        connection.yields = schedule.cancel_at != 0 or schedule.order is not None
         connection.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(0 if lost else port)

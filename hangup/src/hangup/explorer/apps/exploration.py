@@ -16,6 +16,7 @@ from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept
+from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
@@ -200,6 +201,11 @@ class Exploration:
         sessions = (session, *session.others)
         self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
+
+    def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
+        """Return what explores the order of tasks, after this."""
+        options = {"lifespan": self.lifespan, "excuse": self.excuse, "patience": self.patience}
+        return OrderExploration(self.make, self.script, self.findings, self.probe, self.path, options, progress)
 
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
         for each in sessions:

@@ -4,9 +4,12 @@ First the app runs undisturbed, which counts its receives, its sends and its awa
 schedule: a model of a server, an ending and a moment; and once for each await, where its task is cancelled.
 All of this happens in memory and in virtual time, on a loop of its own in a thread of its own. Equal apps give equal
 reports. A schedule has a name, such as `granian/reset@receive#2`, by which `replay` runs it again, with its picture.
+Asked for, more sessions are played in other orders of tasks than asyncio's own: that is hangup.explorer.orders.
 """
 
 import asyncio
+import contextlib
+import functools
 import os
 import threading
 import time
@@ -23,7 +26,9 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, told_apart
 from hangup.explorer.further.held import Holding
+from hangup.explorer.invariant import Invariant, rules_with, with_invariant
 from hangup.explorer.names import choose
+from hangup.explorer.orders.play import OrderedPlay
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
@@ -32,6 +37,7 @@ from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
 from hangup.servers import players
 from hangup.servers.models import EXPLORED
 from hangup.servers.script import HELLO, Script
+from hangup.time.order import ordered_tasks
 from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
@@ -57,6 +63,8 @@ def explore(
     beside: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
     excuse: Collection[str] = (),
+    order: int = 0,
+    invariant: Invariant | None = None,
 ) -> Report:
     """Explore an app, or what `make` returns anew for each session, and return the Report.
 
@@ -69,6 +77,8 @@ def explore(
     the same beside a script's only one, where the app allows that (hangup.explorer.apps.talk.company).
     `progress` is called after each schedule with how many are done and how many there are to do. `excuse` are names of
     tasks, or of their coroutine functions, that may run on when a handler has ended.
+    With `order`, so many more sessions are played in other orders of tasks (hangup.explorer.orders), with `make` each
+    on an app of its own. `invariant` is called with the app after each session, and says what is wrong, or None.
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
     `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
@@ -83,6 +93,7 @@ def explore(
     for model in models:
         players.check(model)
     choose("ending", endings, EVERY)
+    rules, probe = rules_with(tuple(rules), invariant), with_invariant(probe, invariant)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None
     exploration = Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
@@ -97,6 +108,9 @@ def explore(
                 exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
             await exploration.explore(models, endings, limit, progress)
             exploration.add_first(first)
+        if order:
+            with ordered_tasks(loop), watch(loop):
+                await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
         findings.waited = loop.elsewhere.waited
 
     exploration.run(work, seconds=seconds)
@@ -106,8 +120,13 @@ def explore(
 
 def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
     """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
-    if exploration.holds:
+    ordered = tuple(each for each in report.broken if "~" in each.schedule)  # each was played again
+    if exploration.holds or len(ordered) == len(report.broken):
         return report  # to see that again takes too long
+    if ordered:
+        plain = replace(report, broken=tuple(each for each in report.broken if each not in ordered))
+        told = _told_apart(plain, app, exploration, rules, probe)
+        return replace(told, broken=(*told.broken, *ordered))
     origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
     if origin is not None:
         return told_apart(
@@ -157,6 +176,7 @@ def replay(
     excuse: Collection[str] = (),
     closer: bool = False,
     beside: bool = False,
+    invariant: Invariant | None = None,
 ) -> Session:
     """Run one schedule again and return client a's Session, whose trace is the picture; `others` has the others'.
 
@@ -171,21 +191,22 @@ def replay(
             play.held = where
 
     async def work() -> Session:
-        wanted, read = Schedule.parse(schedule), ParsedScript.of(script)
-        with watch(asyncio.get_running_loop()):
+        wanted, read, loop = Schedule.parse(schedule), ParsedScript.of(script), asyncio.get_running_loop()
+        kind = Play if wanted.order is None else functools.partial(OrderedPlay, wanted.order.choose, explain=True)
+        with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch(loop):
             trace, began = Trace(server=wanted.model), time.perf_counter()
             patience = Patience() if closer else None
             if beside and read.alone:
                 alone = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 read, _ = await accompanied(read, alone.sessions)
-            plays.append(Play(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
+            plays.append(kind(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
             session = await plays[0].play()
-            if not (plays[0].spins or plays[0].held):
+            if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 session.facts["held_for"] = await Holding().look(began, lambda: timed.played(app, wanted))
             for each in (session, *session.others):
-                probe(app, each)
-            if closer:
+                with_invariant(probe, invariant)(app, each)
+            if closer and wanted.order is None:
                 again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
             return session

@@ -1,11 +1,13 @@
 """One schedule of an app's exploration: which server, how the connection ends, and when.
 
-A schedule has a name, such as `granian/reset@receive#2`, by which it is found again.
+A schedule has a name, such as `granian/reset@receive#2`, by which it is found again; `uvicorn/close@end~a-4.1` is one
+whose order of tasks deviates from asyncio's own.
 """
 
 import functools
 from dataclasses import dataclass
 
+from hangup.explorer.orders.names import Deviations
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, FURTHER, MODELS
 from hangup.servers.players import is_known
@@ -31,6 +33,8 @@ class Schedule:
     cancel_at: int = 0
     twice: bool = False
     """Whether it is cancelled again at its next await."""
+    order: Deviations | None = None
+    """What comes later than it might; None: the order is not looked at, and asyncio's own."""
 
     def __str__(self) -> str:
         """Return the stable name."""
@@ -40,18 +44,21 @@ class Schedule:
     def _name(self) -> str:
         if self.cancel_at:
             return f"{self.model}/{CANCELS[self.twice]}@await#{self.cancel_at}"
-        return f"{self.model}/{self.ending}@{self.moment or 'end'}"
+        order = "" if self.order is None else str(self.order)
+        return f"{self.model}/{self.ending}@{self.moment or 'end'}{order}"
 
     @classmethod
     def parse(cls, name: str) -> "Schedule":
         """Return the schedule of that name; raise ValueError with a sentence if there is none."""
-        model, _, rest = name.partition("/")
+        undisturbed, tilde, deviations = name.partition("~")
+        order = Deviations.parse(deviations) if tilde else None
+        model, _, rest = undisturbed.partition("/")
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
         known = is_known(model) and ending in EVERY and call in ("end", "receive", "send", "await")
         if ending in FURTHER and model not in MODELS:
             known = False
-        if (call == "await") != (ending in CANCELS):
+        if (call == "await") != (ending in CANCELS) or (tilde and call == "await"):
             known = False
         if not known or (call == "end") == bool(number) or (number and not number.isdigit()):
             raise ValueError(
@@ -59,4 +66,4 @@ class Schedule:
             )
         if call == "await":
             return cls(model, "close", cancel_at=int(number), twice=ending == "cancel-twice")
-        return cls(model, ending, None if call == "end" else Moment(call, int(number)))
+        return cls(model, ending, None if call == "end" else Moment(call, int(number)), order=order)

@@ -16,9 +16,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import hangup
-from hangup.record.internals import each_step
+from hangup.record.internals import run_steps_by, step_runner
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -89,14 +90,15 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
+    run = step_runner()
 
-    def measure(step: Callable[[], None]) -> None:
+    def measured(handle: Any) -> None:
         if threading.get_ident() != thread:
-            step()
+            run(handle)
             return
         steps.since = began = time.perf_counter()
         try:
-            step()
+            run(handle)
         finally:
             steps.since = None
             steps.took.append(time.perf_counter() - began)
@@ -106,13 +108,14 @@ def _measured() -> Iterator[_Steps]:
             steps.look(thread)
 
     watcher = threading.Thread(target=watch, name="asyncio_watch", daemon=True)
+    run_steps_by(measured)
     loop = asyncio.get_running_loop()
     watcher.start()
     with loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext():
         try:
-            with each_step(measure):
-                yield steps
+            yield steps
         finally:
+            run_steps_by(run)
             over.set()
             watcher.join()
 

@@ -60,6 +60,8 @@ class InstalledConnection:
         letter: str = "a",
     ) -> None:
         self.model, self.ending, self.moment, self.letter = model, ending, moment, letter
+        self.reads = True
+        """Whether its client reads what is sent to it."""
         self.code: int | None = 1001
         """With which code its client closes by itself, None for none."""
         self.yields = False
@@ -194,6 +196,7 @@ class InstalledConnection:
 
     def stop_reading(self) -> None:
         """Let the client read no more: what the server sends fills its write buffer, until it must wait."""
+        self.reads = False
         self._transport.client_reads = False
 
     def read_on(self) -> None:

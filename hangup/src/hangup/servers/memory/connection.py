@@ -62,6 +62,8 @@ class MemoryConnection:
         """Whether the app has ended the session."""
         self.spun = False
         """Whether the app was given the same disconnect again and again."""
+        self.reads = True
+        """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
         self.accepted = False
         """Whether the app has accepted it, and in time."""
         self.outbox: deque[str | bytes] = deque()
@@ -70,6 +72,7 @@ class MemoryConnection:
         self.lasting: Lasting | None = None
         """The end that has begun and takes its time, if it is such a one."""
         self._end: End | None = None
+        self._room: asyncio.Future[None] | None = None
         self._drawing = Drawing(trace, letter)
 
     @property
@@ -114,6 +117,8 @@ class MemoryConnection:
             self.lasting.busy()
             await self.lasting.until_read()
             leaves = False
+        if not self.reads and kind == "websocket.send":
+            await self._until_room()
         if self._end is not None and not self._served:
             late = self._end.late(kind, read=self._inbox.read)  # a server looks when it is called, and waits after that
             if (told := self._end.answered(kind)) is not None:
@@ -189,6 +194,10 @@ class MemoryConnection:
         self._ends(how, code, reason)
         self.on_change()
 
+    def stop_reading(self) -> None:
+        """Let the client read no more: what is sent to it waits for room, until the connection ends."""
+        self.reads = False
+
     def unlink(self) -> None:
         """Let go of the connection at the session's end: what is still to come does not come."""
         if self.lasting is not None:
@@ -228,6 +237,13 @@ class MemoryConnection:
         self._see(self.model.big_seen, "closing")
         self._ends(how, 1009, "")
 
+    async def _until_room(self) -> None:
+        """Wait until the connection has ended: its client does not read."""
+        while not self.gone:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)  # several tasks may wait for it, and one be cancelled
+
     # ---- how it ends -------------------------------------------------------------------------------------------
 
     @property
@@ -249,6 +265,8 @@ class MemoryConnection:
     def _ends(self, how: str, code: int | None, reason: str) -> None:
         """Take note of an end; of two, a server that shuts down and the app's own close after it, the later counts."""
         self.gone = self.gone or how
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
         self._end = End(self.model, how, code, reason, accepted=self.accepted)
         if (told := self._end.told()) is not None:
             self._inbox.tell(*told)

@@ -17,7 +17,7 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
 from hangup.servers.memory.exchange import Exchange
 from hangup.servers.players import Connection
-from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, Wait, letters
+from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, StopReading, Wait, letters
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
@@ -50,12 +50,9 @@ class Conversation:
         """Whether the app ended client a's session before it had said all its lines."""
         self._begun = -1
         """The place of the step that has begun, and takes its time."""
-        self._exchange: Exchange | None = None
-        """The request that is under way."""
-        self._waiting = ""
-        """Who waits for an answer, nobody during a pause."""
-        self._unsaid: set[str] = set()
-        """Whose last line was left out."""
+        self._exchange: Exchange | None = None  # the request that is under way
+        self._waiting = ""  # who waits for an answer, nobody during a pause
+        self._unsaid: set[str] = set()  # whose last line was left out
         self._patience = Alarm(self._bored)
         self._goodbye = Alarm(self._leave)
         self.alarms = (self._patience, self._goodbye)
@@ -144,12 +141,12 @@ class Conversation:
             return self._left
         if isinstance(step, Wait):
             return self._paused(step)
-        assert isinstance(step, Send | Expect | Request)
+        assert isinstance(step, Send | Expect | Request | StopReading)
         if step.by == "a" and self._left:
             return True
         return self._asks(step) if isinstance(step, Request) else self._talks(step)
 
-    def _talks(self, step: Send | Expect) -> bool:
+    def _talks(self, step: Send | Expect | StopReading) -> bool:
         """Let a client say or hear something; return whether it has, or need not any more."""
         if step.by not in self.connections.of:
             self._connect([step.by])
@@ -164,6 +161,9 @@ class Conversation:
             return False
         if isinstance(step, Expect):
             return self._heard(step, connection)
+        if isinstance(step, StopReading):
+            connection.stop_reading()
+            return True
         said = self._known.said(step)
         self._unsaid = self._unsaid - {step.by} if said is not None else self._unsaid | {step.by}
         if said is not None:

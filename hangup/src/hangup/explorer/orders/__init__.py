@@ -1,0 +1,1 @@
+"""The order of ready tasks: sessions in which events of the outside come later, and the fewest that make one fail."""
