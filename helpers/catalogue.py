@@ -94,11 +94,20 @@ def _words(lesson: Lesson) -> str:
 
 
 def _lesson(path: Path) -> Lesson:
-    """Read a lesson; raise KeyError or TypeError for a notebook that does not say what it is."""
+    """Read a lesson; one that does not say what it is has the title of its first cell, and no more."""
     notebook = lessons.handout(path)
-    about = dict(notebook["metadata"][lessons.ABOUT])
-    uses, errors = about.pop("with"), tuple(about.pop("errors"))
-    return Lesson(path, uses=uses, errors=errors, tasks=tuple(_tasks(notebook["cells"])), **about)
+    cells, about = notebook["cells"], notebook["metadata"].get(lessons.ABOUT, {})
+    heading = re.search(r"^# (?:\d+ · )?(.+)$", source_of(cells[0]) if cells else "", re.MULTILINE)
+    return Lesson(
+        path,
+        about.get("title") or (heading[1].strip() if heading else path.stem),
+        about.get("minutes", 0),
+        about.get("needs", ""),
+        about.get("with", ""),
+        tuple(about.get("errors", ())),
+        about.get("symptom", ""),
+        tuple(_tasks(cells)),
+    )
 
 
 def _tasks(cells: Iterable[Cell]) -> Iterator[Task]:

@@ -32,6 +32,7 @@ def test_chat(hang_up):
 def run(pytester, monkeypatch):
     """Return what writes a test file and runs it in this process, with no more plugins than it needs."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("CI", raising=False)  # there pytest says each failure once more, whole
 
     def run(text="", *options, inside=pytester.runpytest_inprocess):
         if text:
