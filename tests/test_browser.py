@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import uv
 
 from helpers import lessons
 from helpers.catalogue import Lesson, catalogue
@@ -88,7 +89,9 @@ def serving(room: Path):
     """Run JupyterLab on a free port while the block runs, with nothing of this user's; yield its address."""
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")
     own = {name: str(room / name.lower()) for name in folders}
-    own["UV_CACHE_DIR"] = subprocess.check_output(["uv", "cache", "dir"], text=True).strip()  # lessons 03 and 06
+    own["UV_CACHE_DIR"] = subprocess.check_output(
+        [uv.find_uv_bin(), "cache", "dir"], text=True
+    ).strip()  # lessons 03 and 06
     own["AFTER_THE_DISCONNECT_WORK"] = str(room / "work")
     own["AFTER_THE_DISCONNECT_PROGRESS"] = str(room / "progress.json")
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--ServerApp.root_dir={room}"]

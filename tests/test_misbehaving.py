@@ -119,7 +119,7 @@ async def raw_receive_after_the_disconnect(websocket):
     await websocket.accept()
     while True:
         message = await websocket._receive()
-        if message.get("text"):
+        if message.get("text") is not None:
             await websocket.send_text(message["text"].upper())
 
 
@@ -440,7 +440,7 @@ class TestInterpreter:
         """The next check finds everything as it was, and little has been printed."""
         assert_judged(case)
         shown = capsys.readouterr()
-        assert max(len(shown.out), len(shown.err)) < 5 * SHOWN  # exploring, replaying and playing show so much each
+        assert max(len(shown.out), len(shown.err)) < 12 * SHOWN  # exploring, replaying and playing show so much each
 
     def test_other_threads_print_on(self, capsys):
         """What a thread prints that ran before is neither bounded nor lost."""
@@ -472,7 +472,7 @@ class TestInterpreter:
             _thread.start_new_thread(lambda known: known.set() if threading.current_thread() else None, (known,))
             known.wait()
         assert_judged(writes_errors_for_ever)
-        assert len(capsys.readouterr().err) < 5 * SHOWN
+        assert len(capsys.readouterr().err) < 12 * SHOWN
 
 
 # ---- answers that break the protocol, or seem to -------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hangup.record.processor import served
 from hangup.record.recorder import Session
 from hangup.record.rules import Rule
 
-DEADLINE = 12.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
+DEADLINE = 20.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
 PATIENCE = 1.5  # seconds a session waits for an answer or an end. Both are longer where a machine is busy
 
 

@@ -247,28 +247,6 @@ async def raises_at_the_end(scope, receive, send):
         await websocket.send_text(answer)
 
 
-@wrong(ex1, "ends_quietly")
-async def answers_after_the_goodbye(scope, receive, send):
-    """One task reads, another adds, and answers what it still has when the reader knows better."""
-    await receive()
-    await send(ACCEPT)
-    put, get = anyio.create_memory_object_stream[str](10)
-
-    async def read():
-        async with put:
-            while (message := await receive())["type"] == "websocket.receive":
-                await put.send(message["text"])
-        group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group, get:
-        group.start_soon(read)
-        total = 0
-        async for content in get:
-            total, answer = added(total, content)
-            with contextlib.suppress(OSError):
-                await send(text(answer))
-
-
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 

@@ -669,16 +669,6 @@ async def hides_broken_thermometers(socket: WebSocket) -> None:
         task.cancel()
 
 
-@wrong(ex2, "answers_everything")
-@websocket("/")
-async def sends_bytes(socket: WebSocket) -> None:
-    """JSON in binary messages: a browser gets a Blob."""
-    await socket.accept()
-    await send_websocket_stream(
-        socket, readings(), send_handler=lambda s, each: s.send_json(each, mode="binary"), listen_for_disconnect=True
-    )
-
-
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 

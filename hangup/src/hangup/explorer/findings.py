@@ -13,6 +13,7 @@ from hangup.record.rules import Rule
 from hangup.record.session import Session
 
 T = TypeVar("T")
+NOTICED = 0.04  # seconds: to look once or twice whether a thread has something is no wait
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class Findings:
             tuple(rule.sentence for rule in self.rules),
             tuple(self.remarks),
             tuple(self.unknown),
-            waited=tuple(self.waited.items()),
+            waited=tuple(each for each in self.waited.items() if each[1] >= NOTICED),
             company=self.company,
             untried=self.untried,
             orders=self.orders,

@@ -164,8 +164,8 @@ def _stop(thread: threading.Thread, done: threading.Event) -> None:
 def _put_back() -> Iterator[None]:
     """Put back what a run changes of asyncio, of `time` and of the recursion limit: a patch, the loop policy."""
     limit = sys.getrecursionlimit()
-    modules = [m for name, m in list(sys.modules.items()) if name == "asyncio" or name.startswith("asyncio.")]
-    before = [(vars(module), dict(vars(module))) for module in (*modules, time)]
+    modules = [m for name, m in sys.modules.copy().items() if name == "asyncio" or name.startswith("asyncio.")]
+    before = [(vars(module), vars(module).copy()) for module in (*modules, time)]
     try:
         yield
     finally:

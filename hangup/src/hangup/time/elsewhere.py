@@ -112,7 +112,7 @@ class Elsewhere:
             events = select(LOOK)
             took = time.monotonic() - began
             kind = "sockets" if kind == "sockets" else "threads"
-            self.waited[kind] = self.waited.get(kind, 0.0) + took
+            self.waited[kind] = self.waited.get(kind, 0.0) + min(took, 2 * LOOK)
             if events:
                 return events
             # a machine that is busy makes a look longer than it should be: that costs no patience
