@@ -33,6 +33,8 @@ class Parked:
         self._first: dict[int, tuple[Place, list[Any]]] = {}
         self._places: dict[int, tuple[Place, list[Any]]] = {}
         self._slept: dict[int, str] = {}
+        self._others: set[threading.Thread] = set()
+        """Those that were there before and take work from no queue: a notebook's own, a debugger's."""
 
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
@@ -40,15 +42,18 @@ class Parked:
             known = self._first[ident] = (frame, frame.f_lasti), _queues(frame)
             if known[1]:
                 self._slept[ident] = _asleep(ident)
+        self._others = {
+            thread for thread in threading.enumerate() if not self._first.get(thread.ident or 0, ((), []))[1]
+        }
 
     def busy(self, but: "set[int]") -> int | None:
         """Return the ident of a thread, other than these, that is not parked; None if all are.
 
         Only threads of `threading` are looked at: others are no app's, such as those that pytest-xdist talks through.
         """
-        known_threads = {thread.ident for thread in threading.enumerate()}
+        threads = {thread.ident: thread for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
-            if ident in but or ident not in known_threads:
+            if ident in but or ident not in threads or threads[ident] in self._others:
                 continue
             place = frame, frame.f_lasti
             for known in (self._places.get(ident), self._first.get(ident)):
