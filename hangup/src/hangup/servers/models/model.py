@@ -134,7 +134,7 @@ class Model:
     """A send right after an accept that came while the connection was closing, of which that accept told nothing; None:
     this server has no such state."""
     loses_client: bool = False
-    """Whether the app is called for a client that was reset before, with None as the scope's client."""
+    """Whether the app is called for a client that was reset before, with None as the the client in its scope."""
 
     # ---- a peer that does not answer, does not read, or sends too much --------------------------------------------
 

@@ -33,7 +33,7 @@ def _answers(model: Model) -> dict[str, str]:
         "the app has accepted: accept": _done(model.accept_again),
         "a receive() waits: receive()": _done(model.receive_again) if model.receive_again else "waits, too",
         "accepted while it was closing: send()": _done(model.early_closing) if model.early_closing else "no such state",
-        "reset before the app is called: scope's client": "None" if model.loses_client else "its address",
+        "reset before the app is called: the client in its scope": "None" if model.loses_client else "its address",
         "the client falls silent: receive()": _told(model.told["silence"], model.forever) if silent else "waits",
         "the client falls silent: the app is told": f"after {model.after['silence']:g} s" if silent else "never",
         f"nothing passes, behind a proxy ({LIMIT:g} s)": idle,
