@@ -374,6 +374,12 @@ def test_who_sleeps_on_the_event_loop_is_named_with_the_line():
     assert replay(works(sleeps), report.broken[0].schedule).facts["held_for"] == report.broken[0].got
 
 
+def test_what_only_waits_for_a_processor_does_not_hold_the_loop(monkeypatch):
+    """As on a busy machine, where a step of 4 ms takes 20 and more each time."""
+    monkeypatch.setattr("hangup.explorer.further.held.usage", lambda _: (0.0, time.perf_counter()))
+    assert explore(works(sleeps), endings=["close"], models=["uvicorn"]).ok
+
+
 def test_who_computes_on_the_event_loop_is_named_with_the_line():
     report = explore(works(computes), endings=["close"], models=["uvicorn"])
     assert [broken.rule for broken in report.broken] == [HOLDS]

@@ -95,3 +95,67 @@ def test_a_timer_and_an_exception_keep_no_connection_for_good():
             errors.append(error)
 
     assert explore(app(handler)).ok
+
+
+def with_janitor():
+    """Return an app that keeps a connection whose send fails, and a task that its first session starts to clean up."""
+    gone, janitors = [], []
+
+    async def clean():
+        while True:
+            await asyncio.sleep(20)
+            gone.clear()
+
+    async def raw(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            for janitor in janitors:
+                janitor.cancel()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        if not janitors:
+            janitors.append(asyncio.create_task(clean()))
+        await keeping(gone.append, gone.remove)(scope, receive, send)
+
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("anew", "lifespan", "excuse"),
+    [(False, False, ()), (False, True, ()), (False, False, ("clean",)), (True, True, ()), (True, False, ("clean",))],
+)
+def test_what_a_task_would_clean_up_that_was_stopped_with_its_session_is_not_known(anew, lifespan, excuse):
+    same = with_janitor()
+    report = explore(make=with_janitor if anew else lambda: same, lifespan=lifespan, excuse=excuse, endings=["close"])
+    assert KEPT not in found(report)
+    assert [rule for rule, verdict in report.verdicts.items() if verdict == "not known"] == [KEPT]
+    (unknown,) = report.unknown
+    assert unknown.rule == KEPT
+    assert "a task that was stopped when its session was over (clean) might let go of it" in unknown.why
+    assert "? of 1 rule that did not break it is not known whether it holds" in str(report)
+
+
+def test_a_task_of_the_lifespan_might_let_go_of_a_connection_in_time():
+    gone = []
+
+    async def clean():
+        await asyncio.sleep(60)
+        gone.clear()
+
+    async def cleaned(scope, receive, send):
+        if scope["type"] != "lifespan":
+            await keeping(gone.append, gone.remove)(scope, receive, send)
+            return
+        await receive()
+        janitor = asyncio.create_task(clean())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        janitor.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    report = explore(cleaned, lifespan=True, endings=["close"])
+    assert KEPT not in found(report)
+    (why,) = (each.why for each in report.unknown if each.rule == KEPT)
+    assert "a task that was stopped when its session was over (clean) might let go of it" in why

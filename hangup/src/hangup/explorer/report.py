@@ -92,8 +92,10 @@ class Report:
         played, and the app did the same thing each time; else it is not known.
         """
         bad = {broken.rule for broken in (*self.broken, *self.later)}
-        known = self.fired > 0 and not self.unfired and not self.unknown and self.cut == SPREAD
-        return {rule: "broken" if rule in bad else "held" if known else "not known" for rule in self.rules}
+        doubts = {unknown.rule for unknown in self.unknown}
+        known = self.fired > 0 and not self.unfired and "" not in doubts and self.cut == SPREAD
+        held = {rule for rule in self.rules if known and rule not in doubts}
+        return {rule: "broken" if rule in bad else "held" if rule in held else "not known" for rule in self.rules}
 
     @property
     def table(self) -> Table:
@@ -137,7 +139,9 @@ class Report:
         lines += _kinds("· remark: ", self.remarks, "· remark: and")
         unknown = [rule for rule, verdict in self.verdicts.items() if verdict == "not known"]
         if unknown and self.explored:
-            lines.append(f"? of {len(unknown)} rules that did not break it is not known whether they hold")
+            count = "1 rule" if len(unknown) == 1 else f"{len(unknown)} rules"
+            hold = "it holds" if len(unknown) == 1 else "they hold"
+            lines.append(f"? of {count} that did not break it is not known whether {hold}")
         lines += in_words(self.unknown)
         lines += [f"waited in real time for {what}" for what, _ in self.waited]
         if self.orders.asked:

@@ -10,6 +10,8 @@ class Unknown:
 
     what: str
     why: str
+    rule: str = ""
+    """The sentence of the one rule that this is about; without one it is about all."""
 
     def __str__(self) -> str:
         """Return it in words."""

@@ -85,6 +85,7 @@ class Session:
     _recorded: int = field(default=0, init=False)
     _ended_at: float = field(default=0.0, init=False)
     _ends_by_itself: bool = field(default=True, init=False)
+    _stopped: Sequence[str] = field(default=(), init=False)
     """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
 
     @property
@@ -149,9 +150,19 @@ class Session:
         """Return the names of the spawned tasks that run now, but for those that are excused."""
         return [self.name_of(task) for task in self.tasks if not task.done() and not self._excused(task)]
 
-    def stops(self) -> None:
-        """Take note that whatever ends from now on does not do so by itself: the app shuts down, or is cancelled."""
+    def stops(self, beside: Sequence[str] = ()) -> None:
+        """Take note that whatever ends from now on does not do so by itself: the app shuts down, or is cancelled.
+
+        `beside` names tasks of the app's that run beside all sessions.
+        """
         self._ends_by_itself = False
+        self._stopped = (*self._stopped, *beside, *(self.name_of(task) for task in self.tasks if not task.done()))
+
+    @property
+    def stopped(self) -> list[str]:
+        """The names of the tasks, excused ones too, that had to be stopped when the session was over."""
+        by_itself = {name for name, _ in self.lingered}
+        return [name for name in dict.fromkeys(self._stopped) if name not in by_itself]
 
     def shut_down(self) -> None:
         """Take note of the tasks that run on though the app's lifespan has ended."""

@@ -72,8 +72,9 @@ async def stop(
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
         await _cancel(tasks, wait)
-        for session in sessions:
+        for session in sessions[1:]:
             session.stops()
+        sessions[0].stops(beside=lifespan.still_running())
         await _until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.kept import doubt, may_keep, who_stays
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import CANCELS, Schedule
@@ -52,6 +53,8 @@ class Exploration:
     """What came of the schedules that were played to make the plan."""
     first: dict[str, set[str]] = field(default_factory=dict)
     """For each undisturbed run its name and the sentences of the rules that broke in it."""
+    stopped: dict[str, None] = field(default_factory=dict)
+    """The tasks that had to be stopped when a session was over: one of them may let go of connections in time."""
     holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
     holds: int = 0
@@ -214,18 +217,23 @@ class Exploration:
             self.probe(app, each)
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
+            self.stopped.update(dict.fromkeys(each.stopped))
             each.drop_references()
-        if keeps_no_connection in self.findings.rules and _may_keep(schedule, sessions):
+        if keeps_no_connection in self.findings.rules and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, sessions)
         return judged
 
     def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
-        place = list(self.findings.rules).index(keeps_no_connection)
-        order = {name: number for number, (name, _) in enumerate(self.findings.how)}
+        """Accuse the app of what it keeps, unless a task that had to be stopped might let go of it in time."""
+        rule, findings = keeps_no_connection, self.findings
+        if kept and self.stopped:
+            findings.unknown.append(doubt(kept, self.stopped))
+            return
+        place = list(findings.rules).index(rule)
+        order = {name: number for number, (name, _) in enumerate(findings.how)}
         kept = sorted(kept, key=lambda each: order.get(str(each.schedule), len(order)))
         for each in kept:
-            broken = Broken(keeps_no_connection.sentence, str(each.schedule), _who_stays(kept), each.letter)
-            self.findings.accuse(place, broken)
+            findings.accuse(place, Broken(rule.sentence, str(each.schedule), who_stays(kept), each.letter))
 
     async def alone(self, schedule: Schedule) -> None:
         """Play a schedule as an app's first, and judge it; what the app logs undisturbed it may log here, too."""
@@ -245,13 +253,13 @@ class Exploration:
             await self.undisturbed(Schedule(schedule.model, "close"))
             for each in sessions:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
-        if not _may_keep(schedule, sessions):
+        if not may_keep(schedule, sessions) or any(each.stopped for each in sessions):
             return
         self.keeping.look(self.make(), schedule, await self.played(self.make(), schedule))
         kept = await self.keeping.confirm()
         for each in sessions:
             if mine := [one for one in kept if one.letter == each.letter]:
-                each.facts["kept"] = _who_stays(mine)
+                each.facts["kept"] = who_stays(mine)
 
     async def played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges."""
@@ -273,27 +281,3 @@ class Exploration:
             patience=self.patience,
         )
         return play
-
-
-def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
-    """Return whether it counts what is still reachable: what runs on holds its connection, too.
-
-    When the server shuts down, or cancels its apps for that, the process is about to end.
-    """
-    if schedule.ending == "shutdown" or schedule.cancel_at:
-        return False
-    return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
-
-
-def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
-    """Say who stays reachable, and where."""
-    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
-    when = f"{', '.join(whens)} or {last}" if whens else last
-    where = ", ".join(dict.fromkeys(each.where for each in kept))
-    return f"who leaves {when} stays reachable: {where}"
-
-
-def _when(schedule: Schedule) -> str:
-    if schedule.moment is None:
-        return "at the end"
-    return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

@@ -24,7 +24,7 @@ from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.explorer.apps.talk.company import accompanied
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
-from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, told_apart
+from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, packed, told_apart
 from hangup.explorer.further.held import Holding
 from hangup.explorer.invariant import Invariant, rules_with, with_invariant
 from hangup.explorer.names import choose
@@ -127,12 +127,13 @@ def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: S
         plain = replace(report, broken=tuple(each for each in report.broken if each not in ordered))
         told = _told_apart(plain, app, exploration, rules, probe)
         return replace(told, broken=(*told.broken, *ordered))
-    origin = origin_of(app) if tuple(rules) == GENERAL and probe is _no_facts else None
+    script = packed(exploration.script)
+    origin = origin_of(app) if script and tuple(rules) == GENERAL and probe is _no_facts else None
     if origin is not None:
         return told_apart(
             report,
             origin,
-            exploration.script,
+            script,
             exploration.path,
             lifespan=exploration.lifespan,
             excuse=exploration.excuse,

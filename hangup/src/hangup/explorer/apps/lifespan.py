@@ -29,6 +29,7 @@ class Lifespan:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._answer = ""
         self._words = ""
+        self._begun: set[asyncio.Task[Any]] = set()
         self._on_answer: Callable[[], None] = nothing
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.4"}, "state": self.state}
         self.task = asyncio.get_running_loop().create_task(_quiet(recorder(scope, self._messages.get, self._send)))
@@ -45,12 +46,14 @@ class Lifespan:
 
         Raises NotStarted when it fails or does not answer, and where it is needed, when it does not speak it.
         """
+        before = asyncio.all_tasks()
         wait.begin(STARTUP)
         self._on_answer = wait.end
         self._messages.put_nowait({"type": "lifespan.startup"})
         await wait.over()
         self._on_answer = nothing
         if self.spoken:
+            self._begun = asyncio.all_tasks() - before
             return
         error = self._recorder.lifespan_error
         why = f": in its lifespan it raised {describe(error)}" if error is not None else ""
@@ -66,6 +69,10 @@ class Lifespan:
     def spoken(self) -> bool:
         """Whether the app speaks this protocol, and has started."""
         return self._answer == "lifespan.startup.complete"
+
+    def still_running(self) -> list[str]:
+        """Return the names of the tasks that the app began when it started, and that still run."""
+        return sorted(getattr(task.get_coro(), "__name__", "task") for task in self._begun if not task.done())
 
     def stop(self) -> "list[asyncio.Task[Any]]":
         """Tell the app that the server stops, and return what to wait for."""

@@ -49,12 +49,21 @@ def origin_of(app: object) -> Origin | None:
     return None
 
 
+def packed(script: object) -> str:
+    """Return a script as another interpreter can read it, or an empty text: a lambda in it has no name there."""
+    try:
+        return base64.b64encode(pickle.dumps(script)).decode()
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return ""
+
+
 def told_apart(
-    report: Report, origin: Origin, script: object, path: str, *, lifespan: object, excuse: Collection[str] = ()
+    report: Report, origin: Origin, script: str, path: str, *, lifespan: object, excuse: Collection[str] = ()
 ) -> Report:
     """Return the report with what breaks on a fresh app in `broken`, and what does not in `later`.
 
-    Which connections are kept was found out by many sessions, and is not asked again.
+    `script` is what `packed` makes of it. Which connections are kept was found out by many sessions, and is not asked
+    again.
     """
     kept = tuple(each for each in report.broken if each.rule == keeps_no_connection.sentence)
     report = replace(report, broken=tuple(each for each in report.broken if each not in kept))
@@ -62,7 +71,7 @@ def told_apart(
         return replace(report, broken=kept)
     asked: dict[str, object] = {"origin": asdict(origin), "path": path, "lifespan": lifespan, "excuse": list(excuse)}
     asked["schedules"] = _in_order(report.broken)
-    asked |= {"script": base64.b64encode(pickle.dumps(script)).decode(), "sys_path": sys.path}
+    asked |= {"script": script, "sys_path": sys.path}
     alone, why = _ask(json.dumps(asked))
     if not alone:
         unknown = Unknown(WHAT, f"{WHETHER}: {why}")

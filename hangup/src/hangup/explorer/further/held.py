@@ -1,8 +1,9 @@
 """Who holds the event loop: work without an await, for so long that other clients and their pings wait.
 
 A session that takes long is looked at more closely: it is played again, and each step of each task is measured. A busy
-machine delays a step now and then, and another one the next time: the least of several runs counts. Then a second
-thread looks at which line that step spends its time.
+machine delays a step now and then, and another one the next time: the least of several runs counts, without the time
+in which the thread was ready and waited for a processor. Then a second thread looks at which line that step spends its
+time.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from typing import Any
 
 import hangup
 from hangup.record.internals import run_steps_by, step_runner
+from hangup.record.processor import usage
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -90,18 +92,21 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
+    this = threading.current_thread()
     run = step_runner()
 
     def measured(handle: Any) -> None:
         if threading.get_ident() != thread:
             run(handle)
             return
+        waited = usage(this)[1]
         steps.since = began = time.perf_counter()
         try:
             run(handle)
         finally:
             steps.since = None
-            steps.took.append(time.perf_counter() - began)
+            took = time.perf_counter() - began
+            steps.took.append(took - (usage(this)[1] - waited) * (took >= LONG))
 
     def watch() -> None:
         while not over.wait(_EVERY):

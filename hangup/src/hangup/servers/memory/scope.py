@@ -15,15 +15,23 @@ _BASE: dict[str, Any] = {
     "extensions": {},
 }
 """What both kinds have; whoever calls the app adds client and state."""
+_HANDSHAKE = (
+    ("upgrade", "websocket"),
+    ("connection", "Upgrade"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("sec-websocket-version", "13"),
+)
+"""What a client's handshake has (RFC 6455, section 4.1; the key is that of 1.3), and each server passes on."""
 
 
 @functools.lru_cache(maxsize=64)
 def websocket_scope(asked: Asked) -> dict[str, Any]:
     """Return the scope of a connection ("WebSocket Connection Scope")."""
-    offered = asked.subprotocols
-    more = (("sec-websocket-protocol", ", ".join(offered)),) if offered else ()
-    own = {"type": "websocket", "scheme": "ws", "subprotocols": list(offered)}
-    return {**_BASE, **own, **_what(asked, more)}
+    offered, own = asked.subprotocols, {name for name, _ in asked.headers}
+    more = tuple((name, value) for name, value in _HANDSHAKE if name not in own)
+    more += (("sec-websocket-protocol", ", ".join(offered)),) if offered else ()
+    kind = {"type": "websocket", "scheme": "ws", "subprotocols": list(offered)}
+    return {**_BASE, **kind, **_what(asked, more)}
 
 
 def http_scope(asked: Asked) -> dict[str, Any]:

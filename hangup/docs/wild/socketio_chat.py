@@ -1,0 +1,32 @@
+"""PLACEHOLDER"""
+
+import re
+
+import socketio
+
+from hangup import Expect, Leave, Send
+
+
+def make():
+    sio = socketio.AsyncServer(async_mode="asgi")
+
+    @sio.on("say")
+    async def say(sid, text):
+        await sio.emit("said", text)
+
+    return socketio.ASGIApp(sio, on_shutdown=sio.shutdown)
+
+
+app = make()
+OPENED, JOINED = re.compile(r"^0\{"), re.compile(r"^40\{")
+
+
+def join(by="a"):
+    return Expect(OPENED, by), Send("40", by), Expect(JOINED, by)
+
+
+path = "/socket.io/?EIO=4&transport=websocket"
+script = [
+    *(*join(), *join("b"), Send('42["say","hi"]'), Expect('42["said","hi"]'), Expect('42["said","hi"]', "b")),
+    *(Leave(), Send('42["say","ho"]', "b"), Expect('42["said","ho"]', "b")),
+]
