@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from hangup import cli as command
 
 APPS = """
+import os
+
 print("the module says hello")
 
 class Rooms:
@@ -38,6 +41,14 @@ async def routed(scope, receive, send):
 
 async def leaves(scope, receive, send):
     raise SystemExit("leaves")
+
+async def exits(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        os._exit(0)
+    await echo(scope, receive, send)
 
 async def holds(scope, receive, send):
     while True:
@@ -291,6 +302,16 @@ def test_an_app_that_ends_the_exploration_is_one_sentence(explore):
     status, out, err = explore("someapps:leaves")
     assert (status, len(out.splitlines())) == (1, 2)
     assert err.splitlines()[-1] == "The exploration was given up: the app raised SystemExit('leaves')."
+
+
+def test_an_app_that_ends_its_process_when_it_shuts_down_does_not_end_the_exploration_as_if_all_held(explore):
+    """Its status would be that of a report in which every rule held; without its lifespan it can be explored."""
+    leave = os._exit
+    status, out, err = explore("someapps:exits")
+    assert (status, len(out.splitlines())) == (1, 2)
+    assert err.splitlines()[-1] == "The exploration was given up: the app raised SystemExit('os._exit(0)')."
+    assert explore("someapps:exits", "--lifespan", "off", "--limit", "3")[1].count("explored 3 of") == 1
+    assert os._exit is leave
 
 
 def test_an_app_that_ignores_even_its_end_does_not_hold_the_command(explore):

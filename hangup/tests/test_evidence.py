@@ -63,6 +63,16 @@ def test_a_task_that_ends_some_time_after_its_handler_is_a_remark():
     assert "· remark: a task of the handler (nap) ends 25 s after it\n    first at uvicorn/close@send#2" in str(report)
 
 
+async def sleeps_for_an_hour():
+    await asyncio.sleep(3_600)
+
+
+def test_a_timer_that_ends_after_an_hour_is_a_remark():
+    report = explore(leaving(sleeps_for_an_hour))
+    assert report.ok
+    assert report.remarks[0].got == "a task of the handler (sleeps_for_an_hour) ends 3600 s after it"
+
+
 @pytest.mark.parametrize("task", [stays, beat])
 def test_a_task_that_never_ends_breaks_a_rule(task):
     report = explore(leaving(task))

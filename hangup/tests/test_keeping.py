@@ -159,3 +159,20 @@ def test_a_task_of_the_lifespan_might_let_go_of_a_connection_in_time():
     assert KEPT not in found(report)
     (why,) = (each.why for each in report.unknown if each.rule == KEPT)
     assert "a task that was stopped when its session was over (clean) might let go of it" in why
+
+
+class Proxy:
+    """Stands for something that there is in a request only, and raises whatever it is asked for at other times."""
+
+    def __getattribute__(self, name):
+        raise LookupError(f"there is no {name} outside of a request")
+
+
+def test_a_proxy_that_raises_whatever_it_is_asked_for_is_not_asked():
+    def forget(send):
+        room[:] = [each for each in room if each[0] is not send]
+
+    report = explore(keeping(lambda send: room.append((send, Proxy())), forget), endings=["close"])
+    (got,) = found(report)[KEPT]
+    assert f"`room`, a list of module {__name__}" in got
+    room.clear()

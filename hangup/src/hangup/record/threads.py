@@ -6,11 +6,12 @@ What it changes of the interpreter and of asyncio is put back, and what it print
 import asyncio
 import contextlib
 import ctypes
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from hangup.record.processor import has_had
 
@@ -68,9 +69,10 @@ def run_in_thread(
     called with the thread; when it returns False, the thread is given up. Time in which the thread waits for a
     processor does not count, up to ten times as many seconds in all.
 
-    A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not comes from the interrupt button.
-    Then the coroutine is cancelled; if its loop does not run, the thread is stopped at its next bytecode.
-    One that is blocked in a C call ends when the call returns. What the loop says of forgotten tasks is dropped.
+    os._exit() raises SystemExit in it. A BaseException such as KeyboardInterrupt is raised as Escaped: one that is not
+    comes from the interrupt button. Then the coroutine is cancelled; if its loop does not run, the thread is stopped at
+    its next bytecode. One that is blocked in a C call ends when the call returns. What the loop says of forgotten tasks
+    is dropped.
     """
     done = threading.Event()  # an interrupted join() can take a thread for dead that is not (bpo-45274)
     results: list[T] = []
@@ -86,11 +88,12 @@ def run_in_thread(
 
     def work() -> None:
         try:
-            if loop is not None:
-                results.append(_run_on(loop, main()))
-            else:
-                with asyncio.Runner(loop_factory=loop_factory) as runner:
-                    results.append(runner.run(main()))
+            with _no_exit():
+                if loop is not None:
+                    results.append(_run_on(loop, main()))
+                else:
+                    with asyncio.Runner(loop_factory=loop_factory) as runner:
+                        results.append(runner.run(main()))
         except BaseException as error:
             errors.append(error)
         finally:
@@ -172,6 +175,23 @@ def _put_back() -> Iterator[None]:
         for now, then in before:
             now.update(then)
         sys.setrecursionlimit(limit)
+
+
+@contextlib.contextmanager
+def _no_exit() -> Iterator[None]:
+    """Let os._exit() raise SystemExit in this thread: who ends the process would end whatever runs here in silence."""
+    leave, thread, process = os._exit, threading.get_ident(), os.getpid()
+
+    def raises(status: int) -> NoReturn:
+        if threading.get_ident() == thread and os.getpid() == process:  # and not in a fork
+            raise SystemExit(f"os._exit({status})")
+        leave(status)
+
+    os._exit = raises
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from hangup.trace.events import Event
 
 LINGER = 30.0  # virtual seconds that an app has to end once it is told to, or its peers are gone
 LONG = 600.0  # virtual seconds in which a task that its handler has left behind may end by itself
+VERY_LONG = 7 * 86_400.0  # for one that does little meanwhile, such as a timer
 SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has never ended in so many sessions
 _given_up: "list[asyncio.Task[Any]]" = []
 
@@ -49,6 +50,8 @@ class Patience:
             sure = all(self._never[name] >= SURE for name in names)
             tasks = [task for session in sessions for task in session.tasks if not task.done()]
             await _until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
+            if not sure and not all(task.done() for task in tasks):
+                await _until_done(tasks, wait, VERY_LONG, TURNS)
         for session in sessions:
             session.left_for_good = session.still_running() if known else ()
         self._never.update({name for session in sessions for name in session.left_for_good})

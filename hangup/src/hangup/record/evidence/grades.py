@@ -63,7 +63,8 @@ def remarks(session: Session, *, noisy: bool = False) -> Iterator[str]:
     yield from session.facts.get("remarks", ())
     for name, seconds in session.lingered:
         after = "the app has shut down" if name in session.left_at_shutdown else "it"
-        yield f"a task of the handler ({name}) ends {seconds:.3g} s after {after}"
+        words = f"{float(f'{seconds:.3g}'):g} s"  # and not 3.6e+03 s
+        yield f"a task of the handler ({name}) ends {words} after {after}"
     if noisy:
         return
     for error in let_out(session):

@@ -31,7 +31,7 @@ class Holder:
         wanted, seen = {id(each) for each in targets}, {id(self.held)}
         level: list[object] = [self.held]
         for _ in range(_FAR):
-            found = {id(each): each for each in gc.get_referents(*level) if not isinstance(each, _OTHERS)}
+            found = {id(each): each for each in gc.get_referents(*level) if not _is(each, _OTHERS)}
             level = [each for key, each in found.items() if key not in seen]
             seen |= found.keys()
         return wanted & seen
@@ -56,7 +56,7 @@ def holder(kept: object, app: object, ours: Sequence[object] = ()) -> Holder | N
         found = gc.get_referrers(*level)
         level = []
         for referrer in found:
-            if id(referrer) in seen or isinstance(referrer, _SKIPPED):
+            if id(referrer) in seen or _is(referrer, _SKIPPED):
                 continue
             inner = next((last[id(each)] for each in gc.get_referents(referrer) if id(each) in last), None)
             if inner is None:
@@ -82,7 +82,7 @@ def _named(namespace: Any, module: str, inner: object, towards: dict[int, object
         return None
     first = towards.get(id(inner))
     second = towards.get(id(first))
-    attributes = vars(inner) if hasattr(inner, "__dict__") and not isinstance(inner, _CALLED) else {}
+    attributes = {} if _is(inner, _CALLED) else _attributes(inner)
     found = ((f"{name}.{each}", value) for each, value in attributes.items() if value is first or value is second)
     name, held = next(found, (name, inner))
     return Holder(f"`{name}`, {_kind(held)} of module {module}", held)
@@ -94,13 +94,25 @@ def _closed_over(app: object, towards: dict[int, object]) -> Holder | None:
     while id(way[-1]) in towards:
         way.append(towards[id(way[-1])])
     for function, cells, cell in zip(way, way[1:], way[2:], strict=False):
-        if isinstance(function, types.FunctionType) and isinstance(cell, types.CellType):
+        if _is(function, types.FunctionType) and _is(cell, types.CellType):
             names = function.__code__.co_freevars
             name = next((name for name, each in zip(names, cells, strict=False) if each is cell), None)
             held = cell.cell_contents
-            if name is not None and not isinstance(held, _CALLED):
+            if name is not None and not _is(held, _CALLED):
                 return Holder(f"`{name}`, {_kind(held)} that {function.__qualname__}() closes over", held)
     return None
+
+
+def _is(each: object, kinds: "type | tuple[type, ...]") -> bool:
+    """Return what isinstance() does, without asking the object: a proxy may raise when it is asked for its class."""
+    return issubclass(type(each), kinds)
+
+
+def _attributes(of: object) -> dict[str, Any]:
+    try:
+        return vars(of)
+    except Exception:  # a proxy that stands for nothing now, or an object that has none
+        return {}
 
 
 def _kind(held: object) -> str:

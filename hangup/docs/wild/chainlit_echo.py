@@ -1,0 +1,36 @@
+"""PLACEHOLDER"""
+
+import re
+
+import chainlit
+from chainlit.utils import mount_chainlit
+from fastapi import FastAPI
+
+from hangup import Expect, Leave, Send
+
+
+@chainlit.on_message
+async def echo(message):
+    await chainlit.Message(content=message.content).send()
+
+
+app = FastAPI()
+if not chainlit.config.config.run.module_name:  # mounting imports this file once more
+    mount_chainlit(app, target=__file__)
+
+
+def join(by="a"):
+    auth = f'{{"sessionId":"{by}","clientType":"webapp"}}'
+    yield from (Expect(re.compile(r"^0\{"), by), Send(f"40{auth}", by), Expect(re.compile(r"^40\{"), by))
+
+
+ID = "6a1c1a52-0a64-4c0e-9f5e-3d2b7a9c1e01"
+
+
+def say(text, by="a"):
+    step = f'{{"id":"{ID}","type":"user_message","output":"{text}","name":"{by}"}}'
+    yield from (Send(f'42["client_message",{{"message":{step}}}]', by), Expect(re.compile(f'"output": ?"{text}"'), by))
+
+
+path = "/chainlit/ws/socket.io/?EIO=4&transport=websocket"
+script = [*join(), *join("b"), Leave(), *say("ho", "b")]
