@@ -380,6 +380,19 @@ def test_what_only_waits_for_a_processor_does_not_hold_the_loop(monkeypatch):
     assert explore(works(sleeps), endings=["close"], models=["uvicorn"]).ok
 
 
+def test_who_takes_long_to_start_and_to_shut_down_holds_nobody_up():
+    async def slow_to_start(scope, receive, send):
+        if scope["type"] != "lifespan":
+            await works(lambda: None)(scope, receive, send)
+            return
+        for word in ("startup", "shutdown"):
+            await receive()
+            sleeps()
+            await send({"type": f"lifespan.{word}.complete"})
+
+    assert explore(slow_to_start, endings=["close"], models=["uvicorn"], lifespan=True).ok
+
+
 def test_who_computes_on_the_event_loop_is_named_with_the_line():
     report = explore(works(computes), endings=["close"], models=["uvicorn"])
     assert [broken.rule for broken in report.broken] == [HOLDS]

@@ -1,5 +1,6 @@
 """PLACEHOLDER"""
 
+import json
 import re
 
 import chainlit
@@ -28,8 +29,9 @@ ID = "6a1c1a52-0a64-4c0e-9f5e-3d2b7a9c1e01"
 
 
 def say(text, by="a"):
-    step = f'{{"id":"{ID}","type":"user_message","output":"{text}","name":"{by}"}}'
-    yield from (Send(f'42["client_message",{{"message":{step}}}]', by), Expect(re.compile(f'"output": ?"{text}"'), by))
+    step = {"id": ID, "type": "user_message", "output": text, "name": by, "createdAt": "2026-01-01T00:00:00Z"}
+    said = f"42{json.dumps(['client_message', {'message': step}])}"
+    yield from (Send(said, by), Expect(re.compile(f'"output": ?"{text}"'), by))
 
 
 path = "/chainlit/ws/socket.io/?EIO=4&transport=websocket"

@@ -7,7 +7,7 @@ from pycrdt.websocket import ASGIServer, WebsocketServer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from hangup import Client, Expect, Leave, Send
+from hangup import Client, Expect, Leave, Send, Wait
 
 
 def make(*rooms):
@@ -39,5 +39,5 @@ path, lifespan = "/room", "on"
 script = [
     Client("c", "/other"),
     *(Expect(), Expect(by="b"), Send(told("hi")), Expect(is_update), Expect(is_update, "b")),
-    *(Leave(), Send(told("ho"), "b"), Expect(is_update, "b"), Expect(by="c")),
+    *(Leave(), Send(told("ho"), "b"), Expect(is_update, "b"), Wait(1), Expect(by="c")),
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hangup.explorer.apps.lifespan import Lifespan
+from hangup.explorer.further.held import before_or_after
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import something_failed, write_down
 from hangup.record.internals import drop_from_all_tasks
@@ -78,7 +79,8 @@ async def stop(
         for session in sessions[1:]:
             session.stops()
         sessions[0].stops(beside=lifespan.still_running())
-        await _until_done(lifespan.stop(), wait)
+        with before_or_after():
+            await _until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()
     if patience is not None:

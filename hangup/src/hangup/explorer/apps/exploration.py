@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hangup.explorer.apps.ending import Patience
-from hangup.explorer.apps.kept import doubt, may_keep, who_stays
+from hangup.explorer.apps.kept import doubt, ends_all, may_keep, who_stays
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import CANCELS, Schedule
@@ -217,7 +217,8 @@ class Exploration:
             self.probe(app, each)
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
-            self.stopped.update(dict.fromkeys(each.stopped))
+            if not ends_all(schedule):
+                self.stopped.update(dict.fromkeys(each.stopped))
             each.drop_references()
         if keeps_no_connection in self.findings.rules and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, sessions)

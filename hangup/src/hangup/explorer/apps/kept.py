@@ -10,12 +10,17 @@ from hangup.record.session import Session
 from hangup.servers.memory import Moment
 
 
+def ends_all(schedule: Schedule) -> bool:
+    """Return whether the process is about to end, so that nothing is kept, and who would clean up need not."""
+    return schedule.ending == "shutdown" or bool(schedule.cancel_at)
+
+
 def may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
     """Return whether it counts what is still reachable: what runs on holds its connection, too.
 
     When the server shuts down, or cancels its apps for that, the process is about to end.
     """
-    if schedule.ending == "shutdown" or schedule.cancel_at:
+    if ends_all(schedule):
         return False
     return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
+from hangup.explorer.further.held import before_or_after
 from hangup.explorer.waiting import Wait, nothing
 from hangup.record.errors import describe
 from hangup.record.recorder import Message, Recorder
@@ -50,7 +51,8 @@ class Lifespan:
         wait.begin(STARTUP)
         self._on_answer = wait.end
         self._messages.put_nowait({"type": "lifespan.startup"})
-        await wait.over()
+        with before_or_after():
+            await wait.over()
         self._on_answer = nothing
         if self.spoken:
             self._begun = asyncio.all_tasks() - before

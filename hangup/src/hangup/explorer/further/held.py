@@ -33,6 +33,24 @@ _LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(hangup.__
 Line = tuple[str, str, int]
 
 
+class _Thread(threading.local):
+    counts = True
+    """Whether the steps of this thread's loop count."""
+
+
+_this = _Thread()
+
+
+@contextlib.contextmanager
+def before_or_after() -> Iterator[None]:
+    """While the block runs, an app starts or shuts down: nobody is connected who would have to wait."""
+    _this.counts = False
+    try:
+        yield
+    finally:
+        _this.counts = True
+
+
 class Holding:
     """Finds the first schedule of an exploration under which the app holds the loop, among those that take long.
 
@@ -96,7 +114,7 @@ def _measured() -> Iterator[_Steps]:
     run = step_runner()
 
     def measured(handle: Any) -> None:
-        if threading.get_ident() != thread:
+        if threading.get_ident() != thread or not _this.counts:
             run(handle)
             return
         waited = usage(this)[1]
