@@ -8,7 +8,7 @@ import pytest
 
 from hangup.explorer.apps.explore import explore
 from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
-from hangup.servers.script import Expect, Send
+from hangup.servers.script import Expect, Script, Send
 
 KEEPS = """
 room = []
@@ -106,7 +106,7 @@ def test_a_module_that_explores_when_it_is_imported_does_not_explore_for_ever(ro
 
 def test_a_script_that_no_other_interpreter_can_read_is_played_here(rooms):
     """A lambda has no name by which it could be found there."""
-    script = [Send("hi"), Expect(lambda text: text == "hi")]
+    script: Script = [Send("hi"), Expect(lambda text: text == "hi")]
     raises, keeps = explore(rooms.first_only, script), explore(rooms.app, script)
     assert [each.got for each in raises.broken] == ["still running: for ever"]
     assert [each.what for each in keeps.unknown] == ["what breaks"]

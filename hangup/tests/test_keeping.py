@@ -99,7 +99,8 @@ def test_a_timer_and_an_exception_keep_no_connection_for_good():
 
 def with_janitor():
     """Return an app that keeps a connection whose send fails, and a task that its first session starts to clean up."""
-    gone, janitors = [], []
+    gone: list[object] = []
+    janitors: list[asyncio.Task[None]] = []
 
     async def clean():
         while True:
@@ -138,7 +139,7 @@ def test_what_a_task_would_clean_up_that_was_stopped_with_its_session_is_not_kno
 
 
 def test_a_task_of_the_lifespan_might_let_go_of_a_connection_in_time():
-    gone = []
+    gone: list[object] = []
 
     async def clean():
         await asyncio.sleep(60)
@@ -168,11 +169,14 @@ class Proxy:
         raise LookupError(f"there is no {name} outside of a request")
 
 
+pairs: list[tuple[object, Proxy]] = []
+
+
 def test_a_proxy_that_raises_whatever_it_is_asked_for_is_not_asked():
     def forget(send):
-        room[:] = [each for each in room if each[0] is not send]
+        pairs[:] = [each for each in pairs if each[0] is not send]
 
-    report = explore(keeping(lambda send: room.append((send, Proxy())), forget), endings=["close"])
+    report = explore(keeping(lambda send: pairs.append((send, Proxy())), forget), endings=["close"])
     (got,) = found(report)[KEPT]
-    assert f"`room`, a list of module {__name__}" in got
-    room.clear()
+    assert f"`pairs`, a list of module {__name__}" in got
+    pairs.clear()

@@ -145,7 +145,7 @@ def hangup(*arguments: str, at: Path) -> "subprocess.CompletedProcess[str]":
 
 def test_the_command_tells_remarks_and_takes_excuses(tmp_path):
     (tmp_path / "brief.py").write_text(PINGS.format(seconds=25))
-    (tmp_path / "endless.py").write_text(PINGS.format(seconds=25_000))
+    (tmp_path / "endless.py").write_text(PINGS.format(seconds=2_500_000))
     brief = hangup("explore", "brief.py:app", "--json", at=tmp_path)
     assert brief.returncode == 0
     assert {each["got"] for each in json.loads(brief.stdout)["remarks"]} == {

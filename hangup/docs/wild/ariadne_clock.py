@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""ariadne 1.1.1: a subscription over graphql-transport-ws.
+
+hangup explore ariadne_clock.py:app --script ariadne_clock.py
+Who leaves while the connection is acknowledged, or subscribes and leaves, leaves two tracebacks, on uvicorn.
+"""
 
 import asyncio
 

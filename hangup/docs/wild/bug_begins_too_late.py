@@ -1,4 +1,4 @@
-"""Two tasks, one to send and one to receive: the first send fails before the other task has begun, which then asks anew.
+"""A task sends and another receives; the first send fails before the other has begun, which then asks all the same.
 
 Starlette refuses that with a RuntimeError, "Need to call "accept" first", which nobody expects.
 

@@ -1,6 +1,6 @@
 """The peer is gone before it is accepted; the cleanup takes it off a list that it was never put on.
 
-Seen in fastapi-websocket-rpc 0.1.29 (WebsocketRPCEndpoint.main_loop), on uvicorn, behind anything that is awaited before
+Seen in fastapi-websocket-rpc 0.1.29 (WebsocketRPCEndpoint.main_loop), on uvicorn, behind whatever is awaited before
 accept: its users find two tracebacks a time in their log, of a client that has gone away: the last, and the one they
 look for, is "ValueError: list.remove(x): x not in list".
 Reported: https://github.com/Open-Pectus/Open-Pectus/issues/810, with a user of it.

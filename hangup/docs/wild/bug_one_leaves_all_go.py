@@ -1,9 +1,9 @@
 """One person closes a tab while an update is sent around; from then on nobody gets anything, in any room.
 
-Each send is a task of the rooms' common task group. The one to whoever has left raises, and the group cancels all others.
+Each send is a task in the rooms' common group. The one to who has left raises, and the group cancels all others.
 
 Seen in pycrdt-websocket 0.16.5 (ASGIServer, `async with WebsocketServer()`, no exception_handler): its users' documents
-are not saved or shared any more, and whoever connects is refused, "The WebsocketServer is not running", until a restart.
+are not shared any more, and whoever connects is refused, "The WebsocketServer is not running", until a restart.
 Reported: https://github.com/y-crdt/pycrdt-websocket/pull/33 (an exception_handler helps, if it is given).
 """
 

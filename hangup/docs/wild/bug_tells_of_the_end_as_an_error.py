@@ -1,4 +1,4 @@
-"""A subscription sends in a task of its own; that the peer has left is logged as an error of the task, with a traceback.
+"""A subscription sends in a task of its own; that the peer has left is logged as an error of that task.
 
 Seen in strawberry-graphql 0.341.2 (graphql-transport-ws, Operation tasks), on uvicorn: its users find "Exception in
 worker task" in their log for each browser that is closed while a value is on its way, and alarms that mean nothing.

@@ -1,4 +1,9 @@
-"""PLACEHOLDER"""
+"""Chainlit 2.12.0: an echo, mounted in a FastAPI app.
+
+hangup explore chainlit_echo.py:app --script chainlit_echo.py
+As python-socketio, on which it is built; and the task of that which watches its clients is not stopped at shutdown.
+`chainlit.server:app` itself ends its process when it shuts down: hangup gives up, and `--lifespan off` explores it.
+"""
 
 import json
 import re

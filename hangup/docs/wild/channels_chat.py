@@ -1,4 +1,9 @@
-"""PLACEHOLDER"""
+"""Django Channels 4.3.2 (Django 5.2.19): a consumer in a group, on the channel layer in memory.
+
+hangup explore channels_chat.py:app --script channels_chat.py
+On uvicorn with `--ws websockets` a message to who has just left ends its consumer with an error; on uvicorn in silence.
+Either way `disconnect()` is not called, and the channel stays in its group.
+"""
 
 import django
 from channels.generic.websocket import AsyncJsonWebsocketConsumer

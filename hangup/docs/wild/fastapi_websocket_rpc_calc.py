@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""fastapi-websocket-rpc 0.1.29: an endpoint with one method, which clients call.
+
+hangup explore fastapi_websocket_rpc_calc.py:app --script fastapi_websocket_rpc_calc.py
+Who is gone before accept leaves two tracebacks; a handler that is cancelled returns as if nothing had happened.
+"""
 
 from fastapi import FastAPI
 from fastapi_websocket_rpc import RpcMethodsBase, WebsocketRPCEndpoint

@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""marimo 0.25.2: a notebook of one cell, as an app.
+
+hangup explore marimo_notebook.py:app --script marimo_notebook.py
+Cancelled, the handler returns as if nothing had happened; who leaves while it is connected again leaves a traceback.
+"""
 
 import tempfile
 from pathlib import Path

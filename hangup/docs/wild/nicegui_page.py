@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""NiceGUI 3.18.0: a page with a timer, in a FastAPI app; a browser's first requests, then its socket.
+
+hangup explore nicegui_page.py:app --script nicegui_page.py
+As python-socketio, on which it is built; and the task of that which watches its clients is not stopped at shutdown.
+"""
 
 import re
 

@@ -1,8 +1,14 @@
-"""PLACEHOLDER"""
+"""pycrdt-websocket 0.16.5 (pycrdt 0.14.13): its ASGIServer with shared documents.
+
+hangup explore 'pycrdt_room.py:make()' --script pycrdt_room.py
+Of two who join a new room at once the second is never served.
+hangup explore 'pycrdt_room.py:prepared()' --script pycrdt_room.py
+With the room made beforehand: who leaves while an update goes round ends all rooms for everybody, on uvicorn.
+"""
 
 from contextlib import asynccontextmanager
 
-from pycrdt import Doc, Text, create_sync_message, create_update_message
+from pycrdt import Doc, Text, create_update_message
 from pycrdt.websocket import ASGIServer, WebsocketServer
 from starlette.applications import Starlette
 from starlette.routing import Mount

@@ -1,4 +1,9 @@
-"""PLACEHOLDER"""
+"""python-socketio 5.18.1 (python-engineio 4.15.1): a chat over the websocket transport.
+
+hangup explore socketio_chat.py:app --script socketio_chat.py
+A handler that is cancelled returns as if nothing had happened. Whether it keeps connections is not known: its own task
+that would clean up is stopped with each session.
+"""
 
 import re
 

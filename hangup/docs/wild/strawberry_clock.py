@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""strawberry-graphql 0.341.2: a subscription over graphql-transport-ws, on its router for FastAPI.
+
+hangup explore strawberry_clock.py:app --script strawberry_clock.py
+Who leaves while a value is on its way is logged as an error of a worker task, on uvicorn.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
