@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import sysconfig
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.background import BackgroundTask, BackgroundTasks
@@ -180,6 +183,39 @@ def test_an_error_that_is_logged_about_a_peer_that_left_is_found(propagate):
 def test_what_an_undisturbed_app_logs_is_not_about_a_peer_that_left():
     report = explore(logging_app(always=True), models=["granian"])
     assert report.ok
+
+
+FRAMEWORK = """
+async def framework(handler, logger, receive, send):
+    try:
+        await handler(receive, send)
+    except Exception:
+        logger.exception("unhandled")
+"""
+
+
+@pytest.mark.parametrize("where", ["of a library", "of the app"])
+def test_what_the_app_lets_out_when_a_peer_leaves_is_found_where_a_library_logs_it(where):
+    """It need not be about the peer, and a framework that raised it would break a rule, too; what an app logs is its own."""
+    house = Path(sysconfig.get_path("purelib")) if where == "of a library" else Path(__file__).parent
+    names: dict[str, Any] = {}
+    exec(compile(FRAMEWORK, str(house / "framework.py"), "exec"), names)  # a file of that name is not needed
+
+    async def handler(receive, send):
+        answers: list[str] = []
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            answers.append(message["text"])
+            with contextlib.suppress(OSError, RuntimeError):
+                await send({"type": "websocket.send", "text": answers.pop()})
+        answers.pop()
+
+    def raw(scope, receive, send):
+        return names["framework"](handler, logging.getLogger("framework"), receive, send)
+
+    words = "ERROR framework: unhandled: IndexError: pop from empty list"
+    assert found(explore(raw, models=["granian"])) == ({LOGGED: {words}} if where == "of a library" else {})
 
 
 def test_logging_is_as_it_was_and_nothing_is_printed(capfd):

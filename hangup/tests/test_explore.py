@@ -1,13 +1,16 @@
 """The explorer finds, in five-line apps, what breaks at one moment on one server, and names the schedule."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 from typing import Any
 
 import anyio
 import pytest
+from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
@@ -314,6 +317,35 @@ def test_explore_wants_an_app():
 def test_a_name_that_there_is_not_is_one_sentence(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         explore(app(echo), **options)
+
+
+@pytest.mark.parametrize("when", ["it is made", "it starts"])
+def test_a_thread_that_an_app_has_before_any_handler_runs_is_not_the_handlers(when):
+    """A listener of a logging queue, say, of an app that is made anew for each session."""
+    over = threading.Event()
+
+    def make():
+        def work():
+            threading.Thread(target=over.wait, name="listener", daemon=True).start()
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_):
+            if when == "it starts":
+                work()
+            yield
+
+        async def handler(websocket):
+            await websocket.accept()
+            with contextlib.suppress(Exception):
+                while True:
+                    await websocket.send_text(await websocket.receive_text())
+
+        if when == "it is made":
+            work()
+        return Starlette(routes=[WebSocketRoute("/", handler)], lifespan=lifespan)
+
+    assert explore(make=make, lifespan="on", models=["uvicorn"], endings=["close"]).broken == ()
+    over.set()
 
 
 def test_time_does_not_pass_while_a_job_runs_in_a_thread():

@@ -7,7 +7,8 @@ import textwrap
 import pytest
 
 from hangup.explorer.apps.explore import explore
-from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
+from hangup.explorer.fresh.apart import ALONE, KEPT, Origin, origin_of
+from hangup.servers.models import EXPLORED
 from hangup.servers.script import Expect, Script, Send
 
 KEEPS = """
@@ -39,6 +40,18 @@ async def first_only(scope, receive, send):
             await send({"type": "websocket.send", "text": message["text"]})
         except OSError:
             return
+
+members = []
+
+async def listed(scope, receive, send):
+    "Tells all members what one says; who raises meanwhile stays in the list."
+    await receive()
+    await send({"type": "websocket.accept"})
+    members.append(send)
+    while (message := await receive())["type"] == "websocket.receive":
+        for member in members:
+            await member({"type": "websocket.send", "text": message["text"]})
+    members.remove(send)
 """
 
 
@@ -111,3 +124,33 @@ def test_a_script_that_no_other_interpreter_can_read_is_played_here(rooms):
     assert [each.got for each in raises.broken] == ["still running: for ever"]
     assert [each.what for each in keeps.unknown] == ["what breaks"]
     assert keeps.broken
+
+
+def test_who_stays_reachable_since_others_did_before_is_told_apart(rooms):
+    """A member that is gone makes every later send fail: under granian none is kept that was not kept before."""
+    report = explore(rooms.listed, [Send("hi"), Expect("hi"), Expect("hi", by="b")])
+    kept = [each for each in report.broken if each.rule == KEPT]
+    assert {each.schedule.partition("/")[0] for each in kept} == set(EXPLORED[:3])
+    assert all(each.got.startswith("who leaves while the app sends") and "at the end" not in each.got for each in kept)
+    assert {each.schedule.partition("/")[0] for each in report.later if each.rule == KEPT} == set(EXPLORED)
+
+
+def test_of_an_app_that_is_new_for_each_session_what_others_did_before_is_left_out():
+    def make():
+        members = []
+
+        async def listed(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            members.append(send)
+            while (message := await receive())["type"] == "websocket.receive":
+                for member in members:
+                    await member({"type": "websocket.send", "text": message["text"]})
+            members.remove(send)
+
+        return listed
+
+    report = explore(make=make, script=[Send("hi"), Expect("hi"), Expect("hi", by="b")])
+    kept = [each for each in report.broken if each.rule == KEPT]
+    assert {each.schedule.partition("/")[0] for each in kept} == set(EXPLORED[:3])
+    assert all(each.got.startswith("who leaves while the app sends") and "at the end" not in each.got for each in kept)

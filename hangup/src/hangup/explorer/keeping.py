@@ -16,6 +16,7 @@ from hangup.record.recorder import ASGIApp
 from hangup.record.session import Session
 
 S = TypeVar("S")
+K = TypeVar("K")
 OFTEN = 150  # sessions in which each connection must be kept: more than the 128 of a functools.lru_cache
 TRIES = 3  # how many holders may turn out to be bounded
 FEW, MANY = 100, 400  # schedules that are played again; suspects after which a collector runs
@@ -73,7 +74,7 @@ class Keeping(Generic[S]):
         self._sift()
         wanted = list(dict.fromkeys((each.schedule, each.letter) for each in self._suspects))[:FEW]
         self._suspects.clear()
-        found = await self._again(wanted)
+        found = await self._by_itself(await self._again(wanted))
         grows: dict[str, bool] = {}
         for kept in found:
             if kept.where not in grows and len(grows) < TRIES:
@@ -109,6 +110,18 @@ class Keeping(Generic[S]):
             found.setdefault(first, held_by.words)
         return [Kept(*key, found[key]) for key in wanted if key in found]
 
+    async def _by_itself(self, found: Sequence[Kept[S]]) -> list[Kept[S]]:
+        """Leave out what is kept only where other schedules were played before: where each can have an app of its own.
+
+        Of an app that is the same for all, hangup.explorer.fresh finds it out.
+        """
+        if self._make() is self._make():
+            return list(found)
+        apps = {kept.schedule: self._make() for kept in found}
+        played = {schedule: await self._connections(app, schedule) for schedule, app in apps.items()}
+        left = await still_reachable({(key, letter): ref for key, held in played.items() for letter, ref in held.items()})
+        return [kept for kept in found if (kept.schedule, kept.letter) in left]
+
     async def _grows(self, kept: Kept[S]) -> bool:
         app = self._make()
         many = [await self._connections(app, kept.schedule) for _ in range(OFTEN)]
@@ -122,3 +135,10 @@ class Keeping(Generic[S]):
         for each in sessions:
             each.drop_references()
         return connections
+
+
+async def still_reachable(connections: "dict[K, weakref.ref[Any]]") -> list[K]:
+    """Return the keys of those connections that somebody still holds when an hour has passed."""
+    await asyncio.sleep(HOUR)
+    gc.collect()
+    return [key for key, connection in connections.items() if connection() is not None]

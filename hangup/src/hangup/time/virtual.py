@@ -125,6 +125,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.elsewhere.sockets.opened(transport)
         return transport
 
+    def know_threads(self) -> None:
+        """Take note that the threads that run now are the app's own: it has made them, or its lifespan has."""
+        self._known.update(threading.enumerate())
+
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; workers do not count.
 

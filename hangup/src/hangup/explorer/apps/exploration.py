@@ -16,7 +16,7 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
-from hangup.explorer.keeping import Keeping, Kept
+from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
 from hangup.explorer.unknown import Unknown
@@ -163,7 +163,7 @@ class Exploration:
         session = await play.play()
         sessions = (session, *session.others)
         for each in sessions:
-            self.usual.update(logged.key for logged in each.logged)
+            self.usual.update(logged.key for logged in each.logged if not logged.escaped)
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
@@ -244,9 +244,12 @@ class Exploration:
         if not (play.spins or play.held):
             session.facts["held_for"] = await Holding().look(began, lambda: self.played(self.make(), schedule))
         sessions = (session, *session.others)
+        held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
             await self.undisturbed(Schedule(schedule.model, "close"))
         self.findings.count(self._judge(app, schedule, sessions))
+        if may_keep(schedule, sessions):
+            self._tell([Kept(schedule, letter, "") for letter in await still_reachable(held)])
 
     async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
         """Find out of a schedule that is played again what one session alone does not tell."""

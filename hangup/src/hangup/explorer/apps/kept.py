@@ -9,6 +9,7 @@ from hangup.record.rules import keeps_no_connection
 from hangup.record.session import Session
 from hangup.servers.memory import Moment
 
+STAYS = " stays reachable: "
 
 def ends_all(schedule: Schedule) -> bool:
     """Return whether the process is about to end, so that nothing is kept, and who would clean up need not."""
@@ -30,7 +31,7 @@ def who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
     *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
     when = f"{', '.join(whens)} or {last}" if whens else last
     where = ", ".join(dict.fromkeys(each.where for each in kept))
-    return f"who leaves {when} stays reachable: {where}"
+    return f"who leaves {when}{STAYS}{where}"
 
 
 def doubt(kept: "Sequence[Kept[Schedule]]", stopped: Iterable[str]) -> Unknown:

@@ -84,6 +84,7 @@ class Play:
                 raise
             if not self.lifespan.spoken:
                 self.lifespan = None
+        loop.know_threads()
         wait.begin(LIFETIME + self.conversation.script.pauses)
         self.conversation.start()
         await wait.over()

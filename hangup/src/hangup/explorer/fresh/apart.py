@@ -16,6 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from hangup.explorer.apps.kept import STAYS, who_stays
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.keeping import Kept
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.rules import keeps_no_connection
@@ -23,6 +26,7 @@ from hangup.record.rules import keeps_no_connection
 ALONE = "HANGUP_ALONE"
 """The environment variable that says: this process plays for another one, and explores nothing of its own."""
 SECONDS = 20.0  # for all
+KEPT = keeps_no_connection.sentence
 WHAT, WHETHER = "what breaks", "whether it breaks on a fresh app, too"
 
 
@@ -62,20 +66,16 @@ def told_apart(
 ) -> Report:
     """Return the report with what breaks on a fresh app in `broken`, and what does not in `later`.
 
-    `script` is what `packed` makes of it. Which connections are kept was found out by many sessions, and is not asked
-    again.
+    `script` is what `packed` makes of it. That a connection stays reachable for good is found out by many sessions;
+    here is asked whether it is by the first.
     """
-    kept = tuple(each for each in report.broken if each.rule == keeps_no_connection.sentence)
-    report = replace(report, broken=tuple(each for each in report.broken if each not in kept))
-    if not report.broken:
-        return replace(report, broken=kept)
     asked: dict[str, object] = {"origin": asdict(origin), "path": path, "lifespan": lifespan, "excuse": list(excuse)}
     asked["schedules"] = _in_order(report.broken)
     asked |= {"script": script, "sys_path": sys.path}
     alone, why = _ask(json.dumps(asked))
     if not alone:
         unknown = Unknown(WHAT, f"{WHETHER}: {why}")
-        return replace(report, broken=(*report.broken, *kept), unknown=(*report.unknown, unknown))
+        return replace(report, unknown=(*report.unknown, unknown))
     first = {_kind(each): each.schedule for each in reversed(report.broken) if each.schedule in alone}
     broken: list[Broken] = []
     later: list[Broken] = []
@@ -83,15 +83,24 @@ def told_apart(
         # those for which there was no time are as the first of their kind
         found = alone.get(each.schedule, alone.get(first.get(_kind(each), "")))
         breaks = found is None or any((b.rule, b.client) == (each.rule, each.client) for b in found)
-        if breaks and each.schedule not in alone:
+        if breaks and (each.schedule not in alone or each.rule == KEPT):
             broken.append(each)
         elif not breaks:
             later.append(each)
-    broken += [each for found in alone.values() for each in found]
+    broken += [each for found in alone.values() for each in found if each.rule != KEPT]
     rules = list(dict.fromkeys(each.rule for each in (*report.broken, *broken)))
     names = {name: place for place, (name, _) in enumerate(report.how)}
     broken.sort(key=lambda each: (rules.index(each.rule), names.get(each.schedule, -1)))
-    return replace(report, broken=(*broken, *kept), later=tuple(later))
+    return replace(report, broken=_who_stays(broken), later=_who_stays(later))
+
+
+def _who_stays(found: Sequence[Broken]) -> tuple[Broken, ...]:
+    """Say anew who stays reachable: of these schedules."""
+    kept = [each for each in found if each.rule == KEPT]
+    where = [each.got.partition(STAYS)[2] for each in kept]
+    asked = [Kept(Schedule.parse(each.schedule), each.client, held) for each, held in zip(kept, where, strict=True)]
+    got = who_stays(asked) if kept else ""
+    return tuple(replace(each, got=got) if each.rule == KEPT else each for each in found)
 
 
 def _kind(broken: Broken) -> tuple[str, str, str, str]:

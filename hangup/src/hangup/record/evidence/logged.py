@@ -1,13 +1,17 @@
 """The errors that an app, or its framework, logs about a peer that has left.
 
 A framework that catches whatever a handler raises, logs it and returns hides from every other rule that the handler's
-own cleanup was skipped.
+own cleanup was skipped, or that the handler fails whenever a peer leaves.
 """
 
+import functools
 import logging
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hangup.record.errors import describe, leaves
@@ -19,6 +23,8 @@ class Logged(NamedTuple):
 
     key: tuple[str, str, str]
     words: str
+    escaped: bool = False
+    """Whether it is what the app's own code let out once the peer had left, which needs not be about that."""
 
 
 def _look(record: logging.LogRecord) -> None:
@@ -27,11 +33,15 @@ def _look(record: logging.LogRecord) -> None:
     if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
         return
     error = (record.exc_info[1] if record.exc_info else None) or sys.exception()
-    if error is not None and _is_about_the_end(session, error):
+    if error is None:
+        return
+    about = _is_about_the_end(session, error)
+    escaped = not about and bool(session.codes or session.refusals or session.late) and _has_escaped(record, error)
+    if about or escaped:
         said, words = record.getMessage().strip().partition("\n")[0], describe(error)
         key = (record.name, str(record.msg), type(error).__name__)
         said = said if words in said else f"{said}: {words}"
-        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}"))
+        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", escaped))
 
 
 def _is_about_the_end(session: Session, error: BaseException) -> bool:
@@ -50,6 +60,20 @@ def _is_about_the_end(session: Session, error: BaseException) -> bool:
             return True
         todo += [each.__cause__, each.__context__, *(leaf for leaf in leaves(each) if leaf is not each)]
     return False
+
+
+def _has_escaped(record: logging.LogRecord, error: BaseException) -> bool:
+    """Return whether a library has caught, and logs, what the code that it called has let out: the app's own."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not files or not _is_library(files[0]) or not _is_library(record.pathname):
+        return False
+    return not all(map(_is_library, files))
+
+
+@functools.cache
+def _is_library(filename: str) -> bool:
+    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return filename.startswith("<") or any(Path(filename).is_relative_to(path) for path in paths)
 
 
 @contextmanager

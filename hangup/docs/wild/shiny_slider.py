@@ -1,0 +1,24 @@
+"""Shiny for Python: a number that is doubled; the client says what the browser's part of Shiny says."""
+
+from shiny import App, Inputs, Outputs, Session, render, ui
+
+from hangup import Expect, Send
+
+page = ui.page_fluid(ui.input_slider("n", "N", 0, 100, 20), ui.output_text("twice"))
+
+
+def server(input: Inputs, output: Outputs, session: Session) -> None:
+    @render.text
+    def twice() -> str:
+        return f"{2 * input.n()}"
+
+
+app = App(page, server)
+path = "/websocket/"
+script = [
+    Expect(lambda text: "config" in text),
+    Send(json={"method": "init", "data": {"n": 20, ".clientdata_output_twice_hidden": False}}),
+    Expect(lambda text: '"40"' in text),
+    Send(json={"method": "update", "data": {"n": 21}}),
+    Expect(lambda text: '"42"' in text),
+]
