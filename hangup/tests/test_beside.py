@@ -184,6 +184,22 @@ def test_an_app_that_fails_alone_is_explored_alone_without_a_word():
     assert (report.ok, report.company) == (False, "")
 
 
+def test_a_script_that_does_not_go_well_alone_says_so_of_every_undisturbed_session():
+    """Beside another one, its client would pass over what it does not expect."""
+
+    async def greets(websocket):
+        await websocket.accept()
+        await websocket.send_text("welcome")
+        with contextlib.suppress(Exception):
+            while True:
+                await websocket.send_text(await websocket.receive_text())
+
+    report = explore(app(greets), ["hi", Expect("hi")], beside=True, models=["granian"])
+    assert [each.schedule for each in report.broken] == [f"granian/{how}@end" for how in ("close", "fin", "reset")]
+    assert {each.got for each in report.broken} == {"expected 'hi', got 'welcome'"}
+    assert report.later == ()
+
+
 def test_a_script_with_several_clients_gets_no_other():
     script = (*HELLO, Send("hi", by="b"))
     assert len(replay(app(echo), "granian/close@end", script, beside=True).others) == 1

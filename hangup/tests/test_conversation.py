@@ -262,3 +262,28 @@ def test_a_silent_client_costs_no_time_and_ends_who_waits_for_it_with_a_deadline
     report = explore(impatient, script)
     assert not report.ok
     assert "TimeoutError" in report.broken[0].got
+
+
+@pytest.mark.parametrize("model", ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "hypercorn", "installed:uvicorn"])
+def test_who_is_gone_before_its_moment_stays_gone_and_the_app_hears_of_it(model):
+    """Client b does not get what it expects, so everybody leaves; a would have left a little later."""
+
+    def make():
+        members: list[Call] = []
+
+        async def member(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            members.append(send)
+            while (message := await receive())["type"] == "websocket.receive":
+                for each in [*members]:
+                    with contextlib.suppress(OSError, RuntimeError):
+                        await each({"type": "websocket.send", "text": message["text"]})
+            members.remove(send)
+
+        return member
+
+    script = [Send("ann"), Expect("ann"), Send("bob", by="b"), Expect("bob", by="b")]
+    session = replay(make(), f"{model}/close@receive#3", script)
+    assert [each.facts["unanswered"] for each in session.others] == [["expected 'bob', got 'ann'"]]
+    assert (session.ended, len(session.codes)) == ("returned", 1)

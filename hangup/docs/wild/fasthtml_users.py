@@ -1,19 +1,32 @@
-"""FastHTML: `setup_ws`, which keeps who is there and sends to all, behind a page that says what it hears."""
+"""FastHTML: who connects is kept by name of its scope's client, and hears what anybody says, as in its documentation."""
+
+import re
 
 from fasthtml.common import Div, FastHTML
 
 from hangup import Expect, Leave, Send
 
 app = FastHTML(exts="ws")
+users = {}
 
 
+def come(ws, send) -> None:
+    users[id(ws)] = send
+
+
+def go(ws) -> None:
+    users.pop(id(ws), None)
+
+
+@app.ws("/ws", conn=come, disconn=go)
 async def hear(msg: str) -> None:
-    await tell(Div(msg, id="heard"))
+    for send in list(users.values()):
+        await send(Div(msg, id="heard"))
 
 
-tell = app.setup_ws(hear)
 path = "/ws"
 script = [
-    *(Send(json={"msg": "hi"}), Expect(lambda text: "hi" in text), Expect(lambda text: "hi" in text, by="b"), Leave()),
-    *(Send(json={"msg": "ho"}, by="b"), Expect(lambda text: "ho" in text, by="b")),
+    *(Send(json={"msg": "ann"}), Expect(re.compile("ann"))),
+    *(Send(json={"msg": "bob"}, by="b"), Expect(re.compile("bob"), by="b"), Expect(re.compile("bob")), Leave()),
+    *(Send(json={"msg": "ho"}, by="b"), Expect(re.compile("ho"), by="b")),
 ]

@@ -1,5 +1,7 @@
 """Shiny for Python: a number that is doubled; the client says what the browser's part of Shiny says."""
 
+import re
+
 from shiny import App, Inputs, Outputs, Session, render, ui
 
 from hangup import Expect, Send
@@ -16,9 +18,9 @@ def server(input: Inputs, output: Outputs, session: Session) -> None:
 app = App(page, server)
 path = "/websocket/"
 script = [
-    Expect(lambda text: "config" in text),
+    Expect(re.compile('config"')),
     Send(json={"method": "init", "data": {"n": 20, ".clientdata_output_twice_hidden": False}}),
-    Expect(lambda text: '"40"' in text),
+    Expect(re.compile('40"')),
     Send(json={"method": "update", "data": {"n": 21}}),
-    Expect(lambda text: '"42"' in text),
+    Expect(re.compile('42"')),
 ]

@@ -239,8 +239,8 @@ class InstalledConnection:
     def _leave_at(self, call: str, number: int) -> bool:
         """Let the client leave, with what it has said unheard, if this call is the moment for it; return whether."""
         moment = self.moment
-        if moment is None or moment.number != number or moment.call != call:
-            return False
+        if moment is None or moment.number != number or moment.call != call or self.gone:
+            return False  # of an end that came before, the app hears
         self._transport.forget()
         self.leave(self.code)
         return True

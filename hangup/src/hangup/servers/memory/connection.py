@@ -254,9 +254,12 @@ class MemoryConnection:
         return "shutdown" not in self.model.told and "shutdown" not in self.model.early
 
     def _leave_at(self, call: str, number: int) -> bool:
-        """Let the client leave, with what it has said unheard, if this call is the moment for it; return whether."""
+        """Let the client leave, with what it has said unheard, if this call is the moment for it; return whether.
+
+        If the connection has ended before, nothing happens: what the app is told of that end stays to be heard.
+        """
         moment = self.moment
-        if moment is None or moment.number != number or moment.call != call:
+        if moment is None or moment.number != number or moment.call != call or self.gone or self.lasting is not None:
             return False
         self._inbox.clear()
         self.leave(self.code)

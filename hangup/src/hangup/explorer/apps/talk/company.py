@@ -47,14 +47,14 @@ class _Company:
 async def accompanied(alone: ParsedScript, play: Played) -> tuple[ParsedScript, str]:
     """Return the script with a second client, or, where that does not go well undisturbed, `alone` and why."""
     why = ""
+    if _trouble(await play(alone, QUIET)):
+        return alone, ""  # a second client makes no difference
     for company in _companies(alone):
         if why := _trouble(await play(company.nobody_leaves, QUIET)):
             continue  # it may be that an app answers once; then less is said
         if not (why := _trouble(await play(company.a_leaves, QUIET))):
             return company.script, ""
         break
-    if _trouble(await play(alone, QUIET)):
-        return alone, ""  # a second client makes no difference
     return alone, f"client a is explored alone: beside it, a second client says the same, and then {why}"
 
 
