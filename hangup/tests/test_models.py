@@ -22,6 +22,9 @@ from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
+from hangup.servers.script import Expect
+from hangup.servers.sessions import run
+from support.apps import app
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
 from support.playing import LEAVE, drawn, logs, picture
@@ -72,6 +75,32 @@ def test_a_servers_code_does_in_memory_what_it_does_on_a_network(on_the_server, 
     memory = {ending: in_memory(code, probe, ending) for ending in real}
     differ = {(server, probe.__name__, ending) for ending in real if memory[ending] != real[ending]}
     assert differ == {case for case in OTHERWISE if case[:2] == (server, probe.__name__)}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("raises", [False, True], ids=["returns", "raises"])
+def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes(server, raises):
+    """The client stays, and the server closes the connection of an app that has ended."""
+    told: list[int] = []
+    readers: list[asyncio.Task[None]] = []
+
+    async def handler(websocket):
+        async def read():
+            while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                pass
+            told.append(message["code"])
+
+        await websocket.accept()
+        readers.append(asyncio.create_task(read()))
+        await asyncio.sleep(0)
+        if raises:
+            raise LookupError
+
+    asyncio.run(run(app(handler), [Expect()], server=server))
+    real = told.copy()
+    told.clear()
+    assert replay(app(handler), f"{server}/close@end", [Expect()]).left_for_good == ()
+    assert told == real != []
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -18,9 +18,11 @@ def server(input: Inputs, output: Outputs, session: Session) -> None:
 app = App(page, server)
 path = "/websocket/"
 script = [
-    Expect(re.compile('config"')),
+    Expect(re.compile("config")),
     Send(json={"method": "init", "data": {"n": 20, ".clientdata_output_twice_hidden": False}}),
-    Expect(re.compile('40"')),
+    *([Expect()] * 4),  # busy, recalculating, recalculated, idle
+    Expect(re.compile('"40"')),
     Send(json={"method": "update", "data": {"n": 21}}),
-    Expect(re.compile('42"')),
+    *([Expect()] * 6),
+    Expect(re.compile('"42"')),
 ]

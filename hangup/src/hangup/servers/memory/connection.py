@@ -151,9 +151,17 @@ class MemoryConnection:
             self._ends("own", code, reason)
 
     def ended(self, how: str) -> None:
-        """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed."""
+        """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed.
+
+        Where the server closes the connection for that, a task that the app has left behind hears of it: as of a client
+        whose process dies.
+        """
         if self._end is None or self._served:
-            self._see(self.model.ends[how], "ended")
+            seen = self.model.ends[how]
+            self._see(seen, "ended")
+            told = End(self.model, "fin", None, "", accepted=True).told() if self.accepted and seen.open is not None else None
+            if told is not None:
+                self._inbox.tell(*told)
 
     # ---- what the client does ----------------------------------------------------------------------------------
 
