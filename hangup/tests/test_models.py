@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 import hangup
-from hangup import SERVERS, replay
+from hangup import SERVERS, connect, replay, serve
 from hangup.cli import main
 from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
 from hangup.servers.script import Expect
-from hangup.servers.sessions import run
 from support.apps import app
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
@@ -96,7 +95,12 @@ def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes
         if raises:
             raise LookupError
 
-    asyncio.run(run(app(handler), [Expect()], server=server))
+    async def on_the_server():
+        async with serve(app(handler), server=server) as url, connect(url) as client:
+            await client.wait_closed()
+            await asyncio.wait(readers, timeout=5)
+
+    asyncio.run(on_the_server())
     real = told.copy()
     told.clear()
     assert replay(app(handler), f"{server}/close@end", [Expect()]).left_for_good == ()
