@@ -81,6 +81,7 @@ def test_a_servers_code_does_in_memory_what_it_does_on_a_network(on_the_server, 
 def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes(server, raises):
     """The client stays, and the server closes the connection of an app that has ended."""
     told: list[int] = []
+    begun = asyncio.Event()
     readers: list[asyncio.Task[None]] = []
 
     async def handler(websocket):
@@ -92,18 +93,19 @@ def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes
         await websocket.accept()
         readers.append(asyncio.create_task(read()))
         await asyncio.sleep(0)
+        begun.set()
         if raises:
             raise LookupError
 
     async def on_the_server():
-        async with serve(app(handler), server=server) as url, connect(url) as client:
-            await client.wait_closed()
+        async with serve(app(handler), server=server) as url, connect(url):
+            await asyncio.wait_for(begun.wait(), 5)
             await asyncio.wait(readers, timeout=5)
 
     asyncio.run(on_the_server())
     real = told.copy()
     told.clear()
-    assert replay(app(handler), f"{server}/close@end", [Expect()]).left_for_good == ()
+    assert replay(app(handler), f"{server}/close@end", [Expect()], closer=True).left_for_good == ()
     assert told == real != []
 
 
