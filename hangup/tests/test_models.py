@@ -105,8 +105,8 @@ def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes
     asyncio.run(on_the_server())
     real = told.copy()
     told.clear()
-    assert replay(app(handler), f"{server}/close@end", [Expect()], closer=True).left_for_good == ()
-    assert told == real != []
+    assert not replay(app(handler), f"{server}/close@end", [Expect()], closer=True).left_for_good
+    assert told[:1] == real != []  # more sessions follow
 
 
 @pytest.mark.parametrize("server", SERVERS)
