@@ -22,7 +22,8 @@ from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
-from hangup.servers.script import Expect
+from hangup.servers.script import Expect, Send
+from hangup.servers.sessions import run
 from support.apps import app
 from support.commands import ROOT, shutdown
 from support.daphne import RELEASE
@@ -210,3 +211,23 @@ def test_the_table_can_be_read(capsys):
 
 def test_every_ending_is_probed():
     assert set(ENDINGS) <= {ending for endings in PROBES.values() for ending in endings}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_message_has_the_keys_that_its_server_gives_it(server):
+    """Who takes `message.get("bytes", message["text"])` gets None where both keys are there."""
+    heard: list[tuple[str, ...]] = []
+
+    async def handler(websocket):
+        await websocket.accept()
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            heard.append(tuple(sorted(message)))
+            await websocket.send_text("so")
+
+    script = [Send("hi"), Expect(), Send(b"ho"), Expect()]
+    asyncio.run(run(app(handler), script, server=server))
+    real = heard.copy()
+    heard.clear()
+    replay(app(handler), f"{server}/close@end", script)
+    assert heard == real
+    assert len(real) == 2

@@ -1,4 +1,9 @@
-"""BlackSheep: a chat with a set of members, shaped like the one among its published examples."""
+"""BlackSheep 2.6.4: a chat with a list of members, shaped like the one among its published examples.
+
+    hangup explore blacksheep_chat.py:app --script blacksheep_chat.py
+
+What comes out: who speaks while another one leaves is thrown out, and who left stays in the list (uvicorn).
+"""
 
 from blacksheep import Application, WebSocket, WebSocketDisconnectError
 

@@ -1,4 +1,9 @@
-"""broadcaster with Starlette: a chat in one task group, shaped like the example in its README."""
+"""broadcaster 0.3.1 with Starlette 1.10.0: a chat in one task group, shaped like the example in its README.
+
+    hangup explore broadcaster_chat.py:app --script broadcaster_chat.py
+
+What comes out: a send ends the group; with --invariant broadcaster_chat.py:problem, queues that stay for ever.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -41,3 +46,9 @@ script = [
     *(Send("hi"), Expect("hi"), Expect("hi", by="b"), Leave()),
     *(Send("ho", by="b"), Expect("ho", by="b")),
 ]
+
+
+def problem(app: object) -> str | None:
+    """Say what the broadcast still keeps when all have left."""
+    left = sum(map(len, broadcast._subscribers.values()))
+    return f"{left} queues of listeners that are gone are still filled" if left else None

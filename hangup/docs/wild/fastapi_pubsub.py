@@ -1,4 +1,10 @@
-"""fastapi-websocket-pubsub: client b subscribes to a topic, client a publishes to it."""
+"""fastapi-websocket-pubsub 1.0.1: both clients subscribe to a topic, and client b publishes to it.
+
+    hangup explore 'fastapi_pubsub.py:make()' --script fastapi_pubsub.py
+
+What comes out: ValueError and an ERROR log of clients that leave before they are accepted;
+a cancellation that is swallowed.
+"""
 
 import re
 

@@ -1,4 +1,9 @@
-"""FastHTML: `setup_ws`, its own list of who is there."""
+"""python-fasthtml 0.14.14: `setup_ws`, its own list of who is there.
+
+    hangup explore fasthtml_setup_ws.py:app --script fasthtml_setup_ws.py
+
+What comes out: AttributeError before the first message, on every server: it cannot be used in this release.
+"""
 
 import re
 

@@ -1,4 +1,9 @@
-"""FastHTML: who connects is kept by name of its scope's client, and hears what anybody says, as in its documentation."""
+"""python-fasthtml 0.14.14: who connects is kept and hears what anybody says, as in its documentation.
+
+    hangup explore fasthtml_users.py:app --script fasthtml_users.py
+
+What comes out: who speaks while another one leaves is thrown out (uvicorn).
+"""
 
 import re
 

@@ -1,4 +1,9 @@
-"""Lilya: a chat with a list of members, one handler for all."""
+"""lilya 0.29.0: a chat with a list of members, one handler for all.
+
+    hangup explore lilya_chat.py:app --script lilya_chat.py
+
+What comes out: who speaks while another one leaves is thrown out, and who left stays in the list (uvicorn).
+"""
 
 from lilya.apps import Lilya
 from lilya.routing import WebSocketPath

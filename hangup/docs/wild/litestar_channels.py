@@ -1,4 +1,9 @@
-"""Litestar with its channels plugin: who connects subscribes, and what anybody says is published."""
+"""Litestar 2.25.0 with its channels plugin: who connects subscribes, and what anybody says is published.
+
+    hangup explore 'litestar_channels.py:make()' --script litestar_channels.py
+
+What comes out: a RuntimeError at each end under uvicorn --ws websockets; nothing on the others.
+"""
 
 from litestar import Litestar, WebSocket, websocket
 from litestar.channels import ChannelsPlugin

@@ -1,4 +1,9 @@
-"""Microdot (ASGI): the echo of its documentation."""
+"""microdot 2.7.0: the echo of its documentation.
+
+    hangup explore microdot_echo.py:app --script microdot_echo.py
+
+What comes out: an empty answer to a text on hypercorn; every rule holds on the others.
+"""
 
 from microdot.asgi import Microdot, Request, WebSocket, with_websocket
 

@@ -1,4 +1,10 @@
-"""Quart: a chat as in its tutorial, a reader task beside the subscription."""
+"""Quart 0.22.0: a chat, a reader task beside the subscription, shaped like its tutorial.
+
+    hangup explore quart_chat.py:app --script quart_chat.py
+
+What comes out: ERROR logs of clients that leave before they are accepted (uvicorn);
+tasks that run on when hypercorn stops.
+"""
 
 import asyncio
 

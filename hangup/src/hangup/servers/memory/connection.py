@@ -168,7 +168,9 @@ class MemoryConnection:
     def say(self, said: str | bytes) -> None:
         """Let the client send a text or binary message."""
         self._drawing.says(said)
-        self._inbox.put({"type": "websocket.receive", "text" if isinstance(said, str) else "bytes": said})
+        keys = ("text", "bytes") if isinstance(said, str) else ("bytes", "text")
+        message: Message = {"type": "websocket.receive", keys[0]: said}
+        self._inbox.put(message | {keys[1]: None} if self.model.both_keys else message)
 
     def remark(self, text: str) -> None:
         """Write down what the client thinks."""

@@ -20,6 +20,7 @@ HYPERCORN = Model(
     since="0.17.3",
     measured="0.18.0",
     told={"close": (1006,), "fin": (1006,), "reset": (1006,), "own": (1000,), "too-big": (1006,)},
+    both_keys=True,
     send_closed=_STATE,
     accept_again=_TWICE,
     big_seen=Seen(None, 1009),

@@ -99,6 +99,9 @@ class Model:
     reason: tuple[str, ...] = ()
     """The endings whose first disconnect has a reason: what the closing side gave, or ""."""
 
+    both_keys: bool = False
+    """Whether a message has both "text" and "bytes", the other one None; else it has the one that there is."""
+
     # ---- what send() does: the message, then the moment --------------------------------------------------------------
 
     send_gone: Call = None

@@ -1,0 +1,27 @@
+"""A message's text is taken where there are no bytes; one server gives both keys, and the bytes are None.
+
+ASGI allows that: "at least one of bytes or text", and the other one absent or None (websocket.receive).
+
+Seen in microdot 2.7.0 (microdot.asgi.WebSocket.receive), on hypercorn: a handler gets None for each text that its
+client says, and an echo answers with nothing.
+Reported: not found reported
+"""
+
+from hangup import Expect, Send
+
+
+async def app(scope, receive, send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        said = message.get("bytes", message.get("text"))
+        key = "text" if isinstance(said, str) else "bytes"
+        try:
+            await send({"type": "websocket.send", key: said})
+        except OSError:
+            return
+
+
+SCRIPT = [Send("hi"), Expect("hi")]
+RULE = "while the peer is there, every message gets its answer"
+SCHEDULE = "hypercorn/close@end"
