@@ -1,6 +1,6 @@
 """A message's text is taken where there are no bytes; one server gives both keys, and the bytes are None.
 
-ASGI allows that: "at least one of bytes or text", and the other one absent or None (websocket.receive).
+ASGI allows that: one of the two is not None, and the other key may be there all the same ("Receive - receive event").
 
 Seen in microdot 2.7.0 (microdot.asgi.WebSocket.receive), on hypercorn: a handler gets None for each text that its
 client says, and an echo answers with nothing.
