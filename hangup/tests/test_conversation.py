@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from hangup.explorer.apps.explore import explore, replay
 from hangup.record.recorder import Send as Call
 from hangup.record.rules import answers_everything, leaves_no_task, leaves_no_task_behind
-from hangup.servers.script import Expect, Leave, Send, Wait, beside
+from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside
 from hangup.servers.serve import SERVERS
 from hangup.servers.sessions import ENDINGS, run
 from support.apps import app, echo
@@ -264,7 +264,7 @@ def test_a_silent_client_costs_no_time_and_ends_who_waits_for_it_with_a_deadline
     assert "TimeoutError" in report.broken[0].got
 
 
-@pytest.mark.parametrize("model", ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "hypercorn", "installed:uvicorn"])
+@pytest.mark.parametrize("model", ["uvicorn", "uvicorn-wsproto", "hypercorn", "installed:uvicorn"])
 def test_who_is_gone_before_its_moment_stays_gone_and_the_app_hears_of_it(model):
     """Client b does not get what it expects, so everybody leaves; a would have left a little later."""
 
@@ -283,7 +283,7 @@ def test_who_is_gone_before_its_moment_stays_gone_and_the_app_hears_of_it(model)
 
         return member
 
-    script = [Send("ann"), Expect("ann"), Send("bob", by="b"), Expect("bob", by="b")]
+    script: list[Step] = [Send("ann"), Expect("ann"), Send("bob", by="b"), Expect("bob", by="b")]
     session = replay(make(), f"{model}/close@receive#3", script)
     assert [each.facts["unanswered"] for each in session.others] == [["expected 'bob', got 'ann'"]]
     assert (session.ended, len(session.codes)) == ("returned", 1)

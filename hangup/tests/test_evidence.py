@@ -196,7 +196,7 @@ async def framework(handler, logger, receive, send):
 
 @pytest.mark.parametrize("where", ["of a library", "of the app"])
 def test_what_the_app_lets_out_when_a_peer_leaves_is_found_where_a_library_logs_it(where):
-    """It need not be about the peer, and a framework that raised it would break a rule, too; what an app logs is its own."""
+    """It need not be about the peer: a framework that raised it would break a rule, too."""
     house = Path(sysconfig.get_path("purelib")) if where == "of a library" else Path(__file__).parent
     names: dict[str, Any] = {}
     exec(compile(FRAMEWORK, str(house / "framework.py"), "exec"), names)  # a file of that name is not needed

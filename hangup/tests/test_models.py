@@ -22,7 +22,7 @@ from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.models import ENDINGS, EXPLORED, MODELS, explored
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import NoEnvironmentError, isolated
-from hangup.servers.script import Expect, Send
+from hangup.servers.script import Expect, Send, Step
 from hangup.servers.sessions import run
 from support.apps import app
 from support.commands import ROOT, shutdown
@@ -224,7 +224,7 @@ def test_a_message_has_the_keys_that_its_server_gives_it(server):
             heard.append(tuple(sorted(message)))
             await websocket.send_text("so")
 
-    script = [Send("hi"), Expect(), Send(b"ho"), Expect()]
+    script: list[Step] = [Send("hi"), Expect(), Send(b"ho"), Expect()]
     asyncio.run(run(app(handler), script, server=server))
     real = heard.copy()
     heard.clear()

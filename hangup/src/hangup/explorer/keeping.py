@@ -119,7 +119,8 @@ class Keeping(Generic[S]):
             return list(found)
         apps = {kept.schedule: self._make() for kept in found}
         played = {schedule: await self._connections(app, schedule) for schedule, app in apps.items()}
-        left = await still_reachable({(key, letter): ref for key, held in played.items() for letter, ref in held.items()})
+        held = {(schedule, letter): each for schedule, of in played.items() for letter, each in of.items()}
+        left = await still_reachable(held)
         return [kept for kept in found if (kept.schedule, kept.letter) in left]
 
     async def _grows(self, kept: Kept[S]) -> bool:

@@ -11,6 +11,7 @@ from hangup.servers.memory import Moment
 
 STAYS = " stays reachable: "
 
+
 def ends_all(schedule: Schedule) -> bool:
     """Return whether the process is about to end, so that nothing is kept, and who would clean up need not."""
     return schedule.ending == "shutdown" or bool(schedule.cancel_at)

@@ -159,9 +159,12 @@ class MemoryConnection:
         if self._end is None or self._served:
             seen = self.model.ends[how]
             self._see(seen, "ended")
-            told = End(self.model, "fin", None, "", accepted=True).told() if self.accepted and seen.open is not None else None
-            if told is not None:
-                self._inbox.tell(*told)
+            if self.accepted and seen.open is not None:
+                self._ended_by_its_server()
+
+    def _ended_by_its_server(self) -> None:
+        if (told := End(self.model, "fin", None, "", accepted=True).told()) is not None:
+            self._inbox.tell(*told)
 
     # ---- what the client does ----------------------------------------------------------------------------------
 
