@@ -173,7 +173,9 @@ class MemoryConnection:
         self._drawing.says(said)
         keys = ("text", "bytes") if isinstance(said, str) else ("bytes", "text")
         message: Message = {"type": "websocket.receive", keys[0]: said}
-        self._inbox.put(message | {keys[1]: None} if self.model.both_keys else message)
+        if self.model.both_keys:
+            message[keys[1]] = None
+        self._inbox.put(message)
 
     def remark(self, text: str) -> None:
         """Write down what the client thinks."""
