@@ -56,8 +56,7 @@ async def second_reader(server: str) -> list[str]:
                 await connection.send(text)
             await asyncio.sleep(PAUSE)
 
-    log = await _played(server, probe, client)
-    return [line.replace("'bytes': None, ", "") for line in log]  # hypercorn says both
+    return await _played(server, probe, client)
 
 
 async def closing(server: str) -> list[str]:

@@ -171,11 +171,9 @@ class MemoryConnection:
     def say(self, said: str | bytes) -> None:
         """Let the client send a text or binary message."""
         self._drawing.says(said)
-        keys = ("text", "bytes") if isinstance(said, str) else ("bytes", "text")
-        message: Message = {"type": "websocket.receive", keys[0]: said}
-        if self.model.both_keys:
-            message[keys[1]] = None
-        self._inbox.put(message)
+        none = {"bytes": None, "text": None} if self.model.both_keys else {}
+        key = "text" if isinstance(said, str) else "bytes"
+        self._inbox.put({"type": "websocket.receive", **none, key: said})
 
     def remark(self, text: str) -> None:
         """Write down what the client thinks."""
