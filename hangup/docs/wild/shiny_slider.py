@@ -14,7 +14,7 @@ from hangup import Expect, Send
 page = ui.page_fluid(ui.input_slider("n", "N", 0, 100, 20), ui.output_text("twice"))
 
 
-def server(input: Inputs, output: Outputs, session: Session) -> None:
+def server(input: Inputs, output: Outputs, session: Session) -> None:  # noqa: A002  # as Shiny calls them
     @render.text
     def twice() -> str:
         return f"{2 * input.n()}"
