@@ -19,18 +19,18 @@ from hangup import Expect, Leave, Send, Wait
 @asynccontextmanager
 async def run(app):
     async with anyio.create_task_group() as app.state.group:
-        app.state.members = set()
+        app.state.members = []
         yield
 
 
 async def join(websocket):
     state = websocket.app.state
     await websocket.accept()
-    state.members.add(websocket)
+    state.members.append(websocket)
     async for text in websocket.iter_text():
         for member in state.members:
             state.group.start_soon(member.send_text, text)
-    state.members.discard(websocket)
+    state.members.remove(websocket)
 
 
 app = Starlette(routes=[WebSocketRoute("/", join)], lifespan=run)
