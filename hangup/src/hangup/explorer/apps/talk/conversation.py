@@ -2,10 +2,7 @@
 
 Client a is the one whose connection ends: at a moment of its own, or where the script says `Leave()`, or at its end.
 Once it has gone, its own lines are left out; those of the others are said all the same, from the first on: who logs in
-before a leaves does so when a has left early, too. What a may have caused cannot be expected then. So before `Leave()`
-an `Expect` of another client must be answered, by any message, only if it answers that client's own line, with no line
-of a's between the two; others are passed over, unless a value is taken from them. What came instead is kept for what
-the client expects after `Leave()`. A line that needs a value which nobody has been told is left out.
+before a leaves does so when a has left early, too. A line that needs a value which nobody has been told is left out.
 """
 
 import math
@@ -13,6 +10,8 @@ from collections.abc import Callable
 
 from hangup.explorer.apps.connections import Connections
 from hangup.explorer.apps.talk.known import Known
+from hangup.explorer.apps.talk.owed import Owed
+from hangup.explorer.apps.talk.patience import Patience
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
 from hangup.servers.memory.exchange import Exchange
@@ -22,7 +21,6 @@ from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
 Call = Callable[[], None]
-PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 
 
 class Conversation:
@@ -43,19 +41,14 @@ class Conversation:
         self.over = self.stopped = False  # whether all clients are gone; whether nobody may say anything any more
         self._loop = loop
         self._known = Known(script, path)
+        self._owed = Owed(script, self._known)
         self._place = 0
-        self._left = False
-        """Whether client a is gone."""
         self._cut_short = False
         """Whether the app ended client a's session before it had said all its lines."""
-        self._begun = -1
-        """The place of the step that has begun, and takes its time."""
         self._exchange: Exchange | None = None  # the request that is under way
-        self._waiting = ""  # who waits for an answer, nobody during a pause
-        self._unsaid: set[str] = set()  # whose last line was left out
-        self._patience = Alarm(self._bored)
+        self._patience = Patience(loop, self._bored)
         self._goodbye = Alarm(self._leave)
-        self.alarms = (self._patience, self._goodbye)
+        self.alarms = (self._patience.alarm, self._goodbye)
 
     def start(self) -> None:
         """Let those clients connect who do so at the beginning, as soon as what comes before that is done."""
@@ -70,7 +63,7 @@ class Conversation:
     def _lost(self) -> bool:
         """Whether client a is gone, and nobody has taken note."""
         a = self.connections.of.get("a")
-        return a is not None and a.over and not self._left
+        return a is not None and a.over and not self._owed.left
 
     def _connect(self, who: list[str]) -> None:
         for letter in who:
@@ -85,7 +78,7 @@ class Conversation:
             return
         if self._lost:
             self._a_has_left(self.connections.of["a"])
-        if self.stopped or (self._left and self.script.alone):
+        if self.stopped or (self._owed.left and self.script.alone):
             return
         while self._place < len(self.script.steps):
             if self._place == self.script.opens_at:
@@ -97,30 +90,30 @@ class Conversation:
                 return
             self._place += 1
         self._connect(self.script.first)
-        self._patience.when = math.inf
-        if self._left and all(each.over for each in self.connections.of.values()):
+        self._patience.end()
+        if self._owed.left and all(each.over for each in self.connections.of.values()):
             self._finish()
-        elif self._left or self._can_leave:
+        elif self._owed.left or self._can_leave:
             self._goodbye.when = self._loop.now + LATENCY
 
     @property
     def _can_leave(self) -> bool:
         """Whether it is up to the script when client a leaves."""
         a = self.connections.of["a"]
-        return not self._left and a.moment is None and a.accepted
+        return not self._owed.left and a.moment is None and a.accepted
 
     def _leave(self) -> None:
-        if self._left:
+        if self._owed.left:
             self._others_leave()
         else:
             self.connections.of["a"].leave(self.script.goodbye)
 
     def _a_has_left(self, a: Connection) -> None:
-        self._left = True
+        self._owed.left = True
         self.on_left()
         self._goodbye.when = math.inf
-        if self._waiting == "a":
-            self._patience.when = math.inf
+        if self._patience.who == "a":
+            self._patience.end()
         if a.gone in {"", "own"}:
             self._cut_short = self._unfinished("a")
         if a.gone == "shutdown":
@@ -138,11 +131,11 @@ class Conversation:
         if isinstance(step, Leave):
             if self._can_leave:
                 self._goodbye.when = self._loop.now + LATENCY
-            return self._left
+            return self._owed.left
         if isinstance(step, Wait):
             return self._paused(step)
         assert isinstance(step, Send | Expect | Request | StopReading)
-        if step.by == "a" and self._left:
+        if step.by == "a" and self._owed.left:
             return True
         return self._asks(step) if isinstance(step, Request) else self._talks(step)
 
@@ -152,8 +145,9 @@ class Conversation:
             self._connect([step.by])
         connection = self.connections.of[step.by]
         if connection.over:
-            self._unsaid |= {step.by} if isinstance(step, Send) else set()
-            if step.by != "a" and not self._is_spared(step) and not any(self.missed.values()):
+            if isinstance(step, Send):
+                self._owed.says(step.by, said=False)
+            if step.by != "a" and not self._owed.spares(step, self._place) and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
         everybody = (connection,) if self.script.alone else self.connections.of.values()
@@ -165,98 +159,64 @@ class Conversation:
             connection.stop_reading()
             return True
         said = self._known.said(step)
-        self._unsaid = self._unsaid - {step.by} if said is not None else self._unsaid | {step.by}
+        self._owed.says(step.by, said=said is not None)
         if said is not None:
             connection.say(said)
         return True
 
-    def _is_spared(self, step: Step) -> bool:
-        """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
-        if not self._left or not isinstance(step, Send | Expect):
-            return False
-        unsaid = isinstance(step, Expect) and step.by in self._unsaid
-        return unsaid or (self._early and self._place not in self.script.owed)
-
-    @property
-    def _early(self) -> bool:
-        """Whether client a has gone before its time."""
-        return self._left and self._place < self.script.leaves_at
-
     def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        heard = self._is_spared(step) and not step.bind
-        heard = heard or (self._found(step, connection) if self._early else self._got(step, connection))
+        heard, problem = self._owed.take(step, self._place, connection.outbox)
+        if problem:
+            self._give_up(step.by, problem)
         if not heard:
-            self._begin(step.by, PATIENCE)
+            self._patience.begin(self._place, step.by)
             return False
-        self._patience.when = math.inf
+        self._patience.end()
         return True
-
-    def _got(self, step: Expect, connection: Connection) -> bool:
-        """Take messages until the answer is there; where another one would be wrong, until there is one."""
-        exact = not self.script.patient and self._place < self.script.leaves_at
-        while connection.outbox:
-            problem = self._known.problem(step, connection.outbox.popleft())
-            if problem and exact:
-                self._give_up(step.by, problem)
-            if exact or not problem:
-                return True
-        return False
-
-    def _found(self, step: Expect, connection: Connection) -> bool:
-        """Take the answer, and leave other messages for later; return whether it is there."""
-        found = self._known.among(step, connection.outbox)
-        if found is not None and not self._is_spared(step):
-            connection.outbox.remove(found)
-        return found is not None
 
     def _asks(self, step: Request) -> bool:
         """Make a request; return whether there is a response, or none is waited for."""
-        if self._begin(step.by, PATIENCE):
+        if self._patience.begin(self._place, step.by):
             asked = self._known.request(step)
             self._exchange = None if asked is None else self.connections.ask(step.by, asked, self.go_on)
         if self._exchange is None:
-            self._patience.when = math.inf
+            self._patience.end()
             return True
         if (response := self._exchange.response) is None:
             return False
-        self._exchange, self._patience.when = None, math.inf
+        self._exchange = None
+        self._patience.end()
         if problem := self._known.response(step, response):
             self._give_up(step.by, problem)
         return True
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 
-    def _begin(self, who: str, seconds: float) -> bool:
-        """Begin to wait, in a step; return whether this is the first time in this step."""
-        if self._begun == self._place:
-            return False
-        self._begun, self._waiting = self._place, who
-        self._patience.when = self._loop.now + seconds
-        return True
-
     def _paused(self, step: Wait) -> bool:
         """Begin a pause, unless it has begun; return whether it is over."""
-        begins = self._begin("", step.seconds)
+        begins = self._patience.begin(self._place, "", step.seconds)
         for each in self.connections.of.values() if begins else ():
             if not each.over:
                 each.remark(f"says nothing for {step.seconds:g} s")
-        return not begins and self._patience.when == math.inf
+        return not begins and self._patience.over
 
     def _bored(self) -> None:
         step = self.script.steps[self._place]
         if isinstance(step, Wait):
             self.go_on()
-        elif self._is_spared(step) or (
-            isinstance(step, Expect) and self._early and self.connections.of[step.by].outbox
+        elif self._owed.spares(step, self._place) or (
+            isinstance(step, Expect) and self._owed.early(self._place) and self.connections.of[step.by].outbox
         ):
             self._place += 1  # an answer came, and without client a it may be another one
             self.go_on()
         else:
-            waits = (who for who, each in self.connections.of.items() if each.waiting_sends and who != self._waiting)
-            self.held_by.update((self._waiting, who) for who in waits)
+            waits = (
+                who for who, each in self.connections.of.items() if each.waiting_sends and who != self._patience.who
+            )
+            self.held_by.update((self._patience.who, who) for who in waits)
             where = f"{step.method} {step.path}: " if isinstance(step, Request) else ""
-            self._give_up(self._waiting, f"{where}{SILENT}")
+            self._give_up(self._patience.who, f"{where}{SILENT}")
 
     def _give_up(self, letter: str, problem: str) -> None:
         """Take note of what a client missed, and let everybody leave."""
@@ -278,7 +238,7 @@ class Conversation:
     def _finish(self) -> None:
         if not self.over:
             self.over = True
-            self._patience.when = math.inf
+            self._patience.end()
             self.on_over()
 
     # ---- what came of it -------------------------------------------------------------------------------------
@@ -286,9 +246,9 @@ class Conversation:
     def cut_off(self, letter: str) -> bool:
         """Whether the app ended a client's session before it had said all its lines and got all its answers."""
         a = self.connections.of["a"]
-        if self._left and letter == "a":
+        if self._owed.left and letter == "a":
             return self._cut_short
-        return self._left == (letter != "a") and a.gone in {"", "own"} and self._unfinished(letter)
+        return self._owed.left == (letter != "a") and a.gone in {"", "own"} and self._unfinished(letter)
 
     def _unfinished(self, letter: str) -> bool:
         """Whether a client has lines left to say or answers to get."""
@@ -297,4 +257,4 @@ class Conversation:
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
-        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = nothing
+        self.on_left = self.on_over = self._patience.alarm.ring = self._goodbye.ring = nothing

@@ -1,0 +1,36 @@
+"""For how long the clients of a conversation wait in one step of their script: for an answer, or because it pauses."""
+
+import math
+from collections.abc import Callable
+
+from hangup.time.virtual import Alarm, VirtualLoop
+
+PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
+
+
+class Patience:
+    """Who waits in the step that has begun, and until when; `bored` is called when that time is over."""
+
+    def __init__(self, loop: VirtualLoop, bored: Callable[[], None]) -> None:
+        self.who = ""
+        """The letter of the client that waits for an answer; nobody's during a pause."""
+        self.alarm = Alarm(bored)
+        self._loop = loop
+        self._begun = -1
+
+    def begin(self, place: int, who: str, seconds: float = PATIENCE) -> bool:
+        """Begin to wait in the step at `place`; return whether this is the first time in this step."""
+        if self._begun == place:
+            return False
+        self._begun, self.who = place, who
+        self.alarm.when = self._loop.now + seconds
+        return True
+
+    def end(self) -> None:
+        """Wait no longer."""
+        self.alarm.when = math.inf
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits now."""
+        return self.alarm.when == math.inf
