@@ -185,7 +185,7 @@ def transfer(kept, sound):
     return handler
 
 
-def seats(kept, sound):
+def seats(kept, sound, ends=lambda: asks(2)):
     """Who comes again has a new connection, which the end of the old one must not take away."""
     kept.seats, kept.lost = {}, False
 
@@ -200,7 +200,7 @@ def seats(kept, sound):
                 kept.lost = kept.lost or name not in kept.seats
                 await websocket.send_text("yes")
         finally:
-            await asks(2)
+            await ends()
             if name and (not sound or kept.seats.get(name) is websocket):
                 kept.seats.pop(name, None)
 
@@ -209,24 +209,7 @@ def seats(kept, sound):
 
 def slow_seats(kept, sound):
     """The same, and the end of the old connection takes a known time."""
-    kept.seats, kept.lost = {}, False
-
-    async def handler(websocket):
-        await websocket.accept()
-        name = None
-        try:
-            async for text in websocket.iter_text():
-                if name is None:
-                    name = text
-                    kept.seats[name] = websocket
-                kept.lost = kept.lost or name not in kept.seats
-                await websocket.send_text("yes")
-        finally:
-            await asyncio.sleep(0.5)
-            if name and (not sound or kept.seats.get(name) is websocket):
-                kept.seats.pop(name, None)
-
-    return handler
+    return seats(kept, sound, lambda: asyncio.sleep(0.5))
 
 
 def unseated(app):
