@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.newest import of_a_cell
 from tests.taught import lessons_on
 
 pytest_plugins = ("helpers.grading.pytest_plugin",)
@@ -15,10 +16,15 @@ pytest_plugins = ("helpers.grading.pytest_plugin",)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add a section to the report of a failed test that compares a model with its server."""
+    """Say of a failed test what it concerns: which model and which lessons teach it, or which sentence of a lesson."""
     report = yield
     if report.failed and item.path.name == "test_models.py" and isinstance(item, pytest.Function):
         params = getattr(item, "callspec", None)
         if params is not None:
-            report.sections.append(("what the course teaches", lessons_on(params.params)))
+            lessons = lessons_on(params.params)
+            report.sections.append(("what the course teaches", lessons))
+            server = params.params.get("on_the_server") or params.params.get("server")
+            item.user_properties += [("model", str(server)), ("lessons", lessons)]
+    elif report.failed and item.path.suffix == ".ipynb" and item.path.parent.name == "solutions":
+        item.user_properties += of_a_cell(item.path, getattr(item, "cell_num", 0))
     return report
