@@ -382,7 +382,7 @@ class CountsByHost(WebSocketEndpoint):
         counts.pop(websocket.client.host, None)
 
 
-@wrong(ex1, "answers_everything")
+@wrong(ex1, "ends_quietly")
 class ReadsTheNextItself(WebSocketEndpoint):
     """Reads in two places, and counts to two."""
 

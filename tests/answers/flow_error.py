@@ -180,7 +180,7 @@ async def knows_no_minus(scope, receive, send):
             await send(text("no number"))
 
 
-@wrong(ex1, "answers_everything")
+@wrong(ex1, "ends_quietly")
 async def two_readers(scope, receive, send):
     """A watcher reads beside the loop, and takes every second message."""
     total = 0

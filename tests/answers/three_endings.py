@@ -686,7 +686,7 @@ async def first_completed_and_go(websocket, prices):
         tasks[1] = asyncio.create_task(websocket.receive())
 
 
-@wrong(ex2, "answers_everything")
+@wrong(ex2, "ends_because_it_was_told")
 async def gives_up_after_a_while(websocket, prices):
     """Ten seconds without a price must mean that the peer is gone, and the next one takes a minute."""
     await websocket.accept()
