@@ -48,7 +48,7 @@ class Patience:
         if names and known:
             sure = all(self._never[name] >= SURE for name in names)
             tasks = [task for session in sessions for task in session.tasks if not task.done()]
-            await _until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
+            await until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
         for session in sessions:
             session.left_for_good = session.still_running() if known else ()
         self._never.update({name for session in sessions for name in session.left_for_good})
@@ -74,7 +74,7 @@ async def stop(
         await _cancel(tasks, wait)
         for session in sessions:
             session.stops()
-        await _until_done(lifespan.stop(), wait)
+        await until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()
     if patience is not None:
@@ -95,7 +95,7 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
             return
         for each in left:
             each.cancel()
-        await _until_done(left, wait)
+        await until_done(left, wait)
         left = [task for task in left if not task.done()]
     if left:
         for each in left:
@@ -104,7 +104,7 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
         raise Stuck(loop_runs=True)
 
 
-async def _until_done(
+async def until_done(
     tasks: "list[asyncio.Task[Any]]", wait: Wait, seconds: float = LINGER, turns: int | None = None
 ) -> None:
     """Wait until all tasks are done, or nothing can happen any more, or time is up, or turns are if they are given."""

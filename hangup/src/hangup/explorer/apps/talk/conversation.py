@@ -171,11 +171,12 @@ class Conversation:
         return True
 
     def _is_spared(self, step: Step) -> bool:
-        """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
+        """Whether a, who has gone, might have caused what another waits for, by its going too, or that it is mute."""
         if not self._left or not isinstance(step, Send | Expect):
             return False
-        unsaid = isinstance(step, Expect) and step.by in self._unsaid
-        return unsaid or (self._early and self._place not in self.script.owed)
+        if isinstance(step, Expect) and step.by in self._unsaid:
+            return True
+        return (self._early or self.connections.of["a"].unnoticed) and self._place not in self.script.owed
 
     @property
     def _early(self) -> bool:
@@ -184,9 +185,8 @@ class Conversation:
 
     def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        heard = self._is_spared(step) and not step.bind
-        heard = heard or (self._found(step, connection) if self._early else self._got(step, connection))
-        if not heard:
+        spared = self._is_spared(step) and not step.bind
+        if not (spared or (self._found(step, connection) if self._early else self._got(step, connection))):
             self._begin(step.by, PATIENCE)
             return False
         self._patience.when = math.inf
