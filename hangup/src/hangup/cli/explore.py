@@ -121,7 +121,9 @@ def _explore(options: argparse.Namespace) -> int:
                 text = f"\n{report}"  # there is no picture of it
             else:
                 first = report.broken[0].schedule
-                options.alone = options.alone or report.company == HELD_ALONE or _one_is_enough(report.broken[0], make, asked)
+                options.alone = (
+                    options.alone or report.company == HELD_ALONE or _one_is_enough(report.broken[0], make, asked)
+                )
                 asked = said.read(options)
                 trace = _again(options, asked, make(), first).trace
                 text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"

@@ -187,7 +187,7 @@ class Exploration:
         """Play another script, which nobody judges, and return the clients' sessions."""
         mine, self.script = self.script, script
         try:
-            return await self.played(self.make(), schedule)
+            return await self.anew(schedule)
         finally:
             self.script = mine
 
@@ -197,7 +197,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await self.holding.look(began, lambda: self.played(self.make(), schedule))
+            session.facts["held_for"] = await self.holding.look(began, self.anew, schedule)
         sessions = (session, *session.others)
         self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
@@ -233,7 +233,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await Holding().look(began, lambda: self.played(self.make(), schedule))
+            session.facts["held_for"] = await Holding().look(began, self.anew, schedule)
         sessions = (session, *session.others)
         if any(each.logged for each in sessions):
             await self.undisturbed(Schedule(schedule.model, "close"))
@@ -252,6 +252,10 @@ class Exploration:
         for each in sessions:
             if mine := [one for one in kept if one.letter == each.letter]:
                 each.facts["kept"] = _who_stays(mine)
+
+    async def anew(self, schedule: Schedule) -> Sequence[Session]:
+        """Play a schedule that nobody judges, as the next session."""
+        return await self.played(self.make(), schedule)
 
     async def played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges."""
@@ -287,13 +291,7 @@ def _may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
 
 def _who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
     """Say who stays reachable, and where."""
-    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
+    *whens, last = dict.fromkeys(each.schedule.left_when for each in kept)
     when = f"{', '.join(whens)} or {last}" if whens else last
     where = ", ".join(dict.fromkeys(each.where for each in kept))
     return f"who leaves {when} stays reachable: {where}"
-
-
-def _when(schedule: Schedule) -> str:
-    if schedule.moment is None:
-        return "at the end"
-    return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

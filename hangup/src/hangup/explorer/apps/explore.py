@@ -218,7 +218,7 @@ def replay(
             session = await plays[0].play()
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
-                session.facts["held_for"] = await Holding().look(began, lambda: timed.played(app, wanted))
+                session.facts["held_for"] = await Holding().look(began, timed.anew, wanted)
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)
             if closer and wanted.order is None:

@@ -47,6 +47,13 @@ class Schedule:
         order = "" if self.order is None else str(self.order)
         return f"{self.model}/{self.ending}@{self.moment or 'end'}{order}"
 
+    @property
+    def left_when(self) -> str:
+        """When client a leaves, in words."""
+        if self.moment is None:
+            return "at the end"
+        return "before accept" if self.moment == Moment("send", 1) else f"while the app {self.moment.call}s"
+
     @classmethod
     def parse(cls, name: str) -> "Schedule":
         """Return the schedule of that name; raise ValueError with a sentence if there is none."""

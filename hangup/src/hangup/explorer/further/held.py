@@ -1,8 +1,8 @@
 """Who holds the event loop: work without an await, for so long that other clients and their pings wait.
 
 A session that takes long is looked at more closely: it is played again, and each step of each task is measured. A busy
-machine delays a step now and then, and another one the next time: the least of several runs counts. Then a second
-thread looks at which line that step spends its time.
+machine delays a step: what its thread waits for a processor does not count, and of several runs the least does. A
+second thread looks at which line that step spends its time.
 """
 
 import asyncio
@@ -14,12 +14,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import hangup
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.orders.names import Deviations
 from hangup.record.internals import run_steps_by, step_runner
+from hangup.record.processor import usage
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -29,6 +33,14 @@ _EVERY = 0.001  # seconds between two looks at a thread
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = (*(sysconfig.get_path(name) for name in _PATHS), str(Path(hangup.__file__).parent), "<frozen")
 Line = tuple[str, str, int]
+
+
+def _giving_way(schedule: Schedule) -> Schedule:
+    """Return a schedule in which each receive() and send() gives way, as for a client that answers from elsewhere.
+
+    In memory a client's next message is there at once; on a server the loop turns before it comes.
+    """
+    return replace(schedule, order=Deviations())
 
 
 class Holding:
@@ -41,12 +53,12 @@ class Holding:
         self.looks = looks
         self.found = False
 
-    async def look(self, began: float, play: Callable[[], Awaitable[object]]) -> str | None:
+    async def look(self, began: float, play: Callable[[Schedule], Awaitable[object]], schedule: Schedule) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
         if time.perf_counter() - began < LONG or self.found or not self.looks:
             return None
         self.looks -= 1
-        words = await held(play)
+        words = await held(lambda: play(_giving_way(schedule)))
         self.found = words is not None
         return words
 
@@ -90,18 +102,20 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
+    me = threading.current_thread()
     run = step_runner()
 
     def measured(handle: Any) -> None:
         if threading.get_ident() != thread:
             run(handle)
             return
+        _, waited = usage(me)
         steps.since = began = time.perf_counter()
         try:
             run(handle)
         finally:
-            steps.since = None
-            steps.took.append(time.perf_counter() - began)
+            steps.since, took = None, time.perf_counter() - began
+            steps.took.append(took if took < LONG else took - max(usage(me)[1] - waited, 0.0))
 
     def watch() -> None:
         while not over.wait(_EVERY):
