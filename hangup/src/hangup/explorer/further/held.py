@@ -23,7 +23,7 @@ import hangup
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.orders.names import Deviations
 from hangup.record.internals import run_steps_by, step_runner
-from hangup.record.processor import usage
+from hangup.record.processor import usage, waiting_of
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -52,10 +52,17 @@ class Holding:
     def __init__(self, looks: int = LOOKS) -> None:
         self.looks = looks
         self.found = False
+        self._waited: float | None = None
+        """For how many seconds this thread had waited for a processor, when that was last asked."""
 
     async def look(self, began: float, play: Callable[[Schedule], Awaitable[object]], schedule: Schedule) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
-        if time.perf_counter() - began < LONG or self.found or not self.looks:
+        took = time.perf_counter() - began
+        if took < LONG or self.found or not self.looks:
+            return None
+        waited, before = usage(threading.current_thread())[1], self._waited
+        self._waited = waited
+        if before is not None and took - (waited - before) < LONG:
             return None
         self.looks -= 1
         words = await held(lambda: play(_giving_way(schedule)))
@@ -102,30 +109,33 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
-    me = threading.current_thread()
     run = step_runner()
 
     def measured(handle: Any) -> None:
         if threading.get_ident() != thread:
             run(handle)
             return
-        _, waited = usage(me)
+        waited = waits()
         steps.since = began = time.perf_counter()
         try:
             run(handle)
         finally:
             steps.since, took = None, time.perf_counter() - began
-            steps.took.append(took if took < LONG else took - max(usage(me)[1] - waited, 0.0))
+            if not over.is_set():  # nobody asks for the step in which the block ends
+                steps.took.append(took if took < LONG else took - max(waits() - waited, 0.0))
 
     def watch() -> None:
         while not over.wait(_EVERY):
             steps.look(thread)
 
     watcher = threading.Thread(target=watch, name="asyncio_watch", daemon=True)
-    run_steps_by(measured)
     loop = asyncio.get_running_loop()
     watcher.start()
-    with loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext():
+    with (
+        waiting_of(threading.current_thread()) as waits,
+        loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext(),
+    ):
+        run_steps_by(measured)
         try:
             yield steps
         finally:
