@@ -235,7 +235,7 @@ def test_a_client_keeps_its_patience_while_its_message_is_under_way():
 
 def test_what_becomes_ready_while_the_order_looks_comes_a_turn_later():
     """As an async generator does that is collected then, or a thread's result."""
-    called = []
+    called: list[str] = []
 
     async def work(loop, order):
         lane_of = order._lane_of
