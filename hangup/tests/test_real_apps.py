@@ -91,7 +91,9 @@ def make():
         await receive()
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] == "websocket.receive":
-            first, second = (lock, other) if scope["client"][1] == ord("a") else (other, lock)
+            for _ in range(5 * (message["text"] == "slow")):
+                await asyncio.sleep(0)
+            first, second = (other, lock) if message["text"] == "slow" else (lock, other)
             async with first:
                 await asyncio.sleep(0)
                 async with second:
@@ -112,7 +114,7 @@ def make():
         ("explore rooms:app --path '/rooms/1?name=x' --limit 3 --json", 0),
         ("explore rooms:app --path '/rooms/1?name=x' --limit 3 --order 20 --json", 0),
         ("explore shop:app --script login.py --server installed:uvicorn --server uvicorn==0.52.1 --order 9 --json", 0),
-        ("explore stock:make() --client text:1,b.text:1,expect,b.expect --ending close --limit 1 --order 60 --json", 1),
+        ("explore stock:make() --client 'text:1, b.text:slow, expect, b.expect' --limit 1 --order 60 --json", 1),
         ("client listener:listen --server listener:server --fault silence --json", 1),
     ],
 )
