@@ -130,8 +130,8 @@ def _known(name: str) -> str:
             return _list_of_lessons()
         case "the contents":
             return _contents()
-        case "the servers":
-            return _servers()
+        case "the servers" | "the measured servers" | "the measured releases":
+            return _matrix(name)
         case "hangup explore --help":
             return _help()
         case "the names of hangup":
@@ -187,11 +187,20 @@ def _contents() -> str:
     return "".join(tree.format(caption, "\n".join(pages)) for caption, pages in chapters.items())
 
 
-def _servers() -> str:
+def _matrix(name: str) -> str:
+    """Return a table of servers: the models, what the newest releases answered, or what changed between releases."""
+    from hangup.servers.matrix import rows
     from hangup.servers.models import in_words
 
-    table = in_words()._repr_mimebundle_()["text/html"]
-    return f'<div class="matrix" tabindex="0">{table}</div>'
+    newest: dict[str, rows.Row] = {}
+    for row in rows.measured():  # the newest release of a server comes first
+        newest.setdefault(row.server, row)
+    table = {
+        "the servers": in_words,
+        "the measured servers": lambda: rows.table(list(newest.values())),
+        "the measured releases": lambda: rows.changes(rows.measured()),
+    }[name]()
+    return f'<div class="matrix" tabindex="0">{table._repr_mimebundle_()["text/html"]}</div>'
 
 
 def _help() -> str:

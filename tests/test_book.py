@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -138,11 +139,17 @@ def test_the_stylesheet_knows_every_colour_of_a_stored_verdict():
 
 
 def test_the_matrix_is_what_the_command_prints(html):
-    from hangup.servers.models import in_words
+    from hangup.servers.matrix import rows
+    from hangup.servers.models import MODELS, in_words
 
     page = re.sub(r"<[^>]+>", " ", (html / "servers.html").read_text(encoding="utf-8"))
-    shown = " ".join(page.replace("’", "'").replace("&#39;", "'").split())
-    for row in in_words().rows:
+    shown = " ".join(unescape(page).replace("’", "'").split())
+    newest: dict[str, rows.Row] = {}
+    for each in rows.measured():
+        newest.setdefault(each.server, each)
+    assert set(MODELS) <= set(newest)
+    asked = rows.table(list(newest.values())).rows
+    for row in (*in_words().rows, *asked, *rows.changes(rows.measured()).rows):
         assert " ".join(" ".join(row).split()) in shown
 
 

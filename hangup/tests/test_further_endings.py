@@ -302,7 +302,7 @@ def test_an_app_is_cancelled_twice_on_every_model():
 # ---- the lifespan's end ---------------------------------------------------------------------------------------------
 
 
-def with_goodbye(*, forgets: bool):
+def with_goodbye(*, forgets: bool = True, says: bool = True):
     """Return an app that says goodbye at lifespan.shutdown, to those whom it has not forgotten."""
     clients: set[Any] = set()
 
@@ -311,7 +311,7 @@ def with_goodbye(*, forgets: bool):
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            for each in list(clients):
+            for each in list(clients) if says else ():
                 try:
                     await each({"type": "websocket.send", "text": "we go"})
                 except Exception:
@@ -332,13 +332,57 @@ def with_goodbye(*, forgets: bool):
     return serve
 
 
-def test_at_lifespan_shutdown_nobody_is_left_to_be_told():
-    report = explore(with_goodbye(forgets=False), endings=["shutdown"], lifespan=True, models=["uvicorn"])
-    assert said(report) == ["at lifespan.shutdown nobody is left to be told: what the app sends then goes nowhere"]
+NOBODY = "at lifespan.shutdown nobody is left to be told: what the app sends then goes nowhere"
 
 
-def test_an_app_that_sends_nothing_at_shutdown_is_told_nothing():
-    assert said(explore(with_goodbye(forgets=True), endings=["shutdown"], lifespan=True, models=["uvicorn"])) == []
+@pytest.mark.parametrize("forgets", [False, True])
+def test_at_lifespan_shutdown_nobody_is_left_to_be_told(forgets):
+    app = with_goodbye(forgets=forgets)
+    for _ in range(2):
+        report = explore(app, endings=["shutdown"], lifespan=True, models=["uvicorn"])
+        assert said(report) == [NOBODY]
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("handler", [with_goodbye(says=False), app(echo)])
+def test_an_app_that_sends_nothing_at_shutdown_is_told_nothing(handler):
+    assert said(explore(handler, endings=["shutdown"], lifespan=True)) == []
+
+
+def test_what_a_handler_sends_by_itself_while_the_lifespan_ends_is_no_goodbye():
+    async def ticks(websocket):
+        await websocket.accept()
+        try:
+            while True:
+                await websocket.send_text("tick")
+                async with asyncio.timeout(1):
+                    await websocket.receive_text()
+        except TimeoutError:
+            await ticks_on(websocket)
+
+    async def ticks_on(websocket):
+        while True:
+            await websocket.send_text("tick")
+            await asyncio.sleep(1)
+
+    slow = with_lifespan(app(ticks))
+    assert NOBODY not in said(explore(slow, [Expect()], endings=["shutdown"], lifespan=True, models=["uvicorn"]))
+
+
+def with_lifespan(inner):
+    """Return an app whose lifespan takes some time to end."""
+
+    async def serve(scope, receive, send):
+        if scope["type"] != "lifespan":
+            await inner(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.sleep(5)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return serve
 
 
 # ---- who holds the event loop ---------------------------------------------------------------------------------------

@@ -64,6 +64,12 @@ def test_a_loop_that_is_never_given_back_is_named_with_its_schedule_and_its_line
     assert "it was still at test_held.py" in replay(goes_on, first.schedule).facts["held"]
 
 
+def test_for_an_app_that_holds_the_loop_at_once_no_second_client_is_tried():
+    report = explore(goes_on, models=["uvicorn"], beside=True)
+    assert report.company == "client a is explored alone: its first session already holds the event loop"
+    assert report.company in str(report)
+
+
 def test_the_exploration_goes_on_after_a_schedule_that_holds_the_loop():
     report = explore(only_on_reset, models=["granian", "uvicorn"], endings=["close", "fin"])
     held = report.schedules_breaking(HOLDS)

@@ -231,3 +231,23 @@ def test_a_client_keeps_its_patience_while_its_message_is_under_way():
 
     assert played(work, lambda name: LATENCY + 3000 if name == "+a-1" else 0) == [("message", 3.0), ("patience", 3.5)]
     assert played(work, at_once) == [("message", 0.0), ("patience", 0.5)]
+
+
+def test_what_becomes_ready_while_the_order_looks_comes_a_turn_later():
+    """As an async generator does that is collected then, or a thread's result."""
+    called: list[str] = []
+
+    async def work(loop, order):
+        lane_of = order._lane_of
+
+        def garbage(task):
+            loop.call_soon(called.append, task.get_name())
+            return lane_of(task)
+
+        order._lane_of = garbage
+        await asyncio.gather(*(asyncio.create_task(asyncio.sleep(0), name=name) for name in "ab"))
+        order._lane_of = lane_of
+        await asyncio.sleep(0)
+
+    played(work, at_once)
+    assert {"a", "b"} <= set(called)

@@ -364,3 +364,24 @@ def test_a_peer_that_does_not_read_lets_a_send_wait_until_the_connection_ends():
     replay(app(handler), "uvicorn/close@end", ["one", Expect(), StopReading(), "two"])
     assert waited[0] == "sent"
     assert len(waited) == 2
+
+
+def test_orders_beside_an_installed_server_are_played_on_its_model_and_say_so():
+    race = RACES["stock"]
+    report = explore(
+        None,
+        race.script,
+        make=race.make(sound=False),
+        models=["installed:uvicorn"],
+        endings=["close"],
+        limit=2,
+        order=60,
+        invariant=race.wrong,
+    )
+    assert {name.partition("/")[0] for name, _ in report.how} == {"installed:uvicorn"}
+    assert [found.schedule for found in report.orders.found] == ["uvicorn/close@end~a-5.1"]
+    assert replay(race.make(sound=False)(), "uvicorn/close@end~a-5.1", race.script, invariant=race.wrong).facts[
+        "invariant"
+    ]
+    with pytest.raises(ValueError, match="is no schedule"):
+        Schedule.parse("installed:uvicorn/close@end~a-5.1")

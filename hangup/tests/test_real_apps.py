@@ -81,6 +81,29 @@ def test_the_counter_is_played_with_a_real_redis(tmp_path):
 # ---- the pages for programs ------------------------------------------------------------------------------------------
 
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
+STOCK = """
+import asyncio
+
+def make():
+    lock, other = asyncio.Lock(), asyncio.Lock()
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            for _ in range(5 * (message["text"] == "slow")):
+                await asyncio.sleep(0)
+            first, second = (other, lock) if message["text"] == "slow" else (lock, other)
+            async with first:
+                await asyncio.sleep(0)
+                async with second:
+                    await asyncio.sleep(0)
+            try:
+                await send({"type": "websocket.send", "text": "done"})
+            except OSError:
+                return
+    return app
+"""
 
 
 @pytest.mark.parametrize(
@@ -89,11 +112,15 @@ SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
         ("explore shop:app --script login.py --json", 0),
         ("explore shop:app --path /orders --json", 1),
         ("explore rooms:app --path '/rooms/1?name=x' --limit 3 --json", 0),
+        ("explore rooms:app --path '/rooms/1?name=x' --limit 3 --order 20 --json", 0),
+        ("explore shop:app --script login.py --server installed:uvicorn --server uvicorn==0.52.1 --order 9 --json", 0),
+        ("explore stock:make() --client 'text:1, b.text:slow, expect, b.expect' --limit 1 --order 60 --json", 1),
         ("client listener:listen --server listener:server --fault silence --json", 1),
     ],
 )
 def test_the_json_has_the_shape_of_the_schema(command, expected, capsys, tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
+    (tmp_path / "stock.py").write_text(STOCK)
     (tmp_path / "listener.py").write_text(readme.blocks(readme.README.read_text(encoding="utf-8"), "python")[1])
     found, printed = status(command, capsys)
     assert found == expected
@@ -101,6 +128,11 @@ def test_the_json_has_the_shape_of_the_schema(command, expected, capsys, tmp_pat
     report = json.loads(printed.out)
     validator.validate(report)
     assert set(report) <= set(SCHEMA["properties"])
+    if "--order" in command:
+        assert report["order"]["played"] == report["order"]["asked"]
+        assert bool(report["order"]["found"]) == ("stock" in command)
+        for key in report["order"]:
+            assert not validator.is_valid(report | {"order": {k: v for k, v in report["order"].items() if k != key}})
     assert not validator.is_valid(report | {"ok": not report["ok"]})
     assert not validator.is_valid({key: value for key, value in report.items() if key not in {"app", "client"}})
 

@@ -15,6 +15,7 @@ from hangup.cli.script import said
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
+from hangup.explorer.apps.talk.company import HELD_ALONE
 from hangup.explorer.findings import Findings
 from hangup.explorer.invariant import Invariant, rules_with
 from hangup.explorer.orders.play import rules_of_order
@@ -120,7 +121,9 @@ def _explore(options: argparse.Namespace) -> int:
                 text = f"\n{report}"  # there is no picture of it
             else:
                 first = report.broken[0].schedule
-                options.alone = options.alone or _one_is_enough(report.broken[0], make, asked)
+                options.alone = (
+                    options.alone or report.company == HELD_ALONE or _one_is_enough(report.broken[0], make, asked)
+                )
                 asked = said.read(options)
                 trace = _again(options, asked, make(), first).trace
                 text = f"\n{report}{untried}\n\n{first}\n{trace}\n\n{summary(report, _command(options, first))}"

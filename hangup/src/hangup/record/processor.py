@@ -3,9 +3,11 @@
 Linux tells it in nanoseconds (proc(5), schedstat: time on the processor, time in which it was ready and waited, turns).
 """
 
+import contextlib
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MOST = 10  # times as long as it should is waited at most for a thread that gets no processor
@@ -33,6 +35,23 @@ def usage(thread: threading.Thread) -> tuple[float, float]:
         return int(words[0]) / 1e9, int(words[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0, 0.0
+
+
+@contextlib.contextmanager
+def waiting_of(thread: threading.Thread) -> Iterator[Callable[[], float]]:
+    """Give what says for how many seconds a thread has waited in all, fast enough to be asked a thousand times.
+
+    It says 0.0 where nobody can say.
+    """
+    try:
+        file = os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
+    except OSError:
+        yield lambda: 0.0
+        return
+    try:
+        yield lambda: int(os.pread(file, 100, 0).split()[1]) / 1e9
+    finally:
+        os.close(file)
 
 
 def has_had(

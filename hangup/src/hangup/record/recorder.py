@@ -162,7 +162,7 @@ class _Channel:
             session.received += 1
             needs = [f"{session.letter}.up.{session.received}"]
         elif kind == "websocket.disconnect":
-            session.codes.append(int(message.get("code") or 1005))  # none was received: RFC 6455 section 7.1.5
+            session.hears_goodbye(message.get("code"))
             needs = ["stop", f"{session.letter}.end"]
             if len(session.codes) % 100 == 0:
                 await asyncio.sleep(0)  # a server may hand this out for ever without a pause: let others run
@@ -185,7 +185,7 @@ class _Channel:
             with in_session(None):
                 await self._send(message)
         except Exception as error:
-            (session.late if told else session.refusals).append(error)
+            (session.late if told and not session.in_one_breath(error) else session.refusals).append(error)
             needs = ["stop", f"{session.letter}.end"]
             session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
             raise
@@ -202,7 +202,7 @@ class _SilentChannel(_Channel):
         if message["type"] == "websocket.receive":
             self.session.received += 1
         elif message["type"] == "websocket.disconnect":
-            self.session.codes.append(int(message.get("code") or 1005))
+            self.session.hears_goodbye(message.get("code"))
         return message
 
     async def send(self, message: Message) -> None:
@@ -214,7 +214,7 @@ class _SilentChannel(_Channel):
         try:
             await self._send(message)
         except Exception as error:
-            (session.late if told else session.refusals).append(error)
+            (session.late if told and not session.in_one_breath(error) else session.refusals).append(error)
             raise
 
 

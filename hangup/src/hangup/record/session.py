@@ -84,9 +84,26 @@ class Session:
     main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
     _recorded: int = field(default=0, init=False)
     _ended_at: float = field(default=0.0, init=False)
+    _told: "tuple[asyncio.Task[Any] | None, int]" = field(default=(None, -1), init=False, repr=False)
+    """Which task was told of the end last, and in which turn of the loop; -1 where nobody counts them."""
     _ends_by_itself: bool = field(default=True, init=False)
     _stopped: Sequence[str] = field(default=(), init=False)
     """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
+
+    def hears_goodbye(self, code: int | None) -> None:
+        """Take note that the task that runs now is told of the end; without a code it is 1005 (RFC 6455, 7.1.5)."""
+        self.codes.append(int(code or 1005))
+        self._told = asyncio.current_task(), _turn()
+
+    def in_one_breath(self, error: Exception) -> bool:
+        """Return whether a send of another task failed so directly after this one was told that it could not know.
+
+        It should have been an OSError (www.rst, Disconnected Client - send exception), which an app has to catch.
+        """
+        told, turn = self._told
+        if self.closes or isinstance(error, OSError) or turn < 0 or told is asyncio.current_task():
+            return False
+        return _turn() <= turn + 1
 
     @property
     def app(self) -> str:
@@ -179,6 +196,7 @@ class Session:
     def drop_references(self) -> None:
         """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
         self.main = self.error = None
+        self._told = None, -1
         self.refusals.clear()
         self.late.clear()
         self.tasks.clear()
@@ -208,6 +226,11 @@ class Session:
             self.record(Event(line, "raises", describe(error)))
         else:
             self.record(Event(line, "returns"))
+
+
+def _turn() -> int:
+    """Return how often the running loop has turned, -1 where it does not say."""
+    return getattr(asyncio.get_running_loop(), "turn", -1)
 
 
 # ---- in which session code runs ----------------------------------------------------------------------------------

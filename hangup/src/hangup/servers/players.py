@@ -55,6 +55,11 @@ def row_of(name: str) -> Model:
     return model_for(name) if "==" in name else MODELS[name]
 
 
+def model_of(name: str) -> str:
+    """Return the name of the model that stands for this server where its own code cannot be held back."""
+    return names.row_of(name).name if name in names.CODE else name
+
+
 def connection_for(
     name: str, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
 ) -> "Connection":

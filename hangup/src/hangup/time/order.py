@@ -193,7 +193,7 @@ class Order:
         """Hold back what is to be held of what is ready, let come what is due; return how long the loop may wait."""
         self._turn += 1
         queue = ready(self._loop)
-        taken = [handle for handle in queue if self._takes(handle)]
+        taken = [handle for handle in list(queue) if self._takes(handle)]  # a thread, or garbage, may add one meanwhile
         self._free.clear()
         self._cancelled.clear()
         for handle in taken:

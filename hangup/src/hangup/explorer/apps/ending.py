@@ -50,9 +50,9 @@ class Patience:
         if names and known:
             sure = all(self._never[name] >= SURE for name in names)
             tasks = [task for session in sessions for task in session.tasks if not task.done()]
-            await _until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
+            await until_done(tasks, wait, SHORT if sure else LONG, TURNS if sure else None)
             if not sure and not all(task.done() for task in tasks):
-                await _until_done(tasks, wait, VERY_LONG, TURNS)
+                await until_done(tasks, wait, VERY_LONG, TURNS)
         for session in sessions:
             session.left_for_good = session.still_running() if known else ()
         self._never.update({name for session in sessions for name in session.left_for_good})
@@ -80,7 +80,7 @@ async def stop(
             session.stops()
         sessions[0].stops(beside=lifespan.still_running())
         with before_or_after():
-            await _until_done(lifespan.stop(), wait)
+            await until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()
     if patience is not None:
@@ -101,7 +101,7 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
             return
         for each in left:
             each.cancel()
-        await _until_done(left, wait)
+        await until_done(left, wait)
         left = [task for task in left if not task.done()]
     if left:
         for each in left:
@@ -110,7 +110,7 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
         raise Stuck(loop_runs=True)
 
 
-async def _until_done(
+async def until_done(
     tasks: "list[asyncio.Task[Any]]", wait: Wait, seconds: float = LINGER, turns: int | None = None
 ) -> None:
     """Wait until all tasks are done, or nothing can happen any more, or time is up, or turns are if they are given."""

@@ -190,7 +190,7 @@ class Exploration:
         """Play another script, which nobody judges, and return the clients' sessions."""
         mine, self.script = self.script, script
         try:
-            return await self.played(self.make(), schedule)
+            return await self.anew(schedule)
         finally:
             self.script = mine
 
@@ -200,7 +200,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await self.holding.look(began, lambda: self.played(self.make(), schedule))
+            session.facts["held_for"] = await self.holding.look(began, self.anew, schedule)
         sessions = (session, *session.others)
         self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
         return play.spins
@@ -242,7 +242,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await Holding().look(began, lambda: self.played(self.make(), schedule))
+            session.facts["held_for"] = await Holding().look(began, self.anew, schedule)
         sessions = (session, *session.others)
         held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
@@ -264,6 +264,10 @@ class Exploration:
         for each in sessions:
             if mine := [one for one in kept if one.letter == each.letter]:
                 each.facts["kept"] = who_stays(mine)
+
+    async def anew(self, schedule: Schedule) -> Sequence[Session]:
+        """Play a schedule that nobody judges, as the next session."""
+        return await self.played(self.make(), schedule)
 
     async def played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges."""

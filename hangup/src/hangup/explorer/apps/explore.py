@@ -21,10 +21,11 @@ from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
-from hangup.explorer.apps.talk.company import accompanied
+from hangup.explorer.apps.talk.company import HELD_ALONE, accompanied
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, packed, told_apart
+from hangup.explorer.further.goodbye import goodbye
 from hangup.explorer.further.held import Holding
 from hangup.explorer.invariant import Invariant, rules_with, with_invariant
 from hangup.explorer.names import choose
@@ -35,7 +36,7 @@ from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
 from hangup.servers import players
-from hangup.servers.models import EXPLORED
+from hangup.servers.models import EXPLORED, MODELS
 from hangup.servers.script import HELLO, Script
 from hangup.time.order import ordered_tasks
 from hangup.time.shared import run_on_loop
@@ -105,9 +106,13 @@ def explore(
             first = None
             if beside and exploration.script.alone:
                 first = await exploration.very_first(models)
-                exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
+                findings.company = HELD_ALONE
+                if not exploration.holds:  # each such session takes long
+                    exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
             await exploration.explore(models, endings, limit, progress)
             exploration.add_first(first)
+            if lifespan and not (exploration.holds or findings.stopped):
+                await _say_goodbye(exploration)
         if order:
             with ordered_tasks(loop), watch(loop):
                 await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
@@ -116,6 +121,16 @@ def explore(
     exploration.run(work, seconds=seconds)
     report = findings.report()
     return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
+
+
+async def _say_goodbye(exploration: Exploration) -> None:
+    """Remark that nobody is left to be told at the lifespan's end, if a shutdown was tried and none showed it."""
+    shutdown = next((name for name, _ in exploration.findings.how if name.endswith("/shutdown@end")), None)
+    if shutdown is None or Schedule.parse(shutdown).model not in MODELS:
+        return
+    said = {remark.got for remark in exploration.findings.remarks}
+    told = await goodbye(exploration, Schedule.parse(shutdown))
+    exploration.findings.remarks += [remark for remark in told if remark.got not in said]
 
 
 def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
@@ -204,7 +219,7 @@ def replay(
             session = await plays[0].play()
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
-                session.facts["held_for"] = await Holding().look(began, lambda: timed.played(app, wanted))
+                session.facts["held_for"] = await Holding().look(began, timed.anew, wanted)
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)
             if closer and wanted.order is None:

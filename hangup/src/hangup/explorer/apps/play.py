@@ -1,7 +1,7 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
@@ -61,6 +61,8 @@ class Play:
         """The line at which the app held the event loop, until it was ended."""
         self._sends_before: dict[str, int] = {}
         """How often the app had sent to each client when its lifespan began to shut down."""
+        self.last_word: Callable[[], Awaitable[None]] | None = None
+        """What happens when all clients have had their say, and before the app is stopped."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -89,6 +91,8 @@ class Play:
         self.conversation.start()
         await wait.over()
         self.conversation.stopped = True
+        if self.last_word is not None:
+            await self.last_word()
         if not sessions:  # what stands before the connections never came to an end
             self.connections.absent("a")
         recorder.trace.ordered = len(sessions) > 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hangup.explorer.orders.names import Deviations
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS, FURTHER, MODELS
-from hangup.servers.players import is_known
+from hangup.servers.players import is_known, model_of
 
 CANCELS = ("cancel", "cancel-twice")
 """The app's task is cancelled; with the second, once more at its next await, while it cleans up."""
@@ -47,6 +47,13 @@ class Schedule:
         order = "" if self.order is None else str(self.order)
         return f"{self.model}/{self.ending}@{self.moment or 'end'}{order}"
 
+    @property
+    def left_when(self) -> str:
+        """When client a leaves, in words."""
+        if self.moment is None:
+            return "at the end"
+        return "before accept" if self.moment == Moment("send", 1) else f"while the app {self.moment.call}s"
+
     @classmethod
     def parse(cls, name: str) -> "Schedule":
         """Return the schedule of that name; raise ValueError with a sentence if there is none."""
@@ -57,6 +64,8 @@ class Schedule:
         call, _, number = when.partition("#")
         known = is_known(model) and ending in EVERY and call in ("end", "receive", "send", "await")
         if ending in FURTHER and model not in MODELS:
+            known = False
+        if tilde and model_of(model) != model:  # an order is played on models
             known = False
         if (call == "await") != (ending in CANCELS) or (tilde and call == "await"):
             known = False

@@ -1,9 +1,8 @@
 """Who holds the event loop: work without an await, for so long that other clients and their pings wait.
 
 A session that takes long is looked at more closely: it is played again, and each step of each task is measured. A busy
-machine delays a step now and then, and another one the next time: the least of several runs counts, without the time
-in which the thread was ready and waited for a processor. Then a second thread looks at which line that step spends its
-time.
+machine delays a step: what its thread waits for a processor does not count, and of several runs the least does. A
+second thread looks at which line that step spends its time.
 """
 
 import asyncio
@@ -15,13 +14,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import hangup
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.orders.names import Deviations
 from hangup.record.internals import run_steps_by, step_runner
-from hangup.record.processor import usage
+from hangup.record.processor import usage, waiting_of
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -51,6 +53,14 @@ def before_or_after() -> Iterator[None]:
         _this.counts = True
 
 
+def _giving_way(schedule: Schedule) -> Schedule:
+    """Return a schedule in which each receive() and send() gives way, as for a client that answers from elsewhere.
+
+    In memory a client's next message is there at once; on a server the loop turns before it comes.
+    """
+    return replace(schedule, order=Deviations())
+
+
 class Holding:
     """Finds the first schedule of an exploration under which the app holds the loop, among those that take long.
 
@@ -60,13 +70,20 @@ class Holding:
     def __init__(self, looks: int = LOOKS) -> None:
         self.looks = looks
         self.found = False
+        self._waited: float | None = None
+        """For how many seconds this thread had waited for a processor, when that was last asked."""
 
-    async def look(self, began: float, play: Callable[[], Awaitable[object]]) -> str | None:
+    async def look(self, began: float, play: Callable[[Schedule], Awaitable[object]], schedule: Schedule) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
-        if time.perf_counter() - began < LONG or self.found or not self.looks:
+        took = time.perf_counter() - began
+        if took < LONG or self.found or not self.looks:
+            return None
+        waited, before = usage(threading.current_thread())[1], self._waited
+        self._waited = waited
+        if before is not None and took - (waited - before) < LONG:
             return None
         self.looks -= 1
-        words = await held(play)
+        words = await held(lambda: play(_giving_way(schedule)))
         self.found = words is not None
         return words
 
@@ -110,31 +127,33 @@ class _Steps:
 def _measured() -> Iterator[_Steps]:
     """While the block runs, measure each step of the loop that this thread runs."""
     steps, thread, over = _Steps(), threading.get_ident(), threading.Event()
-    this = threading.current_thread()
     run = step_runner()
 
     def measured(handle: Any) -> None:
         if threading.get_ident() != thread or not _this.counts:
             run(handle)
             return
-        waited = usage(this)[1]
+        waited = waits()
         steps.since = began = time.perf_counter()
         try:
             run(handle)
         finally:
-            steps.since = None
-            took = time.perf_counter() - began
-            steps.took.append(took - (usage(this)[1] - waited) * (took >= LONG))
+            steps.since, took = None, time.perf_counter() - began
+            if not over.is_set():  # nobody asks for the step in which the block ends
+                steps.took.append(took if took < LONG else took - max(waits() - waited, 0.0))
 
     def watch() -> None:
         while not over.wait(_EVERY):
             steps.look(thread)
 
     watcher = threading.Thread(target=watch, name="asyncio_watch", daemon=True)
-    run_steps_by(measured)
     loop = asyncio.get_running_loop()
     watcher.start()
-    with loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext():
+    with (
+        waiting_of(threading.current_thread()) as waits,
+        loop.elsewhere.without(watcher) if isinstance(loop, VirtualLoop) else contextlib.nullcontext(),
+    ):
+        run_steps_by(measured)
         try:
             yield steps
         finally:

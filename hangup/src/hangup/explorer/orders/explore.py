@@ -21,6 +21,7 @@ from hangup.explorer.orders.shrink import Deviation, shrunk
 from hangup.explorer.report import Broken
 from hangup.record.recorder import ASGIApp, Session
 from hangup.servers.models import ENDINGS
+from hangup.servers.players import model_of
 from hangup.time.order import Order
 from hangup.trace.trace import Trace
 
@@ -73,8 +74,8 @@ class OrderExploration:
         before = findings.explored
         self.known = {_key(broken)[1] for found in findings.broken.values() for broken in found}
         played = [Schedule.parse(name) for name, _ in findings.how]
-        others = [replace(one, order=Deviations()) for one in played if not one.cancel_at and one.ending in ENDINGS]
-        first = replace(first, order=Deviations())
+        others = [_on_a_model(one) for one in played if not one.cancel_at and one.ending in ENDINGS]
+        first = _on_a_model(first)
         others = [schedule for schedule in others if schedule != first]
         drawing, ignored = await self._begin(first)
         last, more = drawing.last(), drawing.other_singles()
@@ -155,6 +156,11 @@ class OrderExploration:
         broken = {_key(each): each for _, each in reversed(judged.broken)}
         fired = session.facts["fired"] or schedule.moment is None  # else client a never left: nothing is known
         return Outcome(broken if fired else {}, play.order, play.told)
+
+
+def _on_a_model(schedule: Schedule) -> Schedule:
+    """Return a schedule whose order may deviate: of an installed server nobody could hold back its own tasks."""
+    return replace(schedule, model=model_of(schedule.model), order=Deviations())
 
 
 def _key(broken: Broken) -> Key:

@@ -73,6 +73,7 @@ class InstalledConnection:
         self.outbox: deque[str | bytes] = deque()
         self.lasting: Lasting | None = None
         """Of an end that takes its time the server's own code knows: there is none here."""
+        self.unnoticed = False
         self.waiting_sends = 0
         self.closed: list[int] = []
         """The codes of the close frames, or the HTTP status, that the client has seen."""

@@ -6,11 +6,19 @@ www.rst is the "HTTP & WebSocket ASGI Message Format" of asgiref, version 2.5; m
 _DISCONNECT = 'www.rst, "Disconnect - receive event"'
 _SEND = 'www.rst, "Disconnected Client - send exception"'
 _CLOSE = 'www.rst, "Close - send event"'
+_ERRORS = 'asgi.rst, "Error Handling"'
+_SCOPE = 'www.rst, "Websocket Connection Scope"'
 _OPEN = "left open"
 
-_TOLD = f"the code that the peer sent, when either side closes or the connection is lost ({_DISCONNECT})"
-_LOST = f"a disconnect, also when the connection is lost ({_DISCONNECT}); 1006 stands for no code (RFC 6455 7.1.5)"
-_RAISES = f"should raise a subclass of OSError, which is not guaranteed ({_SEND}); before 2.4, should do nothing"
+_TOLD = f"a disconnect with the close code ({_DISCONNECT})"
+_LOST = f"a disconnect, also for the loss of the socket ({_DISCONNECT}); without a close frame 1006 (RFC 6455 7.1.5)"
+_RAISES = (
+    f"should raise a subclass of OSError, which is not guaranteed ({_SEND}); before 2.4, should do nothing ({_ERRORS})"
+)
+_CLOSED = (
+    f'no error unless a protocol says so ({_ERRORS}); whether it is meant by "a closed connection" ({_SEND}) is {_OPEN}'
+)
+_ENDS = f"the socket should be closed ({_SCOPE})"
 
 SAYS = {
     "the client closes without a code: receive()": f"1005 ({_DISCONNECT}; RFC 6455 7.1.5)",
@@ -18,25 +26,27 @@ SAYS = {
     "the client dies (FIN): receive()": _LOST,
     "the network resets: receive()": _LOST,
     "the server shuts down: receive()": f"a disconnect, for the server closes ({_DISCONNECT}); the code is {_OPEN}",
-    "the app has closed: receive()": f"a disconnect, also after the app's own close ({_DISCONNECT})",
+    "the app has closed: receive()": f"a disconnect, for the server closes ({_DISCONNECT})",
     "the peer has left: send()": _RAISES,
     "the peer has left: close()": _RAISES,
     "the disconnect was received: send()": _RAISES,
     "the disconnect was received: close()": _RAISES,
-    "in the same breath: close()": _OPEN,
-    "the app has closed: send()": _OPEN,
-    "the app has closed: close()": _OPEN,
+    "in the same breath: close()": f"{_RAISES}; of breaths it knows nothing",
+    "the app has closed: send()": _CLOSED,
+    "the app has closed: close()": _CLOSED,
     "left before accept: receive()": f"a disconnect ({_DISCONNECT})",
-    "left before accept: accept": _OPEN,
+    "left before accept: accept": f"an accept is a send(), too: {_RAISES}",
     "left before accept: close()": _RAISES,
     "left before accept: accept, send()": _RAISES,
     "left before accept: accept, close()": _RAISES,
     "the app has refused: receive()": f"a disconnect, for the server closes ({_DISCONNECT}); the code is {_OPEN}",
-    "the app has refused: send()": _OPEN,
-    "the app has refused: close()": _OPEN,
-    "the app ends (returned): the client sees": f"{_OPEN}; a close in place of accept is HTTP 403 ({_CLOSE})",
-    "the app ends (raised): the client sees": f"{_OPEN}; RFC 6455 7.4.1 has 1011 for a server that fails",
-    "the app ends (cancelled): the client sees": _OPEN,
+    "the app has refused: send()": _CLOSED,
+    "the app has refused: close()": _CLOSED,
+    "the app ends (returned): the client sees": f"{_ENDS}; how is {_OPEN}, 403 is for a close ({_CLOSE})",
+    "the app ends (raised): the client sees": (
+        f"the server must end the connection ({_ERRORS}); how is {_OPEN}, 1011 is for what fails (RFC 6455 7.4.1)"
+    ),
+    "the app ends (cancelled): the client sees": f"{_ENDS}; how is {_OPEN}",
     "the server shuts down: the client sees": f"{_OPEN}; 1001 is going away (RFC 6455 7.4.1), 1012 a restart (IANA)",
     "the server shuts down: the app is cancelled": _OPEN,
 }

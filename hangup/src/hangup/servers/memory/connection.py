@@ -81,6 +81,11 @@ class MemoryConnection:
         return bool(self.gone) or self.done
 
     @property
+    def unnoticed(self) -> bool:
+        """Whether its client is gone, or is as good as gone, and no server can have noticed so far."""
+        return self.lasting is not None and self._end is None
+
+    @property
     def waiting_sends(self) -> int:
         """How many calls of send() wait for the client to read."""
         return 0 if self.lasting is None else self.lasting.waiting
@@ -113,6 +118,7 @@ class MemoryConnection:
         self.sends += 1
         leaves = self._leave_at("send", self.sends)
         kind: str = message["type"]
+        read = self._inbox.read  # a server looks whether it has told the app when it is called, and waits after that
         if self.lasting is not None and kind != "websocket.accept":
             self.lasting.busy()
             await self.lasting.until_read()
@@ -120,7 +126,7 @@ class MemoryConnection:
         if not self.reads and kind == "websocket.send":
             await self._until_room()
         if self._end is not None and not self._served:
-            late = self._end.late(kind, read=self._inbox.read)  # a server looks when it is called, and waits after that
+            late = self._end.late(kind, read=read)
             if (told := self._end.answered(kind)) is not None:
                 self._inbox.tell(*told)
             if leaves and self._end.how != "closing":

@@ -21,6 +21,9 @@ QUIET = Schedule("granian", "close")
 """The schedule in which nothing goes wrong: granian's send() to a peer that is gone does nothing."""
 NOTICED = 1.0  # virtual seconds after which an app has seen that a peer is gone
 
+HELD_ALONE = "client a is explored alone: its first session already holds the event loop"
+"""What is said of an app for which nobody looks whether a second client is served."""
+
 
 @dataclass(frozen=True)
 class _Company:

@@ -109,7 +109,7 @@ class Conversation:
             self.connections.of["a"].leave(self.script.goodbye)
 
     def _a_has_left(self, a: Connection) -> None:
-        self._owed.left = True
+        self._owed.gone = a
         self.on_left()
         self._goodbye.when = math.inf
         if self._patience.who == "a":

@@ -9,14 +9,15 @@ from collections import deque
 
 from hangup.explorer.apps.talk.known import Known
 from hangup.explorer.apps.talk.script import ParsedScript
+from hangup.servers.players import Connection
 from hangup.servers.script import Expect, Send, Step
 
 
 class Owed:
-    """Judges what clients hear. `left` is whether client a is gone."""
+    """Judges what clients hear. `gone` is the connection of client a once it has left."""
 
     def __init__(self, script: ParsedScript, known: Known) -> None:
-        self.left = False
+        self.gone: Connection | None = None
         self._script, self._known = script, known
         self._unsaid: set[str] = set()
 
@@ -24,16 +25,22 @@ class Owed:
         """Take note of whether a client's last line was said, or left out."""
         self._unsaid = self._unsaid - {who} if said else self._unsaid | {who}
 
+    @property
+    def left(self) -> bool:
+        """Whether client a is gone."""
+        return self.gone is not None
+
     def early(self, place: int) -> bool:
         """Whether client a has gone before its time, as seen from the step at `place`."""
         return self.left and place < self._script.leaves_at
 
     def spares(self, step: Step, place: int) -> bool:
-        """Whether client a, who has gone, might have caused what another waits for, or that it can say no more."""
-        if not self.left or not isinstance(step, Send | Expect):
+        """Whether a, who has gone, might have caused what another waits for, by its going too, or that it is mute."""
+        if self.gone is None or not isinstance(step, Send | Expect):
             return False
-        unsaid = isinstance(step, Expect) and step.by in self._unsaid
-        return unsaid or (self.early(place) and place not in self._script.owed)
+        if isinstance(step, Expect) and step.by in self._unsaid:
+            return True
+        return (self.early(place) or self.gone.unnoticed) and place not in self._script.owed
 
     def take(self, step: Expect, place: int, heard: deque[str | bytes]) -> tuple[bool, str]:
         """Take the answer from what a client has heard; return whether it waits no more, and what is wrong."""

@@ -37,7 +37,7 @@ class ParsedScript:
     opens_at: int
     """How many steps are done before anybody connects."""
     owed: frozenset[int]
-    """The places of what others expect before `Leave()` though client a has gone, for they ask for it themselves."""
+    """The places of what others expect though client a has gone, for they ask for it themselves."""
     clients: dict[str, Client]
     names: frozenset[str]
     """What the script binds."""
@@ -62,7 +62,7 @@ class ParsedScript:
             at_first(steps),
             _order(steps),
             before_all(steps),
-            frozenset() if alone else _owed(steps[:leaves_at]),
+            frozenset() if alone else _owed(steps),
             {step.by: step for step in all_steps if isinstance(step, Client)},
             names_of(steps),
             sum(step.seconds for step in steps if isinstance(step, Wait)),
@@ -81,12 +81,12 @@ def _order(steps: list[Step]) -> list[str]:
 def _owed(steps: list[Step]) -> frozenset[int]:
     """Return where a client expects the answer to its own line.
 
-    What it did before was to send, and client a sends nothing between the two: a's message might be what is waited for.
+    What it did before was to send, and client a neither sends nor leaves between the two: that might be waited for.
     """
     owed: set[int] = set()
     asks: dict[str, bool] = {}
     for place, step in enumerate(steps):
-        if isinstance(step, Send) and step.by == "a":
+        if isinstance(step, Leave) or (isinstance(step, Send) and step.by == "a"):
             asks.clear()
         if isinstance(step, Expect) and step.by != "a" and asks.get(step.by):
             owed.add(place)
