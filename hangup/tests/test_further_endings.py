@@ -1,6 +1,7 @@
 """The endings that are tried when they are asked for: what each finds, in small apps, and what it remarks."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -420,7 +421,12 @@ def test_who_sleeps_on_the_event_loop_is_named_with_the_line():
 
 def test_what_only_waits_for_a_processor_does_not_hold_the_loop(monkeypatch):
     """As on a busy machine, where a step of 4 ms takes 20 and more each time."""
-    monkeypatch.setattr("hangup.explorer.further.held.usage", lambda _: (0.0, time.perf_counter()))
+
+    @contextlib.contextmanager
+    def waiting(thread):
+        yield time.perf_counter
+
+    monkeypatch.setattr("hangup.explorer.further.held.waiting_of", waiting)
     assert explore(works(sleeps), endings=["close"], models=["uvicorn"]).ok
 
 
