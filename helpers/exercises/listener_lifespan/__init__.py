@@ -140,7 +140,6 @@ ex2 = AppExercise(
     ),
     also=(
         Case(_read(*OTHERS), most=12, mount=given(watched, readings=OTHERS)),
-        Case((Wait(3660), *_read(SILENT), Wait(3660), *_read(SILENT)), most=8, mount=given(watched, readings=())),
         Case((Wait(60),), most=20, mount=given(watched, readings=())),
         *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
     ),
