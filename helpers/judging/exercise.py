@@ -15,7 +15,7 @@ from hangup.record.rules import Rule
 from hangup.record.threads import Escaped, Stuck
 from helpers import lessons
 from helpers.judging import patience
-from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, no_answer
+from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, loses_cancellations, no_answer
 from helpers.judging.moment import mistake, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered
@@ -195,6 +195,8 @@ class Exercise:
             facts.append(("got", _short(got) + self.more(session)))
         if line := where(session):
             facts.append(("where", line))
+        if rule.name.startswith("heeds_") and (suspects := loses_cancellations(answer)):
+            facts.append(("note", f"on this Python {suspects} may swallow a cancellation"))
         verb = "breaks" if count.startswith("1 of") else "break"
         note = f"{MARKS[outcome]} {count} {verb} this rule: {rule.sentence} · {self.stuck}"
         return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, trace)

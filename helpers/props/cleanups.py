@@ -22,7 +22,7 @@ AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""
 LATER = "cancel me later, too"
 """Once a client has said this, a handler that is cancelled is cancelled again after each of PAUSES, while it runs."""
-PAUSES = (1.0, 2.5, 3.5)  # seconds
+PAUSES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # seconds
 SLOW = "write slowly"
 """Once a client has said this, a write takes LONGEST seconds."""
 FULL = "let the write fail"
@@ -31,7 +31,7 @@ LONGEST = 4.0
 BRISK, CURT, TIGHT = "answer at once", "refuse at once", "answer at the last moment"
 """What a client says so that the desk does so."""
 SLOWLY = "close slowly"
-"""Once a client has said this, to close the line takes 3 seconds."""
+"""Once a client has said this, to close the line takes 7 seconds."""
 SECONDS = 5.0
 """How long a cleanup may take."""
 BLINK = 0.01  # seconds that something takes on a real server
@@ -42,7 +42,7 @@ BLINK = 0.01  # seconds that something takes on a real server
 class App:
     """An ASGI app of one handler, which gets `given`; what a client says may have it cancelled more than once.
 
-    What was said is in the fact "said".
+    What was said is in the fact "said", and when the handler had ended in the fact "over".
     """
 
     def __init__(self, handler: Callable[[WebSocket], Awaitable[None]], given: Any, lifespan: Any = None) -> None:
@@ -77,13 +77,20 @@ class App:
                 task.cancel()
 
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        call = self.app(scope, heard, send)
+        call = self._timed(scope, heard, send)
         counted = CountedAwaits(call, 0, on_cancel=lambda: note("is cancelled again"), on_thrown=again)
         try:
             await counted
         finally:
             for timer in timers:
                 timer.cancel()
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if (session := current()) is not None:
+                session.facts["over"] = now()
 
 
 async def takes(seconds: float | None) -> None:
@@ -118,7 +125,7 @@ class Audit:
     """A table in memory. `await write(count)` takes three steps, as a database does, and keeps the row at the second.
 
     Cancelled at its first step, a write has done nothing; at its last, the row is kept and nobody says so. `begun` and
-    `failed` are the sessions in which a write has begun, and failed.
+    `failed` are the sessions in which a write has begun, and failed; `ended` says when their last one had ended.
     """
 
     def __init__(self) -> None:
@@ -126,22 +133,26 @@ class Audit:
         self.writers: list[Session | None] = []
         self.begun: list[Session | None] = []
         self.failed: list[Session | None] = []
+        self.ended: dict[Session | None, float] = {}
 
     async def write(self, count: int) -> None:
         """Keep a row that says how many messages came on a connection. Raises Full if there is no room."""
         said, session = was_said(), current()
         self.begun.append(session)
         note(f"write({count}) begins")
-        await anyio.lowlevel.checkpoint()
-        await takes(LONGEST if SLOW in said else BLINK)
-        if FULL in said:
-            self.failed.append(session)
-            note("the write fails")
-            raise Full("no room for a row")
-        self.rows.append(count)
-        self.writers.append(current())
-        note("the row is kept")
-        await anyio.lowlevel.checkpoint()
+        try:
+            await anyio.lowlevel.checkpoint()
+            await takes(LONGEST if SLOW in said else BLINK)
+            if FULL in said:
+                self.failed.append(session)
+                note("the write fails")
+                raise Full("no room for a row")
+            self.rows.append(count)
+            self.writers.append(current())
+            note("the row is kept")
+            await anyio.lowlevel.checkpoint()
+        finally:
+            self.ended[session] = now()
 
     def of(self, session: Session) -> list[int]:
         """Return the rows that were written in a session."""
@@ -153,6 +164,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.calls: dict[Session | None, list[Call]] = {}
+        self.hurried: set[Session | None] = set()
         self.closings: dict[Session | None, list[Call]] = {}
 
     async def report(self, count: int) -> None:
@@ -174,8 +186,12 @@ class Desk:
             if refuses:
                 raise ConnectionError("the desk takes no more than two")
         except asyncio.CancelledError:
-            call.how = "cancelled"
             call.deserted = session is not None and session.finished.is_set()
+            try:
+                for _ in range(3):  # to hang up takes a moment
+                    await asyncio.sleep(0)
+            finally:
+                call.how = "cancelled"
             raise
         finally:
             call.ended = now()
@@ -188,11 +204,13 @@ class Desk:
 
     async def close(self) -> None:
         """Give the line back; it takes two steps, and is done after the second."""
-        call = Call(0, now(), 0)
-        self.closings.setdefault(current(), []).append(call)
+        call, session = Call(0, now(), 0), current()
+        self.closings.setdefault(session, []).append(call)
+        if any(each.how == "still on its way" for each in self.calls.get(session, [])):
+            self.hurried.add(session)
         await anyio.lowlevel.checkpoint()
-        await takes(3 if SLOWLY in was_said() else BLINK)
-        call.how = "answered"
+        await takes(7 if SLOWLY in was_said() else BLINK)
+        call.how, call.ended = "answered", now()
         note("the line is closed")
 
 

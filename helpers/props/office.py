@@ -28,15 +28,19 @@ WORKS: dict[str, float | None] = {
     "tidy": None,
     "parting": None,
     "farewell": None,
+    "last words": None,
     "fumbles": None,
     "hurry": 0,
 }
 """What a client can ask for, and how many seconds it takes; None is for ever.
 
-When they are cancelled, "tidy" takes long to clean up, "parting" starts "farewell", and "fumbles" raises. After "hurry"
+When they are cancelled, "tidy" takes long to clean up, "parting" starts "farewell", which starts "last words", and
+"fumbles" raises. After "hurry"
 `drain` gets less time. "last" is started when the server
 has stopped already, if there is work that is "slow".
 """
+STARTS = {"parting": "farewell", "farewell": "last words"}
+"""What is started by whom, when that is cancelled."""
 TIDYING = 10.0  # seconds
 HURRY = 3.5
 
@@ -73,8 +77,9 @@ class Office:
         self.drained: float | None = None
         self.error: BaseException | None = None
         self.letter: weakref.ref[asyncio.Event] | None = None
-        self.first: weakref.ref[asyncio.Task[Any]] | None = None
+        self.first: list[weakref.ref[asyncio.Task[Any]]] = []
         self.leaks = self.collected = self.idle = False
+        self.hesitates = False
         self.left: list[str] = []
         self.seconds = SECONDS
         self.neighbour = "is left alone"
@@ -104,8 +109,8 @@ class Office:
             note(f"{work.name} is done")
         except asyncio.CancelledError:
             work.how = "cancelled"
-            if work.name == "parting":
-                self.start("farewell")
+            if work.name in STARTS:
+                self.start(STARTS[work.name])
             if work.name == "fumbles":
                 raise OutOfInk("no row from this one, too") from None
             raise
@@ -137,14 +142,16 @@ class Office:
         finally:
             work.ended = now()
 
-    async def _be_first(self) -> None:
+    async def _be_first(self, *, fail: bool = False) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.first = weakref.ref(task)
+        self.first.append(weakref.ref(task))
+        if fail:
+            raise OutOfInk("no row from the first one")
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
-        """Make the registry; start two works of the application's own; drain the registry when the server stops."""
+        """Make the registry; start works of the application's own; drain the registry when the server stops."""
         self.virtual = time_is_virtual()
         gc.freeze()  # what is older need not be searched below
         try:
@@ -153,6 +160,7 @@ class Office:
             self.works.append(letter)
             self.registry.start(self._wait_for_letter(letter))
             self.registry.start(self._be_first())
+            self.registry.start(self._be_first(fail=True))
             yield
             await self._beside_another()
         finally:
@@ -172,16 +180,29 @@ class Office:
         other.start(next_door())
         await self._stop()
         over.set()
+        if self.error is None and self.virtual:
+            await self._at_once()
         if self.error is None:
             with contextlib.suppress(Exception):
                 await other.drain(SECONDS)
 
+    async def _at_once(self) -> None:
+        """Drain one more registry, whose task never ends, and give it no time at all."""
+        hasty = self.answer()
+        hasty.start(asyncio.Event().wait())
+        await asyncio.sleep(0)
+        draining = asyncio.ensure_future(hasty.drain(0))
+        await asyncio.wait([draining], timeout=1)
+        self.hesitates = not draining.done()
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+
     async def _stop(self) -> None:
         await anyio.lowlevel.checkpoint()
         gc.collect()
-        self.leaks = self.first is not None and self.first() is not None
+        self.leaks = any(task() is not None for task in self.first)
         event = None if self.letter is None else self.letter()
-        self.idle = self.first is None
+        self.idle = not self.first
         self.collected = self.letter is not None and event is None and self.works[0].how == "lost"
         if event is not None:
             event.set()

@@ -395,6 +395,47 @@ async def counts_different_ones(websocket, audit):
         await persist(asyncio.create_task(audit.write(len(texts))))
 
 
+@wrong(ex1, "ends_with_its_row")
+async def looks_now_and_then(websocket, audit):
+    """Looks every five seconds whether the row is there."""
+    count = [0]
+    cancelled = None
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        while not task.done():
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled:
+            raise cancelled
+        task.result()
+
+
+@wrong(ex1, "loses_no_row")
+async def holds_out_five_times(websocket, audit):
+    """Nobody is cancelled more often than that."""
+    count = [0]
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        times = 0
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                times += 1
+                if times > 5:
+                    task.cancel()
+                    raise
+        if times:
+            raise asyncio.CancelledError
+        task.result()
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -494,6 +535,26 @@ async def an_exit_stack(websocket, audit):
         group = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(group.start_soon, written, audit, count)
         await echo(websocket, count)
+
+
+@right(ex1)
+async def leaves_the_error_with_its_task(websocket, audit):
+    """Cancelled, it lets that through, and never asks what became of the write."""
+    count = [0]
+
+    async def until_done(task):
+        try:
+            await asyncio.wait([task])
+        finally:
+            if not task.done():
+                await until_done(task)
+
+    try:
+        await echo(websocket, count)
+    finally:
+        task = asyncio.create_task(audit.write(count[0]))
+        await until_done(task)
+        task.result()
 
 
 # ---- 2, wrong ------------------------------------------------------------------------------------------------------
@@ -888,6 +949,61 @@ async def a_little_less(desk, count, seconds):
 
     async with anyio.create_task_group() as group:
         group.start_soon(leave)
+
+
+@wrong(ex2, "closes_the_line")
+async def hurries_the_close(websocket, desk, seconds):
+    """The close has a deadline, too, and takes longer than a report."""
+    count = [0]
+
+    async def leave():
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await asyncio.wait_for(desk.report(count[0]), seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(desk.close(), seconds)
+
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(leave()))
+
+
+@wrong(ex2, "closes_the_line")
+async def closes_before_the_deadline(websocket, desk, seconds):
+    """One deadline around both: a report that is answered at the last moment leaves no time for the close."""
+    count = [0]
+
+    async def leave():
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(seconds):
+                try:
+                    await desk.report(count[0])
+                finally:
+                    await desk.close()
+
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(leave()))
+
+
+@wrong(ex2, "closes_the_line")
+async def does_not_wait_for_the_report(websocket, desk, seconds):
+    """Cancels the report, and closes the line while it still hangs up."""
+    count = [0]
+
+    async def leave():
+        report = asyncio.create_task(desk.report(count[0]))
+        await asyncio.wait([report], timeout=seconds)
+        if report.done():
+            report.exception()
+        report.cancel()
+        await desk.close()
+
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(leave()))
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -1322,6 +1438,84 @@ class RaisesAtTheEnd(Holding):
             for each in results:
                 if isinstance(each, Exception):
                     raise each
+
+
+class Draining:
+    """What the registries below have in common."""
+
+    def __init__(self):
+        self.tasks = set()
+
+    def start(self, coroutine):
+        """Start a task, and hold it until it is done."""
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def wait(self, seconds):
+        """Wait for all that runs, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
+
+    async def drain(self, seconds):
+        """Wait, then cancel what is left, each once, until nothing is."""
+        await self.wait(seconds)
+        while self.tasks:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.wait(self.tasks)
+
+
+@wrong(ex3, "lets_go")
+class KeepsFailures(Draining):
+    """Keeps a list of the tasks that have failed."""
+
+    def __init__(self):
+        super().__init__()
+        self.failed = []
+
+    def start(self, coroutine):
+        """Start a task, and keep it if it fails."""
+        super().start(coroutine)
+        for task in self.tasks:
+            task.remove_done_callback(self.look)
+            task.add_done_callback(self.look)
+
+    def look(self, task):
+        """Keep a task that has failed."""
+        if not task.cancelled() and task.exception():
+            self.failed.append(task)
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class WaitsWithoutSeconds(Draining):
+    """Takes 0 seconds for no limit."""
+
+    async def wait(self, seconds):
+        """Wait for all that runs."""
+        if seconds:
+            await super().wait(seconds)
+        while self.tasks and not seconds:
+            await asyncio.wait(self.tasks)
+
+
+@wrong(ex3, "drains_quietly")
+class CancelsTwoGenerations(Draining):
+    """Cancels what the cancelled ones have started, and not what that starts."""
+
+    async def drain(self, seconds):
+        """Wait, cancel, cancel once more, and wait."""
+        await self.wait(seconds)
+        for _ in range(2):
+            left = set(self.tasks)
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left)
+        while self.tasks:
+            await asyncio.wait(self.tasks)
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

@@ -439,6 +439,19 @@ async def knows_the_codes_of_servers(scope, receive, send):
             await send(text(answer))
 
 
+@wrong(ex1, "ends_with_the_page")
+async def answers_after_the_goodbye(scope, receive, send):
+    """Tells the sum once more to whoever has left, and lets nothing out."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+    with contextlib.suppress(OSError, RuntimeError):
+        await send(text(total))
+
+
 # ---- 2, wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -879,6 +892,75 @@ async def closes_who_speaks(scope, receive, send, pages):
         await tell(pages)
 
 
+def counting(tell_all=tell, listen=until_gone):
+    """Return an app that lists its page; `tell_all(pages)` and `listen(receive)` are its own."""
+
+    async def app(scope, receive, send, pages):
+        await receive()
+        await send(ACCEPT)
+        pages.add(send)
+        try:
+            await tell_all(pages)
+            await listen(receive)
+        finally:
+            pages.discard(send)
+            await tell_all(pages)
+
+    return app
+
+
+def wrong2(name, doc, **mistake):
+    """Register a count with a mistake."""
+    answer = counting(**mistake)
+    answer.__name__, answer.__doc__ = name, doc
+    wrong(ex2, "tells_everybody")(answer)
+
+
+async def tell_in_bytes(pages):
+    for send in list(pages):
+        with contextlib.suppress(OSError):
+            if send in pages:
+                await send({"type": "websocket.send", "bytes": str(len(pages)).encode()})
+
+
+async def tell_until_one_fails(pages):
+    with contextlib.suppress(OSError):
+        for send in list(pages):
+            if send in pages:
+                await send(text(len(pages)))
+
+
+async def tell_the_quick(pages):
+    async def tell_one(send):
+        try:
+            async with asyncio.timeout(10):
+                if send in pages:
+                    await send(text(len(pages)))
+        except OSError:  # TimeoutError is one
+            pages.discard(send)
+
+    for send in list(pages):
+        await tell_one(send)
+
+
+async def reads_texts(receive):
+    while (message := await receive())["type"] != "websocket.disconnect":
+        message["text"].strip()
+
+
+async def listens_for_an_hour(receive):
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(3_600):
+            await until_gone(receive)
+
+
+wrong2("tells_in_bytes", "A number in a binary message.", tell_all=tell_in_bytes)
+wrong2("stops_at_the_first_that_is_gone", "One `suppress` around the loop.", tell_all=tell_until_one_fails)
+wrong2("drops_the_slow", "Takes a page that reads slowly for one that is gone.", tell_all=tell_the_quick)
+wrong2("reads_what_pages_say", "A binary message has no text.", listen=reads_texts)
+wrong2("forgets_the_silent", "Counts nobody who has been there for an hour.", listen=listens_for_an_hour)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1219,6 +1301,38 @@ _wrong_guard("wraps_the_server", "Makes a Gone of what the server raised.", "end
 _wrong_guard("knows_text_only", "Copies text, and forgets bytes.", "lets_the_rest_through", text_only=True)
 
 
+@wrong(ex3, "lets_the_rest_through")
+def guards_every_request(app):
+    """Knows the lifespan, and takes an HTTP request for a WebSocket."""
+    guarded = guard_with(scopes=False)(app)
+
+    async def chosen(scope, receive, send):
+        await (app if scope["type"] == "lifespan" else guarded)(scope, receive, send)
+
+    return chosen
+
+
+@wrong(ex3, "tells_the_app")
+def one_after_the_other(app):
+    """A lock: the second task hears of its mistake when the first one's message is through."""
+
+    async def locked(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        lock = asyncio.Lock()
+
+        async def inner(scope, receive, send):
+            async def give(message):
+                async with lock:
+                    await send(message)
+
+            await app(scope, receive, give)
+
+        await guard_with()(inner)(scope, receive, send)
+
+    return locked
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1349,6 +1463,39 @@ two_accepts = guard_with(order=False)
 two_accepts.__name__ = "sends_before_it_notes"
 two_accepts.__doc__ = "Takes note of an accept when it has been sent: meanwhile a second task sends another."
 wrong(ex3, "tells_the_app")(two_accepts)
+
+
+@right(ex3)
+class RaisesAtOnce:
+    """An object; its send() is no coroutine function, and raises when it is called."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        """Pass a scope on, or guard it."""
+        if scope["type"] != "websocket":
+            return await self.app(scope, receive, send)
+        state = ["connecting"]
+
+        async def take():
+            if state[0] == "gone":
+                raise Gone
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                state[0] = "gone"
+            return message
+
+        def give(message):
+            kind = message["type"].removeprefix("websocket.")
+            if state[0] in ("closed", "gone"):
+                raise Gone
+            if kind not in {"connecting": ("accept", "close"), "open": ("send", "close")}[state[0]]:
+                raise Misuse(kind)
+            state[0] = {"accept": "open", "close": "closed"}.get(kind, state[0])
+            return send(message)
+
+        await self.app(scope, take, give)
 
 
 # ---- attempts ------------------------------------------------------------------------------------------------------

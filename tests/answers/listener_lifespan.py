@@ -390,6 +390,70 @@ async def does_not_tick(socket: WebSocket):
         pass
 
 
+def ticking(tick):
+    """Return a lifespan that runs `tick(socket)` beside the listener."""
+
+    @asynccontextmanager
+    async def lifespan(socket: WebSocket):
+        await socket.accept()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(tick(socket))
+                yield
+        except* (WebSocketDisconnect, OSError):
+            pass
+
+    lifespan.__name__, lifespan.__doc__ = tick.__name__, tick.__doc__
+    return lifespan
+
+
+@wrong(ex1, "answers_everything")
+@ticking
+async def leaves_out_the_empty(socket):
+    """An empty tick is none."""
+    async for tick in ticks():
+        if tick:
+            await socket.send_text(tick)
+
+
+@wrong(ex1, "answers_everything")
+@ticking
+async def leaves_out_what_it_knows(socket):
+    """A tick that repeats the last one is left out."""
+    last = None
+    async for tick in ticks():
+        if tick != last:
+            await socket.send_text(tick)
+        last = tick
+
+
+@wrong(ex1, "answers_everything")
+@ticking
+async def ticks_for_half_an_hour(socket):
+    """Waits half an hour for a tick, and no longer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1_800):
+            await send_websocket_stream(socket, ticks())
+
+
+@wrong(ex1, "leaves_nothing_to_catch")
+@asynccontextmanager
+async def knows_few_codes(socket: WebSocket):
+    """Takes a close code of the client's own for an error."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            try:
+                yield
+            except WebSocketDisconnect as error:
+                if error.code >= 3000:
+                    raise RuntimeError(f"code {error.code}") from None
+                raise
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -580,10 +644,10 @@ async def does_not_listen(socket: WebSocket) -> None:
     await send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
 
 
-@wrong(ex2, "ends")
+@wrong(ex2, "answers_everything")
 @websocket_stream("/", listen_for_disconnect=False)
 async def told_not_to_listen() -> AsyncGenerator[Reading, None]:
-    """The right decorator, told not to listen."""
+    """The right decorator, told not to listen: it accepts nobody while the thermometers are silent."""
     async for reading in readings():
         yield reading
 
@@ -669,6 +733,73 @@ async def hides_broken_thermometers(socket: WebSocket) -> None:
         task.cancel()
 
 
+def measuring(send):
+    """Return a handler that runs `send(socket)` until the client leaves."""
+
+    @websocket("/")
+    async def handler(socket: WebSocket) -> None:
+        await socket.accept()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(send(socket))
+            async for _ in socket.iter_data():
+                pass
+            task.cancel()
+
+    handler.fn.__name__, handler.fn.__doc__ = send.__name__, send.__doc__
+    return handler
+
+
+@wrong(ex2, "sends_texts")
+@measuring
+async def sends_bytes(socket):
+    """The same JSON, in a binary message."""
+    with suppress(OSError):
+        async for reading in readings():
+            await socket.send_json(reading, mode="binary")
+
+
+@wrong(ex2, "answers_everything")
+@measuring
+async def rounds(socket):
+    """One digit after the point is enough."""
+    with suppress(OSError):
+        async for reading in readings():
+            await socket.send_json({"place": reading.place, "celsius": round(reading.celsius, 1)})
+
+
+@wrong(ex2, "answers_everything")
+@measuring
+async def sends_what_is_new(socket):
+    """Leaves out what was said already."""
+    last = None
+    with suppress(OSError):
+        async for reading in readings():
+            if reading != last:
+                await socket.send_json(reading)
+            last = reading
+
+
+@wrong(ex2, "ends")
+@websocket("/")
+async def waits_for_the_first(socket: WebSocket) -> None:
+    """Listens when there is something to send."""
+    await socket.accept()
+    stream = readings()
+    first = await anext(stream)
+
+    async def send() -> None:
+        with suppress(OSError):
+            await socket.send_json(first)
+            async for reading in stream:
+                await socket.send_json(reading)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(send())
+        async for _ in socket.iter_data():
+            pass
+        task.cancel()
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -743,6 +874,32 @@ async def whoever_is_first(socket: WebSocket) -> None:
         results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, OSError | WebSocketDisconnect):
+            raise result
+
+
+@right(ex2)
+@websocket("/")
+async def lets_a_send_fail(socket: WebSocket) -> None:
+    """Waits for the first of two; the other one's send may raise Litestar's own disconnect, and that comes out."""
+    await socket.accept()
+
+    async def send() -> None:
+        async for reading in readings():
+            await socket.send_json(reading)
+
+    async def hear() -> None:
+        async for _ in socket.iter_data():
+            pass
+
+    tasks = [asyncio.create_task(send()), asyncio.create_task(hear())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
             raise result
 
 
@@ -1077,6 +1234,45 @@ async def reads_json(socket: WebSocket) -> None:
             ticker = group.create_task(send_websocket_stream(socket, ticks()))
             async for text in socket.iter_json():
                 await socket.send_text(await reply(str(text)))
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def has_room_for_eight(socket: WebSocket) -> None:
+    """A mailbox that drops what does not fit."""
+    await socket.accept()
+    box: asyncio.Queue[str] = asyncio.Queue(8)
+
+    async def answer() -> None:
+        while True:
+            text = await reply(await box.get())
+            await socket.send_text(text)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send_websocket_stream(socket, ticks())), group.create_task(answer())]
+            async for text in socket.iter_data():
+                with suppress(asyncio.QueueFull):
+                    box.put_nowait(text)
+            for task in tasks:
+                task.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def strips(socket: WebSocket) -> None:
+    """Tidies the text up before it is answered."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text.strip()))
             ticker.cancel()
     except* (WebSocketDisconnect, OSError):
         pass

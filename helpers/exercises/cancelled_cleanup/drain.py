@@ -14,7 +14,7 @@ from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise
 from helpers.judging.moment import slip
 from helpers.props.cleanups import BLINK, App
-from helpers.props.office import TIDYING, WORKS, Office
+from helpers.props.office import STARTS, TIDYING, WORKS, Office
 
 
 def _registry(answer: Any) -> ASGIApp:
@@ -88,28 +88,30 @@ def finishes(session: Session) -> str | None:
 def cancels_at_the_deadline(session: Session) -> str | None:
     """At the deadline, what is left is cancelled and waited for: its cleanup is complete."""
     office: Office = session.facts["office"]
-    left = [name for name in office.left if name != "farewell"]
+    left = [name for name in office.left if name not in STARTS.values()]
     if left:
         return f"{_drained(office)} and the work {left[0]!r} was still at it"
     for work in office.works:
         late = work.ended - (office.stopping or work.ended)
         if work.hit_again:
             return f"the work {work.name!r} was cancelled again in its cleanup"
-        if work.how == "cancelled" and work.name != "farewell" and late > office.seconds + BLINK:
+        if work.how == "cancelled" and work.name not in STARTS.values() and late > office.seconds + BLINK:
             return f"the work {work.name!r} was cancelled {late:g} seconds after lifespan.shutdown"
-    return None
+    return "drain(0) did not cancel what was left, nor return, within a second" if office.hesitates else None
 
 
 @rule
 def ends_what_they_start(session: Session) -> str | None:
     """What a cancelled task starts is cancelled and waited for, too."""
     office: Office = session.facts["office"]
-    if "farewell" in office.left:
-        return f"{_drained(office)} and 'farewell', which the cancelled 'parting' had started, was still at it"
-    for work in office.works:
-        late = work.ended - work.began
-        if work.name == "farewell" and work.how == "cancelled" and late > 2:
-            return f"'farewell', which the cancelled 'parting' had started, was cancelled {late:g} seconds later"
+    for parent, child in STARTS.items():
+        started = f"{child!r}, which the cancelled {parent!r} had started,"
+        if child in office.left:
+            return f"{_drained(office)} and {started} was still at it"
+        for work in office.works:
+            late = work.ended - work.began
+            if work.name == child and work.how == "cancelled" and late > 2:
+                return f"{started} was cancelled {late:g} seconds later"
     return None
 
 

@@ -23,6 +23,14 @@ def counted(session: Session, count: int) -> bool:
     return session.received - cut <= count <= session.received
 
 
+def lingers(session: Session, done: float | None, what: str) -> str | None:
+    """Say that a handler ran on when its cleanup was done, where time is virtual and such a second means something."""
+    over: float | None = session.facts.get("over")
+    if done is None or over is None or over - done < 0.5 or not session.schedule:
+        return None
+    return f"the handler ended {over - done:.3g} seconds after {what}"
+
+
 def said(text: str) -> tuple[Send, Expect]:
     """Return the steps of a client that says a text and hears it again."""
     return Send(text), Expect(text)

@@ -10,7 +10,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import rule
 from hangup.servers.script import beside
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, said
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.judging.app_exercise import AppExercise
 from helpers.props.cleanups import AGAIN, FULL, LATER, SLOW, App, Audit, Full
 from helpers.props.shields import Cleanup
@@ -32,7 +32,10 @@ def look(app: Any, session: Session) -> None:
     session.facts["rows"] = audit.of(session)
     session.facts["begun"] = audit.begun.count(session)
     session.facts["failed"] = session in audit.failed
+    session.facts["written"] = audit.ended.get(session)
     session.facts["allowed"] = (Full,)
+    if session in audit.failed and session.ended == "cancelled":
+        session.never_retrieved.clear()  # the CancelledError came out in its place
 
 
 @rule
@@ -57,6 +60,12 @@ def fails_once(session: Session) -> str | None:
     if session.facts["begun"] > 1:
         return f"write() was called {session.facts['begun']} times, though it had raised"
     return "write() raised Full, and the handler returned" if session.ended == "returned" else None
+
+
+@rule
+def ends_with_its_row(session: Session) -> str | None:
+    """The handler ends when its row is there."""
+    return lingers(session, session.facts["written"], "the write had ended")
 
 
 @rule
@@ -91,6 +100,7 @@ ex1 = AppExercise(
         *RECORD,
         *HANDLER,
         fails_once,
+        ends_with_its_row,
     ),
     without=(rules.heeds_cancellation,),
     hints=(

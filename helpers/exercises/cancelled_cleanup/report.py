@@ -8,7 +8,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import rule
 from hangup.servers.script import beside
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, said
+from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.judging.app_exercise import AppExercise
 from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SLOWLY, TIGHT, App, Call, Desk
 
@@ -26,6 +26,7 @@ def _calls(app: Any, session: Session) -> None:
     desk: Desk = app.given
     session.facts["calls"] = desk.calls.get(session, [])
     session.facts["closings"] = desk.closings.get(session, [])
+    session.facts["hurried"] = session in desk.hurried
 
 
 @rule
@@ -68,9 +69,11 @@ def closes_the_line(session: Session) -> str | None:
     if close.how != "answered":
         return "close() was cancelled on its way"
     waited = close.began - max([call.ended for call in calls], default=close.began)
-    if waited < 0:
+    if waited < 0 or session.facts["hurried"]:
         return "close() was called before the report was over"
-    return f"close() was called {waited:.0f} seconds after the report was over" if waited > 0.5 else None
+    if waited > 0.5:
+        return f"close() was called {waited:.0f} seconds after the report was over"
+    return lingers(session, close.ended, "the line was closed")
 
 
 ex2 = AppExercise(
@@ -85,9 +88,9 @@ ex2 = AppExercise(
         (*TALK, *said("bye!")),
         said(AGAIN),
         (*said(LATER), *said(AGAIN)),
-        (*said(TIGHT), *said(LATER), *said("")),
+        (*said(TIGHT), *said(LATER), *said(SLOWLY)),
         (*said(CURT), *said(SLOWLY), *said(LATER)),
-        (*said(BRISK), *said("again"), *said("again")),
+        (*said(BRISK), *said("again"), *said("again"), *said("")),
         beside(TALK, TALK),
     ),
     rules=(

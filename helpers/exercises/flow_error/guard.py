@@ -4,7 +4,7 @@ The careless app breaks the rules of ASGI on purpose and remembers what that rai
 would, and notes what should have been kept from it. Both know one connection only.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ class Misuse(RuntimeError):
     """A message that does not fit the state of the connection: an accept too many, a send before the accept."""
 
 
+Call = Callable[..., Awaitable[object]]
 HI: Message = {"type": "websocket.send", "text": "hi"}
 ACCEPT: Message = {"type": "websocket.accept"}
 CLOSE: Message = {"type": "websocket.close", "code": 1000}
@@ -31,11 +32,11 @@ class Tries:
     found: list[tuple[str, str, str]] = field(default_factory=list)
     drawn: bool = True
 
-    async def __call__(self, what: str, due: type[Exception], call: Awaitable[object]) -> None:
-        """Await a call that should raise `due`, and remember what it did."""
+    async def __call__(self, what: str, due: type[Exception], call: Call, *given: Message) -> None:
+        """Call what should raise `due`, there or when it is awaited, and remember what it did."""
         got = "nothing"
         try:
-            await call
+            await call(*given)
         except Exception as error:
             got = due.__name__ if isinstance(error, due) else describe(error)
         self.found.append((what, due.__name__, got))
@@ -46,14 +47,19 @@ class Tries:
 async def careless(scope: Scope, receive: Receive, send: Send) -> None:
     """Echo, and try what an app must not do, with `scope["tries"]`, which remembers what came of it."""
     tries: Tries = scope["tries"]
+    if scope["type"] == "http":
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+        return
     if scope["type"] != "websocket":
         await receive()
         await send({"type": f"{scope['type']}.startup.complete"})
         return
     await receive()
-    await tries("a send before the accept", Misuse, send(HI))
+    await tries("a send before the accept", Misuse, send, HI)
     await send(ACCEPT)
-    await tries("a second accept", Misuse, send(ACCEPT))
+    await tries("a second accept", Misuse, send, ACCEPT)
     while (message := await receive())["type"] == "websocket.receive":
         try:
             if message["text"] != "bye":
@@ -64,11 +70,11 @@ async def careless(scope: Scope, receive: Receive, send: Send) -> None:
             raise
         except OSError:  # the server's way to say so; its disconnect follows
             continue
-        await tries("a send after the close", Gone, send(HI))
-        await tries("a close after the close", Gone, send(CLOSE))
-    await tries("a receive after the disconnect", Gone, receive())
-    await tries("a send after the disconnect", Gone, send(HI))
-    await tries("a close after the disconnect", Gone, send(CLOSE))
+        await tries("a send after the close", Gone, send, HI)
+        await tries("a close after the close", Gone, send, CLOSE)
+    await tries("a receive after the disconnect", Gone, receive)
+    await tries("a send after the disconnect", Gone, send, HI)
+    await tries("a close after the disconnect", Gone, send, CLOSE)
 
 
 class Witness:
@@ -123,12 +129,18 @@ def mount(answer: Any) -> ASGIApp:
 
 
 async def _before(guarded: ASGIApp) -> str:
-    """Let a lifespan, and then two connections, go through the guard in memory; return what went wrong."""
+    """Let a lifespan, a request, and then two connections, go through the guard in memory; return what went wrong."""
     hello = ("websocket", ["connect", "receive"])
-    for number, (kind, names) in enumerate((("lifespan", ["startup"]), hello, hello)):
+    scopes = ("lifespan", ["startup"]), ("http", ["request"]), hello, hello
+    places = "in a lifespan scope", "in an http scope", "on the first connection", "on the second connection"
+    due = {
+        "lifespan": ["lifespan.startup.complete"],
+        "http": ["http.response.start", "http.response.body"],
+        "websocket": ["websocket.accept", "websocket.send"],
+    }
+    for where, (kind, names) in zip(places, scopes, strict=True):
         messages: list[Message] = [{"type": f"{kind}.{name}", "text": "hi"} for name in names]
         got: list[str] = []
-        where = ("in a lifespan scope", "on the first connection", "on the second connection")[number]
 
         async def receive(kind: str = kind, messages: list[Message] = messages) -> Message:
             return messages.pop(0) if messages else {"type": f"{kind}.disconnect", "code": 1000}
@@ -140,7 +152,6 @@ async def _before(guarded: ASGIApp) -> str:
             await guarded({"type": kind, "tries": Tries(drawn=False)}, receive, send)
         except Exception as error:
             return f"{where} it raised {describe(error)}"
-        due = {"lifespan": ["lifespan.startup.complete"], "websocket": ["websocket.accept", "websocket.send"]}[kind]
-        if [each for each in due if each not in got]:
-            return f"{where} the app's {due[-1]} did not come through"
+        if [each for each in due[kind] if each not in got]:
+            return f"{where} the app's {due[kind][-1]} did not come through"
     return ""

@@ -12,7 +12,7 @@ PATIENCE = 3600.0  # virtual seconds
 
 async def said(answer: Any) -> str:
     """Let an app add up for pages that think for long, and for pages that leave with every code; say what is wrong."""
-    for pause, code in ((SILENCE, 1001), *((0.0, code) for code in codes())):
+    for pause, code in (*((0.0, code) for code in codes()), (SILENCE, 1001)):
         if problem := await _page(answer, pause, code):
             then = (
                 f"a page that says nothing for {pause:g} seconds" if pause else f"a page that leaves with code {code}"
@@ -52,4 +52,6 @@ async def _page(answer: Any, pause: float, code: int) -> str:
     if asked > len(coming):
         return "receive() was called again after the disconnect"
     due = ["websocket.accept", "4", "9"]
+    if got[:3] == due and len(got) > 3:
+        return f"after the disconnect, the app sent {got[3]!r}"
     return "" if got == due else f"it got {', '.join(map(str, got))} in place of {', '.join(due)}"

@@ -7,9 +7,10 @@ from typing import Any
 from hangup.record import rules
 from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as SendCall
-from hangup.record.rules import rule
+from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Leave, Send
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.flow_error.company import visited
 from helpers.exercises.flow_error.in_memory import LESSON, LOOP, PARAMETERS, BesideExercise
 
 HASHES = (3, 0, 5)  # a set of pages is not in the order in which they have opened, but it is the same in every run
@@ -136,6 +137,17 @@ def hides_no_bug(session: Session) -> str | None:
     return session.facts.get("hidden") or None
 
 
+@rule
+def tells_everybody(session: Session) -> str | None:
+    """Every open page is told, in a text, when a page opens or leaves, and at no other time."""
+    return session.facts.get("beside") or None
+
+
+async def _visited(answer: Any) -> tuple[Rule, str] | None:
+    problem = await visited(answer)
+    return (tells_everybody, problem) if problem else None
+
+
 ex2 = BesideExercise(
     lesson=LESSON,
     number=2,
@@ -159,7 +171,9 @@ ex2 = BesideExercise(
         tells_at_once,
         hides_no_bug,
         looks_before_it_tells,
+        tells_everybody,
     ),
+    beside=_visited,
     aside=(hides_no_bug,),
     hints=(
         "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
@@ -175,5 +189,6 @@ ex2 = BesideExercise(
         rules.ends_quietly: 3,
         looks_before_it_tells: 3,
         hides_no_bug: 3,
+        tells_everybody: 3,
     },
 )

@@ -1,9 +1,12 @@
 """The exercises of lesson 04: a lifespan that ends with its connection, a stream of data, a ticker beside a reader."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from hangup.record import rules
-from hangup.servers.script import Expect, Leave, Send
+from hangup.record.recorder import ASGIApp
+from hangup.servers.script import Expect, Leave, Send, Wait
 from helpers.exercises.listener_lifespan.catching import (
     RULES,
     after_a_failure,
@@ -13,10 +16,11 @@ from helpers.exercises.listener_lifespan.catching import (
     keeps_its_cancellation,
     leaves_nothing_to_catch,
     raises_only_what_send_raised,
+    sends_texts,
 )
 from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
-from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, routed
-from helpers.judging.app_exercise import AppExercise
+from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, given, routed, watched
+from helpers.judging.app_exercise import AppExercise, Case
 
 __all__ = ["RULES", "Reading", "caught", "ex1", "ex2", "ex3", "readings", "reply", "ticks"]
 
@@ -34,7 +38,7 @@ _TICKER = (
 )
 """The rules for a ticker beside a reader."""
 
-SAID = ("", "again", "again", "0", "[]", "straße", "tick 1")
+SAID = ("", "again", "again", "0", "[]", " straße\n", "tick 1")
 TICKING = (Expect("tick 1"), Expect("tick 2"))
 SCRIPTS = (
     (*TICKING, Send("one"), Expect("ONE"), Send("two"), Send("three"), Expect("TWO"), Expect("THREE")),
@@ -48,6 +52,25 @@ SCRIPTS = (
     (*TICKING, Send("again"), Send("slowly"), Send(""), Expect("AGAIN"), Expect("SLOWLY"), Expect("")),
     (),
 )
+ODD = ("", " ", "again", "again", "0", "[]", " straße\n", "x" * 2_000)
+HOURS = 3 * 3600.0 + 60  # virtual seconds: the time of three ticks more, longer than any deadline that one would choose
+MANY = tuple(map(str, range(40)))
+
+
+def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
+    """Return what is explored besides: odd ticks, hours of silence, other goodbyes, a slow reply and many texts."""
+    later = tuple(Expect(f"tick {number}") for number in (3, 4, 5))
+    return (
+        Case(tuple(map(Expect, ODD)), most=12, mount=given(mount, ticks=ODD)),
+        Case((*TICKING, Wait(HOURS), *later, Send("one"), Expect("ONE")), most=12),
+        *(Case((*TICKING, Leave(code)), most=8) for code in (1000, 1008, 4000)),
+        Case((*TICKING, Send("very slowly"), Wait(20), *map(Expect, _up("very slowly"))), most=8),
+        Case((*TICKING, Send("slowly"), *map(Send, MANY), *map(Expect, _up("slowly", *MANY))), most=8),
+    )
+
+
+def _up(*said: str) -> list[str]:
+    return [text.upper() for text in said]
 
 
 # ---- 1: the lifespan -----------------------------------------------------------------------------------------------
@@ -61,6 +84,7 @@ ex1 = AppExercise(
     mount=echoing,
     facts=after_a_failure,
     scripts=SCRIPTS,
+    also=_further(echoing),
     rules=_TICKER,
     hints=(
         "`await task` raises what the task raised: a cancellation that you asked for, and also an error that you want "
@@ -83,7 +107,20 @@ ex1 = AppExercise(
 )
 
 
+def _read(*readings: Reading) -> tuple[Expect, ...]:
+    return tuple(Expect(json.dumps({"place": each.place, "celsius": each.celsius})) for each in readings)
+
+
 READ = [json.dumps({"place": each.place, "celsius": each.celsius}) for each in READINGS]
+OTHERS = (
+    Reading("", 0.125),
+    Reading(" roof\n", 1e-7),
+    Reading("again", 1.0),
+    Reading("again", 1.0),
+    Reading("日本 \\ {}", -273.15),
+    Reading("x" * 2_000, 1234567.875),
+)
+SILENT = Reading("roof", 20.0)
 
 
 # ---- 2: the stream -------------------------------------------------------------------------------------------------
@@ -94,15 +131,21 @@ ex2 = AppExercise(
     title="Measure",
     kind=HANDLER,
     parameters=(),
-    mount=routed,
+    mount=watched,
     facts=after_a_lost_send,
     scripts=(
         (*(Expect(each) for each in READ),),
         (Expect(READ[0]), *(Expect(each, by="b") for each in READ), Leave()),
         (),
     ),
+    also=(
+        Case(_read(*OTHERS), most=12, mount=given(watched, readings=OTHERS)),
+        Case((Wait(60),), most=20, mount=given(watched, readings=())),
+        *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
+    ),
     rules=(
         rules.answers_everything,
+        sends_texts,
         rules.ends,
         raises_only_what_send_raised,
         rules.ends_quietly,
@@ -134,6 +177,7 @@ ex3 = AppExercise(
     mount=routed,
     facts=after_a_failure,
     scripts=SCRIPTS,
+    also=_further(routed),
     rules=_TICKER,
     hints=(
         "Who reads here? `listen_for_disconnect` reads too, and throws away what it reads.",

@@ -3,6 +3,7 @@
 `caught`, an after_exception hook, writes it into the trace and into the session, where the rules of lesson 04 find it.
 """
 
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from hangup.record.recorder import Session, current, describe, leaves, note
 from hangup.record.rules import rule
 from helpers.exercises.listener_lifespan.clock import Broken
 from helpers.judging.moment import slip
+
+_SEND = "litestar.connection.websocket", "wrapped_send"
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,15 @@ async def caught(error: Exception, scope: Scope) -> None:
     if found := slip(error, told=bool(session.codes)):
         session.facts["mistake"] = found
     inner = leaves(error)
-    refused = all(each in session.refusals for each in inner)
+    refused = all(each in session.refusals or _comes_from_send(each) for each in inner)
     broken = any(isinstance(each, Broken) for each in inner)
     session.facts.setdefault("caught", []).append(Caught(describe(error), refused, bool(session.codes), broken))
+
+
+def _comes_from_send(error: BaseException) -> bool:
+    """Return whether Litestar's own send() raised it, which knows of a disconnect that another task has received."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and (frames[-1][0].f_globals.get("__name__"), frames[-1][0].f_code.co_name) == _SEND
 
 
 @rule
@@ -77,6 +86,13 @@ def hides_nothing_from_litestar(session: Session) -> str | None:
     if session.facts.get("broke") and not cancelled and not any(each.broken for each in found):
         return f"{session.facts['broke']} raised Broken, and Litestar heard nothing of it"
     return None
+
+
+@rule
+def sends_texts(session: Session) -> str | None:
+    """What goes out is a text message."""
+    sent: bytes | None = session.facts.get("bytes")
+    return None if sent is None else f"a message went out as bytes: {sent!r}"
 
 
 RULES = (leaves_nothing_to_catch, *rules.STRICT)

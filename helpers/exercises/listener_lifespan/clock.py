@@ -6,6 +6,7 @@ Their state is kept in the session that calls them, so that one Litestar app can
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -13,7 +14,11 @@ import anyio.lowlevel
 from hangup.record.recorder import current
 from hangup.time.virtual import time_is_virtual
 
+T = TypeVar("T")
 HOUR = 3600.0  # seconds; virtual ones, unless an answer waits on a real server for a tick
+
+
+_TAKES = {"slowly": 3.0, "very slowly": 20.0}
 
 
 class Broken(Exception):
@@ -21,30 +26,38 @@ class Broken(Exception):
 
 
 async def ticks() -> AsyncGenerator[str, None]:
-    """Yield "tick 1", "tick 2", and the next one after an hour. Raises Broken when `reply` gets "stop"."""
-    for number in range(1, 3):
+    """Yield "tick 1", "tick 2", and the next ones an hour apart. Raises Broken when `reply` gets "stop".
+
+    A session's fact "ticks" takes the place of the first two.
+    """
+    first = _given("ticks", ("tick 1", "tick 2"))
+    number = len(first)
+    for tick in first:
         await _pause()
-        yield f"tick {number}"
-    try:
-        async with asyncio.timeout(HOUR):
-            await _stopped().wait()
-    except TimeoutError:
-        yield "tick 3"
-        return
-    raise _breaks("ticks()")
+        yield tick
+    while True:
+        try:
+            async with asyncio.timeout(HOUR):
+                await _stopped().wait()
+        except TimeoutError:
+            number += 1
+            yield f"tick {number}"
+        else:
+            raise _breaks("ticks()")
 
 
 async def reply(text: str) -> str:
     """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes.
 
-    "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds.
+    "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds, and
+    "very slowly" 20.
     """
     if text == "crash":
         raise _breaks("reply()")
     if text == "stop":
         _stopped().set()
-    if text == "slowly" and time_is_virtual():
-        await asyncio.sleep(3)
+    if text in _TAKES and time_is_virtual():
+        await asyncio.sleep(_TAKES[text])
     await _pause(12 - 2 * min(len(text), 5))
     return text.upper()
 
@@ -61,20 +74,31 @@ READINGS = (Reading("roof", 21.5), Reading('cellar "B"', 0.0), Reading("Treppe, 
 
 
 async def readings() -> AsyncGenerator[Reading, None]:
-    """Yield three Readings, and the next one after an hour. Raises Broken in its place for client b."""
-    for reading in READINGS:
+    """Yield three Readings, and the next ones an hour apart. Raises Broken in their place for client b.
+
+    A session's fact "readings" takes the place of the three.
+    """
+    for reading in _given("readings", READINGS):
         await _pause()
         yield reading
     session = current()
     if session is not None and session.letter == "b":
         raise _breaks("readings()")
-    await asyncio.sleep(HOUR)
-    yield Reading("roof", 20.0)
+    while True:
+        await asyncio.sleep(HOUR)
+        yield Reading("roof", 20.0)
 
 
 async def _pause(times: int = 3) -> None:
     for _ in range(times):
         await anyio.lowlevel.checkpoint()
+
+
+def _given(name: str, usual: tuple[T, ...]) -> tuple[T, ...]:
+    """Return what this session has in place of the usual."""
+    session = current()
+    given: tuple[T, ...] = usual if session is None else session.facts.get(name, usual)
+    return given
 
 
 def _stopped() -> anyio.Event:

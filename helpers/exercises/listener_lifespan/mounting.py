@@ -4,6 +4,7 @@ One app serves every session of a check: building one takes longer than explorin
 """
 
 import inspect
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
 
-from hangup.record.recorder import ASGIApp, describe
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe
 from helpers.exercises.listener_lifespan.catching import caught
 from helpers.exercises.listener_lifespan.clock import reply
 from helpers.judging.answers import Kind
@@ -86,3 +87,36 @@ def echoing(answer: Any) -> ASGIApp:
 def routed(answer: Any) -> ASGIApp:
     """Mount a handler that says itself where it is."""
     return _once(answer, answer)  # type: ignore[return-value]
+
+
+def watched(answer: Any) -> ASGIApp:
+    """Mount a handler that says itself where it is, and note whether it sends bytes, in the fact "bytes"."""
+    app = routed(answer)
+
+    async def within(scope: Scope, receive: Receive, send: Send) -> None:
+        session = current()
+
+        async def noting(message: Message) -> None:
+            if session is not None and message.get("bytes") is not None:
+                session.facts.setdefault("bytes", message["bytes"])
+            await send(message)
+
+        await app(scope, receive, noting)
+
+    return within
+
+
+def given(mount: Callable[[Any], ASGIApp], **facts: Any) -> Callable[[Any], ASGIApp]:
+    """Return a way to mount an answer whose sessions begin with these facts."""
+
+    def mounted(answer: Any) -> ASGIApp:
+        app = mount(answer)
+
+        async def within(scope: Scope, receive: Receive, send: Send) -> None:
+            if (session := current()) is not None:
+                session.facts |= facts
+            await app(scope, receive, send)
+
+        return within
+
+    return mounted

@@ -1,0 +1,108 @@
+"""Scenes for lesson 03's pages, in memory: a page opens and leaves beside others, which are there, slow, or gone."""
+
+import asyncio
+from typing import Any
+
+from hangup.record.recorder import Message, describe
+from helpers.judging.values import binaries, codes, texts
+
+SILENCE = 9_000.0  # virtual seconds: longer than any deadline that one would choose
+SLOW = 90.0  # virtual seconds
+Says = tuple[Message, ...]
+_SAYS: Says = (
+    *({"type": "websocket.receive", "text": text} for text in texts()[:8]),
+    *({"type": "websocket.receive", "bytes": data} for data in binaries()[:2]),
+)
+
+
+class _Page:
+    """The send() of a page that is there before: what it was told; it takes `seconds`, and may raise `error`.
+
+    A set of pages has them in the order of their places, in every run.
+    """
+
+    def __init__(self, place: int, seconds: float = 0.0, error: type[OSError] | None = None) -> None:
+        self.place, self.seconds, self.error = place, seconds, error
+        self.told: list[object] = []
+
+    def __hash__(self) -> int:
+        return self.place
+
+    async def __call__(self, message: Message) -> None:
+        """Take note of a message."""
+        await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error("this page has left")
+        text = message.get("text")
+        self.told.append(text if text is not None else message.get("bytes", message["type"]))
+
+
+async def visited(answer: Any) -> str:
+    """Let a page visit pages of each kind, leave with every code, say everything; return what is wrong, or nothing."""
+    for code in codes()[1:]:
+        if problem := await _visit(answer, code, [_Page(0), _Page(2)]):
+            return f"a page that leaves with code {code}: {problem}"
+    if problem := await _visit(answer, 1001, [_Page(0), _Page(2)], _SAYS):
+        return f"a page that says ten things: {problem}"
+    if problem := await _visit(answer, 1001, [_Page(0), _Page(2)], silence=SILENCE):
+        return f"a page that says nothing for {SILENCE:g} seconds: {problem}"
+    if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
+        return f"a message to another page takes {SLOW:g} seconds: {problem}"
+    for error in (ConnectionResetError, TimeoutError, OSError):
+        for place in (0, 2, 5):
+            living = [_Page(each) for each in (0, 2, 5) if each != place]
+            if problem := await _visit(answer, 1001, [*living, _Page(place, 0.0, error)]):
+                return f"another page has left, and its send() raises {error.__name__}: {problem}"
+    return ""
+
+
+async def _visit(answer: Any, code: int, others: list[_Page], says: Says = (), silence: float = 0.0) -> str:
+    """Let a page open beside others, say something, and leave; return what is wrong."""
+    pages: set[Any] = {*others}
+    visitor = _Page(1)
+    coming: list[Message] = [{"type": "websocket.connect"}, *says]
+    living = [page for page in others if page.error is None]
+    before: list[list[object]] = []
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        await asyncio.sleep(0)
+        asked += 1
+        if asked <= len(coming):
+            return coming[asked - 1]
+        if asked == len(coming) + 1:
+            await asyncio.sleep(3 * SLOW + silence)
+            before[:] = [list(page.told) for page in living]
+        if asked > len(coming) + 50:
+            raise ConnectionError("this page has left")
+        return {"type": "websocket.disconnect", "code": code, "reason": ""}
+
+    try:
+        async with asyncio.timeout(2 * SILENCE):
+            await answer({"type": "websocket", "path": "/", "headers": []}, receive, visitor, pages)
+    except Exception as error:
+        return f"the app raised {describe(error)}"
+    if not before:
+        return "the app ended, and the page was there"
+    return _wrongly_told(living, before, others)
+
+
+def _wrongly_told(living: list[_Page], before: list[list[object]], others: list[_Page]) -> str:
+    """Say what is wrong with what pages are told `before` the visitor leaves, and then; or nothing."""
+    # a page that is gone may be counted until it has its own disconnect, and may be found out before
+    counts = {str(number) for number in (len(living), len(others))}
+    opened = {str(int(number) + 1) for number in counts}
+    for page, first in zip(living, before, strict=True):
+        then = page.told[len(first) :]
+        if not first or first[-1] not in opened or not set(first) <= counts | opened:
+            return f"when it opens, another is told {_words(first)} in place of {max(opened)}"
+        if len(first) > 1 + (len(others) > len(living)):
+            return f"another is told {_words(first)}, and nobody has left yet"
+        if not then or then[-1] not in counts or not set(then) <= counts:
+            return f"when it leaves, another is told {_words(then)} in place of {max(counts)}"
+    return ""
+
+
+def _words(told: list[object]) -> str:
+    return ", ".join(map(repr, told)) or "nothing"
