@@ -1,6 +1,6 @@
 """A chat service as people have them: a login, rooms, who is there, what was said in SQLite, and a job that tidies up.
 
-It works, and its tests pass. Eight of its functions have a fault each, which nobody sees until somebody leaves.
+It works. Eight of its functions have a fault each, which nobody sees until somebody leaves.
 
     app = Service().app()          # a FastAPI app; uvicorn and the others serve it
 

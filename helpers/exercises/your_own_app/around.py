@@ -8,9 +8,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from hangup.record.recorder import Message, Receive, Scope, Send, Session
+from helpers import lessons
 from helpers.props.chat_service import Service
 
-LESSON = "09-your-own-app"
+NAME = "your-own-app"
+LESSON = next(path.stem for path in lessons.sources() if path.stem.partition("-")[2] == NAME)
+"""By its name: it stays the last when others come before it."""
 
 
 class Watched(Service):
