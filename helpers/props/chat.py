@@ -5,7 +5,7 @@ The scripts are for `hangup.explore`, with `path=PATH`; `left_behind` is an inva
 
 from typing import Any
 
-from hangup.servers.script import Expect, Leave, Request, Send, StopReading
+from hangup.servers.script import Expect, Leave, Request, Script, Send, Step, StopReading
 from helpers.props.chat_service import Service
 
 PATH = "/rooms/lobby"
@@ -16,39 +16,36 @@ def login(by: str, name: str) -> Request:
     return Request("POST", "/login", json={"name": name}, by=by)
 
 
-def say(by: str, text: str) -> Send:
-    """Return the step in which a client says something to everybody."""
-    return Send(json={"do": "say", "text": text}, by=by)
-
-
-def hear(who: str, name: str, text: str) -> list[Expect]:
-    """Return the steps in which clients, a letter each, hear what somebody said."""
-    return [Expect(json={"from": name, "text": text}, by=letter) for letter in who]
+def say(by: str, name: str, text: str, *, to: str) -> list[Step]:
+    """Return the steps in which a client says something, and clients, a letter each, hear it."""
+    heard = [Expect(json={"from": name, "text": text}, by=letter) for letter in to]
+    return [Send(json={"do": "say", "text": text}, by=by), *heard]
 
 
 LOGIN = (login("a", "ann"), login("b", "bob"))
-TALK = (
+TALK: Script = (
     *LOGIN,
-    *(say("a", "hi"), *hear("ab", "ann", "hi")),
-    *(say("b", "hello"), *hear("ab", "bob", "hello")),
+    *say("a", "ann", "hi", to="ab"),
+    Send("this is no JSON", by="b"),
+    *say("b", "bob", "hello", to="ab"),
     Leave(),
-    *(say("b", "alone?"), *hear("b", "bob", "alone?")),
+    *say("b", "bob", "alone?", to="b"),
 )
 """Ann and Bob talk; Ann leaves, and Bob talks on."""
-TABS = (
+TABS: Script = (
     *LOGIN,
     login("c", "ann"),
-    *(say("a", "two tabs"), *hear("abc", "ann", "two tabs")),
+    *say("a", "ann", "two tabs", to="abc"),
     Leave(),
-    *(say("b", "still here?"), *hear("bc", "bob", "still here?")),
+    *say("b", "bob", "still here?", to="bc"),
 )
 """Ann has two tabs open, a and c, and closes one."""
-SLOW = (
+SLOW: Script = (
     *LOGIN,
     StopReading(),
-    *(say("b", "anybody?"), *hear("b", "bob", "anybody?")),
+    *say("b", "bob", "anybody?", to="b"),
     Leave(),
-    *(say("b", "and now?"), *hear("b", "bob", "and now?")),
+    *say("b", "bob", "and now?", to="b"),
 )
 """Ann's client stops reading, as a laptop does whose lid is closed; later it leaves."""
 

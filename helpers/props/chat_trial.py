@@ -25,7 +25,11 @@ from helpers.props import chat_service
 from helpers.props.chat_mended import FAULTS, Mended, only
 
 TEST, RESULTS, MENDED, AS_IT_IS = "test_chat.py", "trial.json", "mended", "as it is"
-VARIANTS = {MENDED: Mended, AS_IT_IS: chat_service.Service, **{issue: only(issue) for issue in FAULTS}}
+VARIANTS: dict[str, type[chat_service.Service]] = {
+    MENDED: Mended,
+    AS_IT_IS: chat_service.Service,
+    **{issue: only(issue) for issue in FAULTS},
+}
 CLOSES = ("close",)
 ENDINGS = {MENDED: ("close", "cancel"), "tunnel": ("reset",), "mute": ("cancel",), "deploy": ("cancel",)}
 """What shows an issue; others are shown by a client that closes, or by any."""

@@ -20,12 +20,12 @@ class Watched(Service):
     """Mixed in before a service: it looks into the database before that is closed.
 
     `said` are the rows of what was said, `people` each name's count and when it was last seen, `open` tells whether a
-    transaction was open, `ran` whether the job has run.
+    transaction was open, `ran` whether the job has run, `over` whether the service has shut down by itself.
     """
 
     said: list[tuple[str, str]]
     people: dict[str, tuple[int, float]]
-    open = ran = False
+    open = ran = over = False
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -36,6 +36,7 @@ class Watched(Service):
             self.said = [tuple(row) for row in await self.db.execute_fetchall("SELECT name, text FROM said")]
             people = await self.db.execute_fetchall("SELECT name, said, seen FROM people")
             self.people = {name: (said, seen) for name, said, seen in people}
+        self.over = True
 
 
 class Observed:

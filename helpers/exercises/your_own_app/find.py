@@ -162,8 +162,9 @@ ex1 = Find(
     hints=(
         "A report names the first schedule of each outcome: *first at* `uvicorn/close@send#2`. Explore all three "
         "scripts. `explore(…, endings=['cancel'])` shows what hides behind the louder ones.",
-        "Which ending do people describe? A tunnel is `reset` or `fin`, *cut off in mid-sentence* a `cancel`, a closed "
-        "tab a `close`. And when: before a `send`, while it `receive`s, at its `end`?",
+        "Which ending do people describe? A tunnel is `reset` or `fin`, and which code that is differs from server "
+        "to server. *Cut off in mid-sentence* is a `cancel`, a closed tab a `close`. "
+        "And when: before a `send`, while it `receive`s, at its `end`?",
         "`TABS` has the two tabs, `SLOW` the laptop. Of `cancel`, each await has its number: those in the midst of "
         "`save` are not those in `leave`, which are the last ones.",
         "Stuck with one? Mend another one first, as exercise 2 asks, and explore again: what is quiet is heard then.",

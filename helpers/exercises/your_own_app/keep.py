@@ -1,4 +1,4 @@
-"""Exercise 3 of lesson "Your own app": a test that fails for each fault, and the CI step that runs it and keeps its report.
+"""Exercise 3 of lesson "Your own app": a test that fails for each fault, and the CI step that keeps its report.
 
 The answer is two files. The test is run against the service as it is, mended, and with one fault each; then the steps
 are run as a CI job, once beside the mended service and once beside the one as it is.
@@ -32,7 +32,7 @@ SERVICE = {
 }
 """What chat_service.py is, beside which a job is run."""
 OPTIONS = "-p no:nbval -p no:xdist -p no:cacheprovider"
-JOBS = {MENDED: f"{OPTIONS} --collect-only", AS_IT_IS: f"{OPTIONS} -x --hangup-limit 1"}
+JOBS = {MENDED: f"{OPTIONS} --collect-only", AS_IT_IS: f"{OPTIONS} -p helpers.props.chat_quick --hangup-limit 1"}
 """What pytest does in a job: that the test passes, or fails, is known by then, and takes its time."""
 
 _good: set[str] = set()
@@ -112,7 +112,9 @@ class Keep(Exercise):
         headline = f"rule {self.all_rules.index(problem.rule) + 1} of {len(self.all_rules)}: {problem.rule.sentence}"
         facts = (("when", problem.when), ("got", problem.got))
         if started:
-            return Verdict(self.name, "not attempted", f"not attempted: this is the starter. It breaks {headline}", facts)
+            return Verdict(
+                self.name, "not attempted", f"not attempted: this is the starter. It breaks {headline}", facts
+            )
         note = f"{MARKS['fail']} {problem.rule.sentence} · {self.stuck}"
         return Verdict(self.name, "fail", headline, facts, note, problem.rule.name)
 

@@ -18,7 +18,8 @@ def _facts(app: Any, session: Session) -> None:
     family = (session, *session.others)
     session.facts["cut"] = any(each.cancelled_by for each in family)
     if session.letter == "a" and all(each.ended != "running" for each in family):
-        session.facts["behind"] = left_behind(app)
+        hangs = None if app.service.over else "the app was told to shut down, and its lifespan did not come to its end"
+        session.facts["behind"] = hangs or left_behind(app)
 
 
 @rule

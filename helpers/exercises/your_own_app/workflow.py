@@ -82,7 +82,9 @@ def _is_wanted(condition: object, *, succeeded: bool) -> bool:
     for each in ("always()", "cancelled()", "success()", "failure()", "&&", "||", "!", "true", "True", "(", ")"):
         left = left.replace(each, "")
     if left:
-        raise NotUnderstood(f"`if: {condition}` is more than this runner knows: always(), failure(), success(), !, &&, ||")
+        raise NotUnderstood(
+            f"`if: {condition}` is more than this runner knows: always(), failure(), success(), !, &&, ||"
+        )
     python = words.replace("success()", str(succeeded)).replace("failure()", str(not succeeded)).replace("true", "True")
     for word, meaning in _WORDS.items():
         python = python.replace(word, meaning)
