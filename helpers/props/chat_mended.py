@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import aiosqlite
 from fastapi import Cookie, FastAPI, WebSocket, WebSocketDisconnect
 
 from helpers.props.chat_service import SCHEMA, SLOW, Member, Service, who
@@ -18,7 +17,7 @@ class Mended(Service):
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """Open the database, start the job, and end it before the database is closed."""
-        async with aiosqlite.connect(self.path, isolation_level=None) as self.db:
+        async with self.database() as self.db:
             await self.db.executescript(SCHEMA)
             job = asyncio.create_task(self.tidy())
             try:

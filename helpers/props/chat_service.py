@@ -18,11 +18,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiosqlite
 from fastapi import Cookie, FastAPI, HTTPException, Response, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    import aiosqlite
 
 KEY = b"change me, and keep me to yourself"
 HOUR = 3600.0
@@ -52,6 +54,8 @@ class Member:
 class Service:
     """The chat service; `path` is where its database is. An object serves one app."""
 
+    db: "aiosqlite.Connection"
+
     def __init__(self, path: str = ":memory:") -> None:
         self.path = path
         self.rooms: dict[str, list[Member]] = defaultdict(list)
@@ -68,12 +72,18 @@ class Service:
         app.add_api_websocket_route("/rooms/{room}", self.chat)
         return app
 
+    def database(self) -> "aiosqlite.Connection":
+        """Return a connection to the database, which is yet to be opened."""
+        import aiosqlite  # when the app starts: who imports this module need not wait for it
+
+        return aiosqlite.connect(self.path, isolation_level=None)
+
     # ---- the app's life ----------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """Open the database, and start the job that tidies it."""
-        async with aiosqlite.connect(self.path, isolation_level=None) as self.db:
+        async with self.database() as self.db:
             await self.db.executescript(SCHEMA)
             self.job = asyncio.create_task(self.tidy())
             yield

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import aiosqlite
 from fastapi import Cookie, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
@@ -339,7 +338,7 @@ class NoJob(Mended):
     @asynccontextmanager
     async def lifespan(self, app):
         """Open the database."""
-        async with aiosqlite.connect(self.path, isolation_level=None) as self.db:
+        async with self.database() as self.db:
             await self.db.executescript(SCHEMA)
             yield
 
@@ -351,7 +350,7 @@ class WaitsForTheJob(Mended):
     @asynccontextmanager
     async def lifespan(self, app):
         """Open the database, start the job."""
-        async with aiosqlite.connect(self.path, isolation_level=None) as self.db:
+        async with self.database() as self.db:
             await self.db.executescript(SCHEMA)
             job = asyncio.create_task(self.tidy())
             yield
@@ -392,7 +391,7 @@ class LooksFirst(Mended):
     @asynccontextmanager
     async def lifespan(self, app):
         """Open the database, start the job."""
-        async with aiosqlite.connect(self.path, isolation_level=None) as self.db:
+        async with self.database() as self.db:
             await self.db.executescript(SCHEMA)
             async with asyncio.TaskGroup() as group:
                 job = group.create_task(self.tidy())
