@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import itertools
+import subprocess
 import sys
 from types import FunctionType
 
@@ -11,7 +12,7 @@ import pytest
 from hangup import ENDINGS, SERVERS, explore, run
 from hangup.record.rules import STRICT
 from helpers import lessons
-from helpers.exercises.your_own_app import ex2, workflow
+from helpers.exercises.your_own_app import ex2
 from helpers.exercises.your_own_app.around import LESSON
 from helpers.exercises.your_own_app.workflow import NotUnderstood, play, steps_of
 from helpers.judging.answers import is_starter
@@ -143,5 +144,5 @@ def test_a_condition_that_is_not_known_is_named(tmp_path, condition):
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path):
-    with pytest.raises(workflow.subprocess.TimeoutExpired):
+    with pytest.raises(subprocess.TimeoutExpired):
         play([{"run": f'{PYTHON} -c "import time; time.sleep(600)"'}], tmp_path, {}, 0)
