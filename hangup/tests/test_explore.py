@@ -363,7 +363,7 @@ def test_a_replay_draws_its_own_session_though_the_app_is_slow_and_still_lists_i
         await receive()
         await send({"type": "websocket.accept"})
         listed.append(send)
-        time.sleep(0.05)  # so it is played again, to find out who holds the loop
+        time.sleep(0.05)  # noqa: ASYNC251  # so it is played again, to find out who holds the loop
         await receive()
         for each in listed:
             with contextlib.suppress(Exception):
