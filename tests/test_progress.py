@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -177,6 +178,16 @@ def test_the_source_of_what_is_no_function_of_a_cell():
     assert source.source_of(Caller()).strip().startswith("async def __call__")
     assert source.source_of(3) == source.source_of(None) == source.source_of(print) == ""
     assert source.source_of(eval("lambda websocket: None")) == ""
+
+
+def test_the_source_of_data_is_the_cell_that_names_it(monkeypatch):
+    answer = {"a": "b"}
+    cells = ["found = {}", "found = {'a': 'b'}", "print(found)"]
+    shell = SimpleNamespace(
+        user_ns={"_1": answer, "found": answer}, history_manager=SimpleNamespace(input_hist_raw=cells)
+    )
+    monkeypatch.setattr(source, "get_shell", lambda: shell)
+    assert source.source_of(answer) == cells[1]
 
 
 class Caller:

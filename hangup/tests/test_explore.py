@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import threading
+import time
 from typing import Any
 
 import anyio
@@ -384,3 +385,21 @@ def test_an_app_that_ends_before_the_peer_leaves_does_the_same_thing_each_time()
     assert report.unfired == 0
     assert 0 < report.fired < report.explored
     assert "twice" not in str(report)
+
+
+def test_a_replay_draws_its_own_session_though_the_app_is_slow_and_still_lists_it():
+    listed = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        listed.append(send)
+        time.sleep(0.05)  # noqa: ASYNC251  # so it is played again, to find out who holds the loop
+        await receive()
+        for each in listed:
+            with contextlib.suppress(Exception):
+                await each({"type": "websocket.send", "text": "x"})
+
+    session = replay(app, "uvicorn/close@end")
+    assert len(listed) > 1
+    assert str(session.trace).count("websocket.send text") == 1

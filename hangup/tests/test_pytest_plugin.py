@@ -163,6 +163,15 @@ def test_a_replay_fails_by_its_one_schedule(run):
     assert "--hangup-replay 'granian/reset@receive#2'" in output(result)
 
 
+def test_an_invariant_judges_replays_and_what_is_remembered_as_well(run):
+    test = TEST.format('app, invariant=lambda app: "it is untidy"')
+    for options in ((), (), ("--hangup-replay", "granian/close@end")):  # explored, tried again, replayed
+        result = run(test, *options)
+        result.assert_outcomes(failed=1)
+        assert "got    it is untidy" in output(result)
+        assert "played again it went otherwise" not in output(result)
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [

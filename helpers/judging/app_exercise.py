@@ -56,6 +56,8 @@ class AppExercise(Exercise):
     lifespan: bool = False
     excuse: Collection[str] = ()
     mounts: Sequence[Callable[[Any], ASGIApp]] = ()
+    path: str = "/"
+    one_by_one: bool = False
 
     @property
     def general(self) -> Sequence[Rule]:
@@ -66,11 +68,13 @@ class AppExercise(Exercise):
         """Explore every script, then play them on real servers."""
         noticed = [Noticed(self.all_rules) for _ in self._cases]
         reports: list[Report] = []
+        # the first script that breaks what the exercise itself asks is enough; what holds for all handlers may follow
+        # from something that a later script shows better
         own = {rule.sentence for rule in self.rules if rule.name not in {each.name for each in self.general}}
         try:
             for case, each in zip(self._cases, noticed, strict=True):
                 reports.append(self._explore(answer, case, each, until))
-                if any(broken.rule in own for broken in each.broken):  # the first script that shows it is enough
+                if any(self.one_by_one or broken.rule in own for broken in each.broken):
                     break
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
@@ -104,7 +108,7 @@ class AppExercise(Exercise):
     @property
     def _of_scripts(self) -> Sequence[Case]:
         mounts = self.mounts or [self.mount] * len(self.scripts)
-        return [Case(script, most=2_000, mount=mount) for script, mount in zip(self.scripts, mounts, strict=True)]
+        return [Case(script, self.path, 2_000, mount) for script, mount in zip(self.scripts, mounts, strict=True)]
 
     def _explore(self, answer: Any, case: Case, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""
@@ -185,7 +189,7 @@ class AppExercise(Exercise):
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
         for case, server, ending in itertools.product(self._of_scripts, self.servers, (*ENDINGS, "cut")):
             app = (case.mount or self.mount)(answer)
-            session = await run(app, case.script, ending=ending, server=server, patience=patience())
+            session = await run(app, case.script, ending=ending, server=server, patience=patience(), path=case.path)
             played = (session, *session.others)
             for each in played:
                 self.facts(app, each)

@@ -18,7 +18,7 @@ def source_of(answer: Any) -> str:
     functions = list(_functions(answer))
     files = dict.fromkeys(function.__code__.co_filename for function in functions)
     found = [_cell(file) or _history(functions, file) or _inspected(functions, file) for file in files]
-    return "\n\n".join(text.strip("\n") for text in found if text) or _named(str(getattr(answer, "__name__", "")))
+    return "\n\n".join(text.strip("\n") for text in found if text) or _named(_name(answer))
 
 
 def _functions(answer: Any) -> Iterator[FunctionType]:
@@ -33,6 +33,14 @@ def _functions(answer: Any) -> Iterator[FunctionType]:
         function = inspect.unwrap(each) if callable(each) else getattr(each, "__func__", getattr(each, "fget", None))
         if inspect.isfunction(function):
             yield function
+
+
+def _name(answer: Any) -> str:
+    """Return what an answer is called: by itself, or, if it is data, by this session."""
+    shell = get_shell()
+    names = [] if shell is None else [name for name, value in shell.user_ns.items() if value is answer]
+    own = next((name for name in names if not name.startswith("_")), "")
+    return str(getattr(answer, "__name__", own))
 
 
 def _cell(file: str) -> str:

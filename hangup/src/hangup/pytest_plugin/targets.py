@@ -9,6 +9,7 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.explorer.findings import Findings
+from hangup.explorer.invariant import rules_with
 from hangup.explorer.report import Report
 from hangup.explorer.showing.outcomes import Play
 from hangup.record.rules import CLIENT, GENERAL, Rule
@@ -52,7 +53,7 @@ def an_app(app: Any, script: Script, options: Mapping[str, Any]) -> Target:
         ending = "cancel" if schedule.cancel_at else schedule.ending
         return schedule.model in _given(explore, "models", options) and ending in _given(explore, "endings", options)
 
-    rules = options.get("rules", GENERAL)
+    rules = rules_with(tuple(options.get("rules", GENERAL)), options.get("invariant"))
     return Target("app", lambda more: explore(app, script, **{**options, **more}), play, asked, rules, "server")
 
 

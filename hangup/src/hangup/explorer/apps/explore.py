@@ -217,6 +217,7 @@ def replay(
                 read, _ = await accompanied(read, alone.sessions)
             plays.append(kind(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
             session = await plays[0].play()
+            trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 session.facts["held_for"] = await Holding().look(began, timed.anew, wanted)
@@ -225,6 +226,7 @@ def replay(
             if closer and wanted.order is None:
                 again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
+            trace.silent = False
             return session
 
     return run_on_loop(work, seconds=seconds, on_held=held)

@@ -1,0 +1,148 @@
+"""The chat service of the last lesson: each fault is found alone, the mended one is sound, the lesson shows both."""
+
+import asyncio
+import inspect
+import itertools
+import subprocess
+import sys
+from types import FunctionType
+
+import pytest
+
+from hangup import ENDINGS, SERVERS, explore, run
+from hangup.record.rules import STRICT
+from helpers import lessons
+from helpers.exercises.your_own_app import ex2
+from helpers.exercises.your_own_app.around import LESSON
+from helpers.exercises.your_own_app.workflow import NotUnderstood, play, steps_of
+from helpers.judging.answers import is_starter
+from helpers.props import chat
+from helpers.props.chat_mended import FAULTS, Mended, only
+from helpers.props.chat_service import Service, signed, who
+
+SHOWN_BY = {"frozen": chat.SLOW, "deaf": chat.TABS}
+
+
+def explored(service, script, **options):
+    """Explore a service as the lesson does, without the rule that takes many sessions."""
+    return explore(
+        make=lambda: service().app(),
+        script=script,
+        path=chat.PATH,
+        lifespan=True,
+        invariant=chat.left_behind,
+        rules=STRICT,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("issue", chat.ISSUES)
+def test_each_fault_is_found_when_the_other_seven_are_mended(issue):
+    report = explored(only(issue), SHOWN_BY.get(issue, chat.TALK), models=("uvicorn",))
+    assert report.broken
+
+
+@pytest.mark.parametrize("script", [chat.TALK, chat.TABS, chat.SLOW], ids=["talk", "tabs", "slow"])
+def test_the_mended_service_is_sound_on_every_model(script):
+    report = explored(Mended, script)
+    assert report.ok, report
+    assert report.fired > 0
+    assert not report.unfired
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_mended_service_is_sound_on_real_servers(server):
+    for ending in (*ENDINGS, "cut"):
+        app = Mended().app()
+        play = run(app, chat.TABS, ending=ending, server=server, path=chat.PATH, patience=20)
+        session = asyncio.run(play)
+        family = (session, *session.others)
+        assert [each.facts["unanswered"] for each in family] == [[]] * 3
+        assert [rule.name for rule, each in itertools.product(STRICT, family) if rule.test(each)] == []
+        assert chat.left_behind(app) is None
+
+
+def test_every_issue_has_a_fault_of_its_own():
+    assert list(FAULTS) == list(chat.ISSUES)
+    assert sorted(set(FAULTS.values())) == sorted(
+        name for name, value in vars(Mended).items() if inspect.isfunction(value)
+    )
+
+
+def test_the_lessons_starter_is_the_service_as_it_is_and_its_answer_the_mended_one():
+    starter, answer = (
+        lessons.source_of(lessons.cells(LESSON, "ex2", tag)[0]).replace("chat_service.", "")
+        for tag in ("starter", "solution")
+    )
+    for source, service in ((starter, Service), (answer, Mended)):
+        for name in FAULTS.values():
+            function: FunctionType = inspect.unwrap(vars(service)[name])
+            told = inspect.getsource(function)
+            wanted = [line.strip() for line in told.splitlines() if '"""' not in line and "def " not in line]
+            lines = {line.strip() for line in source.splitlines()}
+            assert [line for line in wanted if line.partition("  #")[0] and not _has(lines, line)] == []
+    assert not is_starter(Mended, ex2._starter)
+
+
+def _has(lines, line):
+    """Tell whether a line stands there, but for its comment or the way in which it is broken."""
+    code = line.partition("  #")[0]
+    return any(each.partition("  #")[0] == code for each in lines) or "self.rooms[member.room]" in code
+
+
+def test_a_cookie_is_believed_if_the_service_has_written_it():
+    assert who(f"ann.{signed('ann')}") == "ann"
+    assert [who(each) for each in ("", "ann", "ann.", f"bob.{signed('ann')}", f".{signed('')}", "é.é")] == [None] * 6
+
+
+# ---- the steps of a job ------------------------------------------------------------------------------------------
+
+PYTHON = f'"{sys.executable}"'
+FAILS = {"run": f'{PYTHON} -c "raise SystemExit(3)"'}
+WRITES = {"run": f"{PYTHON} -c \"open('page.html', 'w').close()\""}
+
+
+def upload(path="page.html", **more):
+    return {"uses": "actions/upload-artifact@v4", "with": {"path": path}, **more}
+
+
+@pytest.mark.parametrize(
+    ("steps", "succeeded", "uploaded"),
+    [
+        ([WRITES, upload()], True, ("page.html",)),
+        ([WRITES, FAILS, upload()], False, ()),
+        ([WRITES, FAILS, upload(**{"if": "always()"})], False, ("page.html",)),
+        ([WRITES, FAILS, upload(**{"if": "${{ !cancelled() }}"})], False, ("page.html",)),
+        ([WRITES, upload(**{"if": "failure()"})], True, ()),
+        ([WRITES, FAILS | {"continue-on-error": True}, upload()], True, ("page.html",)),
+        ([FAILS, WRITES, upload(**{"if": "success() || failure()"})], False, ()),
+        ([{"run": "pip install what-there-is-not"}, WRITES, upload("*.html")], True, ("page.html",)),
+        ([WRITES, upload("/etc")], True, ()),
+        ([WRITES, upload("..")], True, ()),
+    ],
+)
+def test_a_job_is_run_as_a_runner_does(tmp_path, steps, succeeded, uploaded):
+    job = play(steps, tmp_path, {}, 60)
+    assert (job.succeeded, job.uploaded) == (succeeded, uploaded)
+
+
+@pytest.mark.parametrize("text", ["- run: x", "steps:\n- run: x", "jobs:\n  a:\n    steps:\n    - run: x"])
+def test_steps_are_read_from_a_list_a_job_or_a_workflow(text):
+    assert steps_of(text) == [{"run": "x"}]
+
+
+@pytest.mark.parametrize("text", ["", "run: x", "- x", "- uses: y", "a: [", "jobs: {a: {}, b: {}}"])
+def test_what_has_no_steps_gets_a_sentence(text):
+    with pytest.raises(NotUnderstood, match=r"\w"):
+        steps_of(text)
+
+
+@pytest.mark.parametrize("condition", ["github.ref == 'x'", "exit()", "always(", "!"])
+def test_a_condition_that_is_not_known_is_named(tmp_path, condition):
+    with pytest.raises(NotUnderstood, match="if: "):
+        play([WRITES | {"if": condition}], tmp_path, {}, 60)
+
+
+def test_a_command_that_does_not_end_is_ended(tmp_path):
+    with pytest.raises(subprocess.TimeoutExpired):
+        play([{"run": f'{PYTHON} -c "import time; time.sleep(600)"'}], tmp_path, {}, 0)
