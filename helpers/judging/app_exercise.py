@@ -45,7 +45,8 @@ class AppExercise(Exercise):
     session and shut down after it. `facts` may add facts to a session, for `rules` to judge; of a script with several
     clients every one's session is judged. The cases of `also`, such as a spread of values or a long silence, are not
     played on real servers. `mounts`, if there are any, take the place of `mount`, one for each script. `excuse` names
-    tasks that may run on when a handler has ended.
+    tasks that may run on when a handler has ended. Clients ask for `path`. With `one_by_one` a script that breaks any
+    rule is the last that is played, else one that breaks a rule of the exercise's own.
     """
 
     mount: Callable[[Any], ASGIApp]
