@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from pathlib import Path
@@ -191,15 +191,17 @@ def _matrix(name: str) -> str:
     """Return a table of servers: the models, what the newest releases answered, or what changed between releases."""
     from hangup.servers.matrix import rows
     from hangup.servers.models import in_words
+    from hangup.trace import Table
 
     newest: dict[str, rows.Row] = {}
     for row in rows.measured():  # the newest release of a server comes first
         newest.setdefault(row.server, row)
-    table = {
+    tables: dict[str, Callable[[], Table]] = {
         "the servers": in_words,
         "the measured servers": lambda: rows.table(list(newest.values())),
         "the measured releases": lambda: rows.changes(rows.measured()),
-    }[name]()
+    }
+    table = tables[name]()
     return f'<div class="matrix" tabindex="0">{table._repr_mimebundle_()["text/html"]}</div>'
 
 
