@@ -109,7 +109,13 @@ async def peer(
         finally:
             here.now_open -= 1
 
-    options: dict[str, Any] = {"compression": None, "ping_interval": None, "close_timeout": 1, "logger": _quiet}
+    options: dict[str, Any] = {
+        "compression": None,
+        "ping_interval": None,
+        "close_timeout": 1,
+        "open_timeout": None,
+        "logger": _quiet,
+    }
     async with serve(run, HOST, 0, **options) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         traces[port] = Trace() if trace is None else trace

@@ -263,6 +263,48 @@ async def swallows_everything(websocket, broadcast):
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex1, "lets_nothing_out")
+async def a_group_leaves(websocket, broadcast):
+    """asyncio.TaskGroup: what the listener's send raises comes out in a group."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def own():
+            async for event in events:
+                await websocket.send_text(event.message)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(own())
+                with suppress(*GONE):
+                    async for text in websocket.iter_text():
+                        await broadcast.publish("room", text)
+                task.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "hears_farewell")
+async def says_farewell_to_nobody(websocket, broadcast):
+    """Takes the farewell for a sign between handlers, and sends it to no member."""
+    await websocket.accept()
+
+    async def spoken(events):
+        async for event in events:
+            if event.message != FAREWELL:
+                yield event
+
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, spoken(events), group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
 @right(ex1)
 async def by_hand(websocket, broadcast):
     """create_task, cancel, wait, look."""
@@ -893,6 +935,33 @@ async def _set_changes(inboxes, text):
             inboxes.remove(each)
 
 
+async def _new_ones(inboxes, text):
+    for each in inboxes:
+        if text not in each._queue:
+            put(each, text)
+
+
+async def _in_batches(websocket, inbox, scope):
+    with suppress(*GONE):
+        while True:
+            batch = [await inbox.get()]
+            while not inbox.empty():
+                batch.append(inbox.get_nowait())
+            for text in batch:
+                await websocket.send_text(text)
+    scope.cancel()
+
+
+async def _half_a_second(websocket, inbox, scope):
+    with suppress(*GONE):
+        while True:
+            text = await inbox.get()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await websocket.send_text(text)
+    scope.cancel()
+
+
 wrong(ex3, "keeps_the_newest")(
     _named("without_a_limit", "Broadcaster's way: every message waits.", _with(asyncio.Queue, _raises))
 )
@@ -933,6 +1002,15 @@ wrong(ex3, "answers_everything")(
         "Throws out who is full, who then hears no more.",
         _with(lambda: asyncio.Queue(3), _set_changes),
     )
+)
+wrong(ex3, "keeps_the_newest")(
+    _named("takes_all_out", "Takes all that waits, and sends it.", _with(lambda: asyncio.Queue(3), _all, _in_batches))
+)
+wrong(ex3, "keeps_the_newest")(
+    _named("no_text_twice", "Passes over what waits already.", _with(lambda: asyncio.Queue(3), _new_ones))
+)
+wrong(ex3, "keeps_the_newest")(
+    _named("gives_up", "Half a second for each send.", _with(lambda: asyncio.Queue(3), _all, _half_a_second))
 )
 wrong(ex3, "keeps_the_newest")(
     _named("last_in_first_out", "A stack: the newest comes first.", _with(lambda: asyncio.LifoQueue(3), _all))

@@ -16,6 +16,7 @@ from tests.answers import attempt, right, wrong
 
 def connect(url, **options):
     """Connect, and keep all that the peer says: whoever does not read would not hear the pong behind it."""
+    options.setdefault("open_timeout", options.get("ping_interval") or 10)
     return hangup.connect(url, max_queue=None, **options)
 
 
@@ -434,6 +435,53 @@ async def begins_to_listen_with_the_first(websocket, messages):
     return await race(websocket, from_the_first(), _read(websocket))
 
 
+@wrong(ex1, "delivers")
+async def texts_only(websocket, messages):
+    """Makes a text of each message, also of a binary one."""
+
+    async def some():
+        async for message in messages:
+            yield str(message)
+
+    return await race(websocket, some(), _read(websocket))
+
+
+@wrong(ex1, "delivers")
+async def ten_minutes(websocket, messages):
+    """Takes ten minutes without a message for the end."""
+
+    async def watch():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_read(websocket), 600)
+
+    return await race(websocket, messages, watch())
+
+
+@wrong(ex1, "leaves_no_task")
+async def waits_once(websocket, messages):
+    """Waits for its tasks in a `finally`, which a second cancellation ends."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+
+    writing, reading = tasks = [asyncio.create_task(write()), asyncio.create_task(_read(websocket))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        writing.cancel()
+        reading.cancel()
+        await asyncio.wait(tasks)
+    if not writing.cancelled():
+        with contextlib.suppress(ConnectionClosed):
+            writing.result()
+    return sent
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -507,7 +555,7 @@ async def callback(websocket, messages):
             finally:
                 if not coming.done():
                     coming.cancel()
-                    await asyncio.wait([coming])
+                    await asyncio.gather(coming, return_exceptions=True)
             if coming.cancelled() or (reading.done() and coming.exception() is None):
                 return sent
             try:
@@ -771,6 +819,37 @@ async def whole_seconds(url, messages, interval):
         return await send_all(websocket, messages)
 
 
+@wrong(ex2, "knows_in_time")
+async def the_handshake_has_ten_seconds(url, messages, interval):
+    """Bounds all but the handshake."""
+    options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
+    async with hangup.connect(url, max_queue=None, open_timeout=max(10, interval / 2), **options) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "delivers")
+async def ten_seconds_at_most(url, messages, interval):
+    """No pong takes longer than ten seconds, it believes."""
+    half = interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=min(half, 10), close_timeout=half) as websocket:
+        return await send_all(websocket, messages)
+
+
+@wrong(ex2, "counts_what_it_sent")
+async def counts_the_one_that_failed(url, messages, interval):
+    """Counts before it sends."""
+    sent = 0
+    half = interval / 2
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
+        async for message in messages:
+            sent += 1
+            try:
+                await websocket.send(message)
+            except ConnectionClosed:
+                break
+    return sent
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -793,15 +872,15 @@ async def short_goodbye(url, messages, interval):
 async def with_websockets(url, messages, interval):
     """Websockets' own connect, quarters."""
     quarter = interval / 4 + interval / 100
-    options = {"max_queue": None, "ping_interval": quarter, "ping_timeout": quarter, "close_timeout": quarter}
-    async with websockets.connect(url, proxy=None, **options) as websocket:
+    options = dict.fromkeys(("open_timeout", "ping_interval", "ping_timeout", "close_timeout"), quarter)
+    async with websockets.connect(url, proxy=None, max_queue=None, **options) as websocket:
         return await send_all(websocket, messages)
 
 
 @right(ex2)
 async def own_heartbeat(url, messages, interval):
     """Pings of its own, in a task of its own, that abort the connection."""
-    async with connect(url, close_timeout=interval / 4) as websocket:
+    async with connect(url, open_timeout=interval, close_timeout=interval / 4) as websocket:
 
         async def beat():
             while True:

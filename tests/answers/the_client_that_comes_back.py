@@ -165,6 +165,24 @@ async def catches_closed_only(url, inbox):
 
 
 @wrong(ex1, "none_is_lost")
+async def a_closed_port_is_the_end(url, inbox):
+    """Catches what a handshake raises, and not that nobody listens."""
+    pause = full_jitter()
+    while True:
+        with contextlib.suppress(ConnectionClosedError, websockets.InvalidHandshake, TimeoutError):
+            async with connect(url, **ALERT) as websocket:
+                await websocket.send(f"after {len(inbox)}")
+                async for news in websocket:
+                    inbox.append(news)
+                    pause = full_jitter()
+            if websocket.close_code == 1000:
+                return
+        if len(inbox) >= 2 and for_good(websocket.close_code):
+            raise ConnectionClosedError(None, None)
+        await asyncio.sleep(next(pause))
+
+
+@wrong(ex1, "none_is_lost")
 async def restart_is_for_good(url, inbox):
     """Does not come back after a bug or a restart of the server's."""
     await receive(url, inbox, lasting=lambda code: code > 1006)
@@ -586,6 +604,33 @@ async def ends_when_written(url, messages):
             return
 
 
+@wrong(ex2, "begins_anew")
+async def an_ack_is_no_good_news(url, messages):
+    """Waits longer after each loss, whatever it has heard between."""
+    pauses = full_jitter()
+    await send(url, messages, pauses=lambda: pauses)
+
+
+@wrong(ex2, "none_is_lost")
+async def a_polite_end_is_done(url, messages):
+    """Takes 1000 for the end, as a receiver does."""
+    pause = full_jitter()
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        try:
+            known = int((await websocket.recv()).split()[1])
+            await write(websocket, messages, known)
+            while known < len(messages):
+                known = int((await websocket.recv()).split()[1])
+                pause = full_jitter()
+            return
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+            if websocket.close_code == 1000:
+                return
+        await asyncio.sleep(next(pause))
+
+
 @wrong(ex2, "none_is_lost")
 async def raises_on_the_first_loss(url, messages):
     """Waits for the last acknowledgement, and does not come back."""
@@ -739,16 +784,18 @@ async def one_at_a_time(url, messages):
 
 async def windows(url, messages, size):
     """Send at most so many ahead of the last acknowledgement."""
+    pause = full_jitter()
 
     async def talk(websocket):
+        nonlocal pause
         known = sent = int((await websocket.recv()).split()[1])
         while known < len(messages):
             while sent < min(len(messages), known + size):
                 sent += 1
                 await websocket.send(f"{sent} {messages[sent - 1]}")
             known = int((await websocket.recv()).split()[1])
+            pause = full_jitter()
 
-    pause = full_jitter()
     async for websocket in connect(url, **ALERT):
         try:
             return await talk(websocket)
@@ -847,6 +894,7 @@ async def leaves_its_writer(url, messages):
             asyncio.create_task(writer(websocket, messages, known))
             while known < len(messages):
                 known = int((await websocket.recv()).split()[1])
+                pause = full_jitter()
             return
         except ConnectionClosed:
             if for_good(websocket.close_code):
@@ -903,6 +951,7 @@ async def writes_and_then_reads(url, messages):
             await write(websocket, messages, known)
             while known < len(messages):
                 known = int((await websocket.recv()).split()[1])
+                pause = full_jitter()
             return
         except ConnectionClosed:
             if for_good(websocket.close_code):
@@ -931,13 +980,15 @@ async def in_windows(url, messages):
 @right(ex2)
 async def in_a_task_group(url, messages):
     """asyncio's task group, whose errors come in a group."""
+    pause = full_jitter()
 
     async def read(websocket, known, writing):
+        nonlocal pause
         while known < len(messages):
             known = int((await websocket.recv()).split()[1])
+            pause = full_jitter()
         writing.cancel()
 
-    pause = full_jitter()
     while True:
         last: list[ConnectionClosed] = []
         try:
@@ -978,6 +1029,7 @@ async def by_hand_again(url, messages):
                         known = int((await websocket.recv()).split()[1])
                         if known == len(messages):
                             return
+                        pause = full_jitter() if writing else pause
                         writing = writing or asyncio.ensure_future(Writer(websocket).run(known))
                 except ConnectionClosed as error:
                     if error.rcvd and for_good(error.rcvd.code):
@@ -1312,6 +1364,63 @@ async def have_begins_anew(url, outbox, stop):
     await until(stop, talk(url, outbox, writer=writer, pauses=pauses))
 
 
+@wrong(ex3, "begins_anew")
+async def never_begins_its_pauses_anew(url, outbox, stop):
+    """Waits longer after each loss, whatever it has heard between."""
+    pauses = full_jitter()
+    await until(stop, talk(url, outbox, pauses=lambda: pauses))
+
+
+@wrong(ex3, "comes_at_its_own_time")
+async def doubles_its_pauses(url, outbox, stop):
+    """Comes back when everybody does."""
+    await until(stop, talk(url, outbox, pauses=doubling, delays=doubling))
+
+
+@wrong(ex3, "stops")
+async def two_seconds_for_the_goodbye(url, outbox, stop):
+    """Closes when it is told to stop, and waits for the answer of a wire that is silent."""
+
+    async def once(delays):
+        async with connect(url, **(ALERT | {"close_timeout": 2})) as websocket:
+            known = int((await websocket.recv()).split()[1])
+            outbox.acknowledge(known)
+            writing = asyncio.create_task(pour(websocket, outbox, known))
+            try:
+                while not outbox.done:
+                    outbox.acknowledge(int((await websocket.recv()).split()[1]))
+                    delays[:] = [full_jitter()]
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def work():
+        delays = [full_jitter()]
+        while not outbox.done:
+            try:
+                await once(delays)
+            except ConnectionClosed as error:
+                if error.rcvd and for_good(error.rcvd.code):
+                    raise
+            except (OSError, EOFError, websockets.InvalidHandshake):
+                pass
+            await asyncio.sleep(0 if outbox.done else next(delays[0]))
+
+    await until(stop, work())
+
+
+@wrong(ex3, "resumes")
+async def from_the_oldest(url, outbox, stop):
+    """Sends all that the outbox holds, and listens to `have` only when that empties it."""
+
+    async def writer(websocket, outbox, known):
+        if known == outbox.last:
+            outbox.acknowledge(known)
+        await pour(websocket, outbox, 0)
+
+    await until(stop, talk(url, outbox, writer=writer, acknowledges=("ack",)))
+
+
 @wrong(ex3, "client_ends")
 async def have_acknowledges_nothing(url, outbox, stop):
     """Listens to `ack` only: when the last one is lost, the outbox is never empty."""
@@ -1475,7 +1584,10 @@ async def _plain(url, outbox):
             while not outbox.done:
                 number = int((await websocket.recv()).split()[1])
                 outbox.acknowledge(number)
-                writing = writing or asyncio.create_task(pour(websocket, outbox, number))
+                if writing is None:
+                    writing = asyncio.create_task(pour(websocket, outbox, number))
+                else:
+                    pause = full_jitter()
             return
         except ConnectionClosed:
             if for_good(websocket.close_code):

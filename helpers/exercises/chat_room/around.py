@@ -1,5 +1,6 @@
 """What the rooms of lesson 07 have in common: the talk that they hear, and an app around handlers that share a list."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -7,7 +8,7 @@ from starlette.routing import WebSocketRoute
 
 from hangup.record.recorder import Receive, Scope, Session
 from hangup.record.recorder import Send as ASGISend
-from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.script import Expect, Leave, Script, Send
 
 LESSON = "07-chat-room"
 TRIP = 0.002  # seconds; what a trip to Redis and back may take, and time enough for a member to die meanwhile
@@ -29,6 +30,11 @@ TALK = (
     Send("alone", by="b"),
     Expect("alone", by="b"),
 )
+
+
+def said(texts: Sequence[str]) -> Script:
+    """Return a script in which client a says each of these texts, and both hear it."""
+    return [step for text in texts for step in (Send(text), Expect(text), Expect(text, by="b"))]
 
 
 class Around:

@@ -1,6 +1,7 @@
 """Exercise 3 of lesson 07: a room in which each member has an inbox of three, so that nobody waits for the slow."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from hangup.record import rules
@@ -9,25 +10,30 @@ from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send
 from hangup.time.virtual import time_is_virtual
-from helpers.exercises.chat_room.around import LESSON, Around, what_is_left
-from helpers.judging.app_exercise import AppExercise
+from helpers.exercises.chat_room.around import LESSON, Around, said, what_is_left
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import texts
 
 SLOW_FROM = "now a is slow"
-AWAKE_AFTER = "6"
-KEPT = ("1", "4", "5", "6")  # what a is sent when it is awake: the one that was on its way, and the newest three
+ONE_AFTER, AWAKE_AFTER = "6", "9"
+KEPT = ("1", "4", "8", "8", "9")  # what a is sent: what was on its way each time, and the newest three
+SOON = 0.05  # seconds that a message is waited for
+LONG = 0.6  # virtual seconds for which a is slow
 
 
 class Tunnel(Around):
-    """From `SLOW_FROM` on, sends to the first client wait until `AWAKE_AFTER` was said.
+    """From `SLOW_FROM` on, sends to the first client wait: one until `ONE_AFTER` was said, all until `AWAKE_AFTER` was.
 
     So would a client's full buffers let them wait. A client that is gone lets nobody wait. `late` is what the first
-    client was sent when it was awake again.
+    client was sent late.
     """
 
     def __init__(self, answer: Any) -> None:
         super().__init__(answer)
         self.slow = self.awake = False
-        self.passed = asyncio.Event()
+        self.known = True
+        """Whether it can be told what is in the first client's inbox."""
+        self.one, self.passed, self.holding = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.late: list[str] = []
 
     async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
@@ -38,10 +44,12 @@ class Tunnel(Around):
             _took(heard)
             message = await receive()
             if message["type"] == "websocket.disconnect" and scope is self.first:
-                self.passed.set()
+                self._wake(self.one)
+                self._wake(self.passed)
+                self.known = False  # to whom is gone, anything may be sent
             elif message["type"] == "websocket.receive":
+                await self._next_one_is_held()
                 heard.append((asyncio.get_running_loop().time(), message.get("text") or ""))
-                self.awake = False  # whoever speaks now takes room in the inbox of a, who is gone
             return message
 
         async def tell(message: Message) -> None:
@@ -50,9 +58,9 @@ class Tunnel(Around):
             await send(message)
             if scope is self.first and message.get("text") == SLOW_FROM:
                 self.slow = True
-            if scope is not self.first and message.get("text") == AWAKE_AFTER:
-                loop = asyncio.get_running_loop()
-                loop.call_later(0.2 if time_is_virtual() else 0.05, self._wake)
+            gate = {ONE_AFTER: self.one, AWAKE_AFTER: self.passed}.get(message.get("text") or "")
+            if scope is not self.first and gate is not None:
+                asyncio.get_running_loop().call_later(LONG if time_is_virtual() else 0.05, self._wake, gate)
 
         try:
             await self.app(scope, hear, tell)
@@ -61,16 +69,27 @@ class Tunnel(Around):
 
     async def _hold(self, text: str) -> None:
         """Wait until the first client is awake, or gone."""
-        if not self.passed.is_set():
+        gate = self.passed if self.late else self.one
+        if not gate.is_set():
             note(f"{text!r} to a is held")
-            await self.passed.wait()
+            self.holding.set()
+            await gate.wait()
             note(f"{text!r} to a is let go")
-        if self.awake:
+        if self.awake and self.known:
             self.late.append(text)
 
-    def _wake(self) -> None:
+    async def _next_one_is_held(self) -> None:
+        """Once a message was let go, wait a moment for the next one: until it is held, it has a place in the inbox."""
+        if self.one.is_set() and not self.holding.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SOON):
+                    await self.holding.wait()
+            self.known = self.known and self.holding.is_set()
+
+    def _wake(self, gate: asyncio.Event) -> None:
         self.awake = True
-        self.passed.set()
+        self.holding.clear()
+        gate.set()
 
 
 def _took(heard: list[tuple[float, str]]) -> None:
@@ -134,13 +153,16 @@ ex3 = AppExercise(
             *_said_by_b("1", "2", "3", "4"),
             Send("5"),  # the slow one speaks, and its own inbox is full
             Expect("5", by="b"),
-            *_said_by_b(AWAKE_AFTER),
-            *(Expect(text) for text in KEPT),
+            *_said_by_b(ONE_AFTER),
+            Expect(KEPT[0]),
+            *_said_by_b("7", "8", "8", AWAKE_AFTER),
+            *(Expect(text) for text in KEPT[1:]),
             Leave(),
             *_said_by_b("alone"),
         ),
         (),
     ),
+    also=(Case(said(texts()), most=0),),
     rules=(
         never_waits,
         keeps_the_newest,

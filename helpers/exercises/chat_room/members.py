@@ -13,9 +13,10 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send
 from hangup.servers.sessions import run
 from hangup.time.virtual import time_is_virtual
-from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, what_is_left
-from helpers.judging.app_exercise import AppExercise
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, said, what_is_left
+from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.patience import patience
+from helpers.judging.values import texts
 
 LAST_WORDS = (
     Send("hello", by="b"),
@@ -167,6 +168,7 @@ ex2 = Survive(
         ),
         (),
     ),
+    also=(Case(said(texts()), most=0),),
     rules=(
         rules.answers_everything,
         rules.ends_quietly,

@@ -8,13 +8,26 @@ from typing import Any
 from broadcaster import Broadcast
 
 from hangup.record import rules
+from hangup.record.errors import describe
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from helpers.exercises.chat_room.around import LESSON, TALK, TRIP
-from helpers.judging.app_exercise import AppExercise
+from hangup.servers.script import Expect, Leave, Script, Send
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, said
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
 
 FAREWELL = "one has left"
+
+PARTING: Script = (
+    Send("hi"),
+    *(Expect("hi", by=each) for each in "abc"),
+    Leave(),
+    *(Expect(FAREWELL, by=each) for each in "bc"),
+    Send("still here", by="b"),
+    *(Expect("still here", by=each) for each in "bc"),
+)
+"""Client a leaves when it has been heard, so that it was a member: each of the others hears the farewell."""
 
 
 class Radio(Broadcast):
@@ -68,7 +81,15 @@ def _room(answer: Any) -> ASGIApp:
     return mounted(lambda websocket: answer(websocket, radio), radio)
 
 
+def _parting(answer: Any) -> ASGIApp:
+    app = _room(answer)
+    app.state.parting = True  # type: ignore[attr-defined]  # it is Starlette's
+    return app
+
+
 def _subscriptions(app: Any, session: Session) -> None:
+    if hasattr(app.state, "parting"):
+        session.facts["unheard"], session.facts["unanswered"] = session.facts["unanswered"], []
     session.facts["subscriptions"] = sum(len(queues) for queues in app.state.broadcast._subscribers.values())
 
 
@@ -93,10 +114,25 @@ def says_farewell(session: Session) -> str | None:
 
 
 @rule
+def hears_farewell(session: Session) -> str | None:
+    """Who stays hears "one has left"."""
+    if not session.facts.get("unheard"):
+        return None
+    return f"client a was heard, and left; client {session.letter} waited for {FAREWELL!r}, and did not hear it"
+
+
+@rule
 def gives_back_its_subscription(session: Session) -> str | None:
     """When all handlers have ended, no subscription is left."""
     left = session.facts.get("subscriptions", 0)
     return f"subscriptions left: {left}" if left else None
+
+
+@rule
+def lets_nothing_out(session: Session) -> str | None:
+    """Once it has accepted, nothing but a cancellation leaves the handler, a group of exceptions neither."""
+    raised = session.error if session.ended == "raised" and session.facts.get("subscribed") else None
+    return describe(raised) if raised is not None else None
 
 
 ex1 = AppExercise(
@@ -109,6 +145,7 @@ ex1 = AppExercise(
     facts=_subscriptions,
     lifespan=True,
     scripts=(TALK, ()),
+    also=(Case(said(texts()), most=0), Case(PARTING, most=0, mount=_parting)),
     rules=(
         rules.answers_everything,
         rules.leaves_no_task,
@@ -116,6 +153,8 @@ ex1 = AppExercise(
         says_farewell,
         rules.ends,
         rules.ends_quietly,
+        lets_nothing_out,
+        hears_farewell,
         rules.hides_no_error,
         rules.hears_goodbye_once,
     ),
@@ -134,6 +173,7 @@ ex1 = AppExercise(
         rules.leaves_no_task: 1,
         rules.ends: 2,
         rules.ends_quietly: 3,
+        lets_nothing_out: 3,
         says_farewell: 4,
     },
 )

@@ -17,7 +17,7 @@ from helpers.exercises.late_send.rules import (
     lets_it_out,
     returns_when_all_are_certain,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Line, Scene
+from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, SLOW, Line, Scene
 
 QUIET = 1.0  # seconds after which the peer acknowledges what it has
 
@@ -53,7 +53,7 @@ ex3 = SceneExercise(
     short=Scene("five messages without a pause", (0.0,) * 5, tail=15.0),
     scenes=(
         Scene("seven messages without a pause", (0.0,) * 7),
-        Scene("four messages, two seconds apart", (2.0,) * 4),
+        Scene("four messages, the third of them after an hour", (2.0, 2.0, HOUR, 2.0)),
         Scene("six messages, and it takes a minute to know that there are no more", (0.0,) * 6, tail=60.0),
         Scene("no message at all", ()),
         Scene("messages come without a pause", (0.0,) * 9, "close", after=3),
@@ -72,8 +72,9 @@ ex3 = SceneExercise(
         Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=0.7),
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", (0.0,) * 3 + MORE, "close", after=3, code=4000),
-        Scene("the next message is an hour away, and the source tidies up", MORE, "close", code=1000, tidies=True),
-        Scene("the next message is an hour away, and the source tidies up", MORE, "cancel", wait=1.0, tidies=True),
+        Scene(SLOW, MORE, "close", code=1000, tidies=True),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises before the last acknowledgement", (0.0,) * 4, fails=True),
         Scene("messages raises when all are acknowledged", (0.0,) * 3, fails=True, tail=5.0),

@@ -11,7 +11,7 @@ from hangup.record.recorder import Session, watch_tasks
 from hangup.record.threads import Stuck, run_in_thread
 from hangup.time.loopback import LoopbackLoop
 from helpers.exercises.late_send.play import Play, facts_of
-from helpers.exercises.late_send.scenes import Line, Scene, Script, collect, with_a_websocket
+from helpers.exercises.late_send.scenes import Line, Paced, Scene, Script, collect, with_a_websocket
 from helpers.judging.client_exercise import ClientExercise
 from helpers.judging.exercise import too_late
 from helpers.judging.patience import left
@@ -26,7 +26,7 @@ def _probe(line: Line, session: Session) -> None:
     early = bool(schedule.fault) and schedule.frame == 0
     facts = facts_of(line, scene) | {"opened": session.facts["connections"], "open": 0, "early": early}
     session.facts |= facts
-    if early:
+    if early and not (isinstance(scene, Paced) and schedule.fault == "silence"):
         session.facts["took"] = None  # there was no connection yet that could have ended
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from hangup.explorer.clients.play import ClientSession
+from hangup.explorer.clients.trouble import settle
 from hangup.record.errors import describe, stack
 from hangup.record.session import Session, in_session
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event
-from helpers.exercises.late_send.scenes import Line, Scene, Script
+from helpers.exercises.late_send.scenes import TIDY, Line, Scene, Script
 from helpers.props.peer import Peer, peer
 
 LIMIT = 7_200.0  # virtual seconds that a scene may take
@@ -92,6 +93,7 @@ class Play:
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
             failed = self.line.messages.failed_at
             self.line.failed = None if failed is None else loop.time() - failed
+            await settle()  # a task that is gone within a few turns does not run on
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 
     def _note(self, action: str, detail: str = "") -> None:
@@ -110,6 +112,8 @@ class Play:
             self.session.cancelled_by = "schedule"
             self.session.facts["interrupted"] = "while it worked"
             self.task.cancel()
+            if self.scene.again:
+                asyncio.get_running_loop().call_later(TIDY / 2, self.task.cancel)
         else:
             self.peer.end(self.scene.ending, code=self.scene.code)
 

@@ -11,9 +11,9 @@ from helpers.exercises.late_send.rules import (
     knows_at_once,
     lets_it_out,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, Scene
+from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, SLOW, Scene
 
-UNREAD = 16  # messages, after which websockets reads no further
+WORDS = 150  # many more than the 16 messages that websockets keeps unread
 
 ex1 = SceneExercise(
     lesson=LESSON,
@@ -24,21 +24,23 @@ ex1 = SceneExercise(
     short=Scene("a few messages, and a long pause", (0.0, 1.0, 0.0), tail=15.0),
     scenes=(
         Scene("three messages, a second apart", (1.0, 1.0, 1.0)),
+        Scene("the next message is an hour away, and comes", MORE),
         Scene("no message at all", ()),
         Scene("the next message is an hour away", MORE, "close"),
         Scene("the next message is an hour away", MORE, "fin"),
         Scene("the next message is an hour away", MORE, "reset"),
         Scene("messages come without a pause", (0.0,) * BURST, "close", after=3),
         Scene("the peer says a word, which is not the end", (1.0, 1.0), words=1),
-        Scene(f"the peer says {2 * UNREAD} words", (1.0, HOUR), "close", words=2 * UNREAD, wait=1.0),
+        Scene(f"the peer says {WORDS} words", (1.0, HOUR), "close", words=WORDS, wait=1.0),
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
         Scene("a message a second", (1.0,) * 9, "close", after=4, wait=0.5),
         Scene("a message every half a second", (0.5,) * 30, seconds=0.2),
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", MORE, "close", code=4000, wait=0.5),
         Scene("the next message is an hour away", MORE, "silence", wait=0.5),
-        Scene("the next message is an hour away, and the source tidies up", MORE, "close", code=1000, tidies=True),
-        Scene("the next message is an hour away, and the source tidies up", MORE, "cancel", wait=1.0, tidies=True),
+        Scene(SLOW, MORE, "close", code=1000, tidies=True),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
         Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),

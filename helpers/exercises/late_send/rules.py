@@ -104,7 +104,7 @@ def gives_way(session: Session) -> str | None:
 def counts_what_it_sent(session: Session) -> str | None:
     """The sender returns how many messages it has sent."""
     value, sent = session.facts.get("value"), session.facts["sent"]
-    if session.ended != "returned" or not session.facts["called"] or (type(value) is int and value == sent):
+    if session.ended != "returned" or sent is None or (type(value) is int and value == sent):
         return None
     return f"it returned {value!r}; {sent} messages had gone out"
 

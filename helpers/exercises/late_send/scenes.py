@@ -20,6 +20,8 @@ from helpers.props.peer import ENDINGS
 LESSON = "06-late-send"
 HOUR = 3600.0
 MORE = (0.0, HOUR)
+SLOW = "the next message is an hour away, and the source tidies up"
+_SPREAD: tuple[str | bytes, ...] = (texts()[0], binaries()[2], *texts()[1:], *binaries())
 PLAIN = 2  # messages that are no nasty texts, so that pictures of short scenes are easy to read
 TIDY = 0.05  # seconds that a source of messages takes to clean up, when it is slow to do so
 KEEPALIVE: dict[str, Any] = {"ping_interval": 20, "ping_timeout": 20, "close_timeout": 1}
@@ -32,7 +34,8 @@ class Scene:
     The connection ends in the way of `ending` ("cancel": the client is cancelled), `wait` seconds after the server has
     `after` messages. Everything takes `seconds` each way. `words` is what the server says of its own accord. `tail` is
     how many seconds after the last message it becomes known that it was the last; with `fails`, `messages` raises then.
-    `code` is what a server that closes says. With `tidies`, the source of messages takes its time when it is cancelled.
+    `code` is what a server that closes says. With `tidies`, the source of messages takes its time when it is cancelled;
+    with `again`, the client is cancelled once more meanwhile.
     """
 
     name: str
@@ -46,13 +49,15 @@ class Scene:
     fails: bool = False
     code: int = 1001
     tidies: bool = False
+    again: bool = False
 
     @property
     def when(self) -> str:
         """Say what happens, and when, in words."""
         if not self.ending:
             return self.name
-        what = "your client is cancelled" if self.ending == "cancel" else ENDINGS[self.ending]
+        twice = " twice" if self.again else ""
+        what = f"your client is cancelled{twice}" if self.ending == "cancel" else ENDINGS[self.ending]
         what = what.replace("1001", str(self.code))
         if not self.after:
             later = f"{self.wait:g} s after it has connected" if self.wait else "once it has connected"
@@ -77,9 +82,9 @@ class SourceFailed(OSError):
     """What `messages` raises in a scene that fails, as a serial port would: an OSError, but not the connection's."""
 
 
-def message(number: int) -> str:
+def message(number: int) -> str | bytes:
     """Return the message with this number, from 1: at first plain ones, then what a careless sender drops."""
-    spread = texts()
+    spread = _SPREAD
     return f"message {number}" if number <= PLAIN else spread[(number - PLAIN - 1) % len(spread)]
 
 
@@ -94,7 +99,7 @@ class Messages:
     def __aiter__(self) -> "Messages":
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> str | bytes:
         """Return the next message when it is time; without a pause, at once."""
         if self.taken == len(self._pauses):
             await self._pause(self._tail)
@@ -120,7 +125,7 @@ class Line:
     """What an answer talks to: a websockets handler, which keeps what it got, and the messages to send.
 
     `sent` and `heard` are what had passed at the client's end when the answer ended: messages that were written, and
-    how many were acknowledged by what had come. `trace` holds what passed there; `drawn` says that the wire draws it.
+    how many were acknowledged by what had come. `trace` holds what passed there, if something is `drawn` there.
     """
 
     def __init__(self, script: "Script", scene: Scene) -> None:
@@ -129,7 +134,8 @@ class Line:
         self.trace = Trace()
         self.got: list[str | bytes] = []
         self.called = self.drawn = False
-        self.sent = self.heard = 0
+        self.sent: int | None = None  # not known before the answer has ended, or if nobody drew what it sent
+        self.heard = 0
         self.failed: float | None = None
         """Seconds from the moment when `messages` raised to that when the answer ended."""
         self.on_message: Callable[[int], None] = lambda _: None
@@ -152,10 +158,13 @@ class Line:
         try:
             return await answer(*given)
         finally:
-            said = [entry.event for entry in self.trace.entries if entry.event.action == "text"]
+            said = [entry.event for entry in self.trace.entries if entry.event.action in {"text", "binary"}]
             words = [event.detail.strip("'") for event in said if event.actor == "server"]
             acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
-            self.sent, self.heard = len(said) - len(words), max(acks, default=0)
+            self.heard = max(acks, default=0)
+            events = [entry.event for entry in self.trace.entries]
+            if any(event.actor.startswith("client") and event.to == "server" for event in events):
+                self.sent = len(said) - len(words)
 
 
 def _word(number: int) -> str | bytes:

@@ -8,6 +8,7 @@ from helpers.exercises.late_send.rules import (
     closes,
     connects_once,
     counts,
+    counts_what_it_sent,
     delivers,
     ends_quietly,
     knows_in_time,
@@ -41,8 +42,8 @@ async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
 
 
 # No constants do for both a long interval, in which a pong may be late, and a short one, which ends before that.
-LONG, MIDDLE, SHORT, SHORTEST = 40.0, 20.0, 3.0, 0.5
-WORDS = 40  # more than websockets keeps unread
+LONG, MIDDLE, SHORT, SHORTEST = 120.0, 20.0, 3.0, 0.1
+WORDS = 150  # many more than the 16 that websockets keeps unread
 MOMENTS = (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)  # intervals after the first message
 AFTER_A_PONG = (0.28, 0.78)  # of the first ping, if pings go out every half interval, or every interval
 
@@ -53,7 +54,7 @@ ex2 = SceneExercise(
     kind="handler",
     parameters=("url", "messages", "interval"),
     call=_with_the_url,
-    short=Paced("a message every two seconds", (2.0,) * 4, interval=MIDDLE),
+    short=Paced("a message every half a second", (0.5,) * 4, interval=SHORT),
     scenes=(
         Paced("three messages, a second apart", (1.0,) * 3, interval=MIDDLE),
         _slow_wire(MIDDLE),
@@ -81,6 +82,7 @@ ex2 = SceneExercise(
         knows_in_time,
         ends_quietly,
         counts,
+        counts_what_it_sent,
         closes,
         *rules.CLIENT[1:],
         lets_it_out,
@@ -90,8 +92,9 @@ ex2 = SceneExercise(
         "and then the closing handshake waits for `close_timeout`.",
         "`connect(url, ping_interval=interval / 2, …)`: all three together must stay below two intervals. (The "
         "course's `connect` sends no pings unless you ask.)",
-        "Halves will do: half until the ping, half for its pong, half for the goodbye. And a pong behind more than 16 "
-        "unread words is not read: read them in a task, or let `max_queue=None` keep them all.",
+        "Halves will do: half until the ping, half for its pong, half for the goodbye; and half for the handshake, "
+        "`open_timeout`. A pong behind more than 16 unread words is not read: read them in a task, or let "
+        "`max_queue=None` keep them all.",
     ),
     why="All that a sender waits for when its peer is silent, a ping, its pong and a goodbye, is "
     "over within two intervals.",

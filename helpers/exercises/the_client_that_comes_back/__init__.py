@@ -7,7 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
-from helpers.exercises.the_client_that_comes_back.archive import Archive
+from helpers.exercises.the_client_that_comes_back.archive import Archive, PairOfMeters
 from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
@@ -45,8 +45,9 @@ __all__ = ["ONCE", "books", "ex1", "ex2", "ex3", "for_good", "full_jitter"]
 
 LESSON = "08-the-client-that-comes-back"
 DARK = "upstream/reset@frame#0x9999"
+SILENT = "downstream/silence@frame#3"
 UNANSWERED = "downstream/silence@frame#0"
-MANY = 10_000
+MANY = 4_000  # in the time that the exercise gives ten thousand, so many have their part
 MORE_NEWS = tuple(f"news {number + 1}" for number in range(12))
 
 
@@ -54,11 +55,20 @@ def _undisturbed(words: str, make: Callable[..., Scripted], *given: object, **sc
     return Case(words, partial(make, *given, **script), (UNDISTURBED,))
 
 
-def _thrown_out(make: Callable[..., Scripted]) -> list[Case]:
+def _thrown_out(make: Callable[..., Scripted], quiet: int = 1000) -> list[Case]:
     return [
         _undisturbed(f"the server throws it out with {code}", make, thrown_out=REFUSALS, code=code)
-        for code in (1011, 1001, 3000)
+        for code in (1011, quiet, 3000)
     ]
+
+
+def _hard_times(make: Callable[..., Scripted], *given: object) -> Case:
+    words = "the server throws it out, then loses it after each `ack`"
+    return _undisturbed(words, make, *given, thrown_out=REFUSALS, closes=1012)
+
+
+def _absent(make: Callable[..., Scripted]) -> Case:
+    return _undisturbed("nobody listens at the server's port for twenty seconds", make, absent=20)
 
 
 def _for_good(make: Callable[..., Scripted], *codes: int) -> list[Case]:
@@ -74,7 +84,8 @@ ex1 = ReturningExercise(
     cases=(
         Case("four pieces of news", Feed),
         Case("the server refuses", Feed, (REFUSED,)),
-        *_thrown_out(Feed),
+        *_thrown_out(Feed, 1001),
+        _absent(Feed),
         _undisturbed("all kinds of news", Feed, STRANGE),
         _undisturbed("all kinds of news, and the server closes with 1012 after each", Feed, STRANGE[:12], closes=1012),
         _undisturbed(
@@ -131,13 +142,15 @@ ex2 = ReturningExercise(
         Case("four payments", Book),
         _undisturbed("no payment at all", Book, 0),
         *_thrown_out(Book),
+        _absent(Book),
+        _hard_times(Book, 2 * REFUSALS),
         Case("all kinds of payments", partial(Book, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         Case("two clients, one server", PairOfPayers, (UNDISTURBED,)),
         *_for_good(Book, 1008, 4001),
         _undisturbed("a hundred payments", Book, 100),
         *(
             Case(f"{MANY:,} payments", partial(Book, MANY), (schedule,), long=True)
-            for schedule in (UNDISTURBED, "upstream/reset@frame#4000.insidex2")
+            for schedule in (UNDISTURBED, "upstream/reset@frame#1500.insidex2")
         ),
     ),
     rules=(
@@ -150,6 +163,7 @@ ex2 = ReturningExercise(
         stays_away,
         is_back_soon,
         eases_off,
+        begins_anew,
         comes_at_its_own_time,
     ),
     hints=(
@@ -181,6 +195,10 @@ ex3 = ReturningExercise(
         Case("four readings", Archive),
         Case("the server is away", partial(Archive, 60), (REFUSED,)),
         *_thrown_out(Archive),
+        _absent(Archive),
+        _hard_times(Archive, REFUSALS),
+        _undisturbed("two clients, one server", PairOfMeters),
+        Case("told to stop, and the wire is silent", partial(Archive, stop_at=5.5), (SILENT,)),
         Case("all kinds of readings", partial(Archive, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         _undisturbed("no reading at all", Archive, 0),
         Case("told to stop, and nobody answers the handshake", partial(Archive, stop_at=5.5), (UNANSWERED,)),
@@ -200,11 +218,14 @@ ex3 = ReturningExercise(
         none_is_twice,
         keeps_the_order,
         returns_when_acknowledged,
+        resumes,
         keeps_what_is_not_acknowledged,
         stops,
         stays_away,
         is_back_soon,
         eases_off,
+        begins_anew,
+        comes_at_its_own_time,
         returns_when_done,
     ),
     hints=(

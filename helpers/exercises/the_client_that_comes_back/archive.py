@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from hangup.record.recorder import Session, current
 from hangup.time.loopback import now
 from hangup.trace.events import Event
-from helpers.exercises.the_client_that_comes_back.servers import Book
+from helpers.exercises.the_client_that_comes_back.servers import ROUNDS, Book
 from helpers.props.outbox import Outbox
 
 
@@ -36,6 +36,7 @@ class Archive(Book):
         self.later = later
         self.needs = len(self.due) + later
         self.stop_at = stop_at
+        self.beyond = 0  # it would forget them
         self.outbox = Outbox(1_000)
         self.stop = asyncio.Event()
         self.closed_at: float | None = None
@@ -99,3 +100,27 @@ class Archive(Book):
             session.record(Event(session.app, "note", "is told to stop"))
         self.stopped_at = now()
         self.stop.set()
+
+
+class PairOfMeters(Archive):
+    """An Archive with two clients, both lost with 1012 in the same moment; when they come back it has what they have.
+
+    Each has an outbox that holds one reading, and is closed.
+    """
+
+    async def serve(self, websocket: ServerConnection) -> None:
+        """Greet, and lose both; later, say that all is done."""
+        done = len(self.both_lost) == ROUNDS
+        await websocket.send(f"have {int(done)}")
+        if not await self.lose_both(websocket):
+            await websocket.wait_closed()
+
+    async def call(self, answer: Any, url: str) -> Any:
+        """Run two clients."""
+        self.book[:], self.acknowledged = self.due, len(self.due)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                outbox = Outbox(1)
+                await outbox.put("reading 1")
+                outbox.close()
+                group.create_task(answer(url, outbox, asyncio.Event()), context=Context())

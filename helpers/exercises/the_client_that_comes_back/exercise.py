@@ -82,14 +82,15 @@ class ReturningExercise(ClientExercise):
         return f"{self._case} · {super().when(session)}"
 
     def _visit_all(self, answer: Any, until: float, played: list[tuple[Case, Session]]) -> None:
-        """Play every case, and add its sessions to `played`; stop after one that hangs, for the others take as long."""
+        """Play every case, and add its sessions to `played`; stop when one hangs, for the others take as long."""
         for case in self.cases:
             if case.long and self.first_broken([session for _, session in played]):
                 continue
             before = len(played)
             self._visit(answer, case, max(left(until), PATIENCE if played else 0), played)
-            if any(_hangs(session) for _, session in played[before:]):
-                break
+            found = self.first_broken([session for _, session in played])
+            if any(_hangs(session) for _, session in played[before:]) or (found and not found[0]):
+                break  # the first rule comes before all that the other cases may break
 
     def _visit(self, answer: Any, case: Case, seconds: float, played: list[tuple[Case, Session]]) -> None:
         """Play a case's schedules, or all that the explorer finds."""

@@ -6,30 +6,38 @@ clients. (An `Archive`, which hears readings, is in `archive`.)
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextvars import Context
 from typing import Any
 
 import websockets
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
 
 from hangup.time.loopback import LoopbackLoop, now
 from helpers.judging.values import texts
 
 REFUSALS = 12
+ROUNDS = 2  # how often two clients are lost together: once they may come back together by chance
+HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
 STRANGE = texts()
+_quiet = logging.getLogger("helpers.exercises.the_client_that_comes_back")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
 
 
 class Scripted:
     """A websockets handler that keeps book; `give` calls the answer. `came` has the seconds at which it was reached.
 
     So many clients as `thrown_out` says are closed with `code` before any work; with `for_good` it closes with that
-    code in the midst of its work.
+    code in the midst of its work; with `closes`, with that code whenever a little is done. For `absent` seconds nobody
+    listens at its port.
     """
 
     due: Sequence[str] = ()
@@ -40,9 +48,20 @@ class Scripted:
     repeated = 0
     """How many messages came that it had already."""
 
-    def __init__(self, *, for_good: int | None = None, thrown_out: int = 0, code: int = 1011) -> None:
-        self.for_good, self.thrown_out, self.code = for_good, thrown_out, code
+    def __init__(
+        self,
+        *,
+        for_good: int | None = None,
+        thrown_out: int = 0,
+        code: int = 1011,
+        closes: int | None = None,
+        absent: float = 0,
+    ) -> None:
+        self.for_good, self.thrown_out, self.code, self.closes, self.absent = for_good, thrown_out, code, closes, absent
         self.book = []
+        self.both_lost: list[float] = []
+        """When it lost two clients in the same moment."""
+        self._pair: list[ServerConnection] = []
         self.came: list[float] = []
         self.lost_at: float | None = None
         self.away: list[float] = []
@@ -90,9 +109,42 @@ class Scripted:
     async def give(self, answer: Any, url: str) -> Any:
         """Call the answer with what it takes."""
         try:
-            return await self.call(answer, url)
+            async with self._port(url) as port:
+                return await self.call(answer, port)
         finally:
             self.ended_at = now()
+
+    @contextlib.asynccontextmanager
+    async def _port(self, url: str) -> AsyncIterator[str]:
+        """Yield where the server is reached: a port of its own if nobody listens there at first."""
+        if not self.absent:
+            yield url
+            return
+        with socket.socket() as sock:
+            sock.bind((HOST, 0))
+            opening = asyncio.get_running_loop().create_task(self._open(sock), context=Context())
+            try:
+                yield f"ws://{HOST}:{sock.getsockname()[1]}"
+            finally:
+                opening.cancel()
+                await asyncio.wait([opening])
+
+    async def _open(self, sock: socket.socket) -> None:
+        await asyncio.sleep(self.absent)
+        async with serve(self, sock=sock, compression=None, ping_interval=None, close_timeout=1, logger=_quiet):
+            await asyncio.sleep(FOREVER)
+
+    async def lose_both(self, websocket: ServerConnection) -> bool:
+        """With two clients, close both with 1012 when both are there, and return whether it has done so."""
+        if len(self.both_lost) == ROUNDS:
+            return False
+        self._pair.append(websocket)
+        if len(self._pair) == 2:
+            self.both_lost.append(now())
+            await asyncio.gather(*(each.close(1012) for each in self._pair))
+            self._pair.clear()
+        await websocket.wait_closed()
+        return True
 
     def call(self, answer: Any, url: str) -> Awaitable[Any]:
         """Return the answer's coroutine."""
@@ -102,12 +154,12 @@ class Scripted:
 class Feed(Scripted):
     """Tells the news, one a second, from where the client says, and closes with 1000 when there are no more.
 
-    With `for_good` it closes with that code after two of them; with `closes`, with that code after each new one.
+    With `for_good` it closes after two of them; with `closes`, after each new one.
     """
 
-    def __init__(self, news: Sequence[str] = NEWS, *, closes: int | None = None, **script: Any) -> None:
+    def __init__(self, news: Sequence[str] = NEWS, **script: Any) -> None:
         super().__init__(**script)
-        self.due, self.closes = news, closes
+        self.due = news
         self.told = 0
         self.needs = float(len(news))
 
@@ -133,21 +185,10 @@ class Feed(Scripted):
 class Pair(Feed):
     """Has two clients, and loses both with 1012 in the same moment, when both are there."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.both_lost_at = 0.0
-        self._both = asyncio.Event()
-
     async def serve(self, websocket: ServerConnection) -> None:
-        """Close with 1012 when the second one has come; later, serve."""
-        if len(self.came) > 2:
+        """Lose both; later, serve."""
+        if not await self.lose_both(websocket):
             await super().serve(websocket)
-            return
-        if len(self.came) == 2:
-            self.both_lost_at = now()
-            self._both.set()
-        await self._both.wait()
-        await websocket.close(1012)
 
     async def call(self, answer: Any, url: str) -> Any:
         """Run two clients."""
@@ -159,8 +200,11 @@ class Pair(Feed):
 class Book(Scripted):
     """Says `have 2` on each connection, hears `3 text`, and says `ack 3` for all that it has, a little later.
 
-    With `for_good` it closes with that code when it has two. Whom it throws out has heard `have 0`.
+    With `for_good` it closes when it has two; with `closes`, when it has acknowledged one, and has `beyond` that are
+    not. Whom it throws out has heard `have 0`.
     """
+
+    beyond = 1
 
     def __init__(self, count: int = 4, *, texts: Sequence[str] = (), **script: Any) -> None:
         super().__init__(**script)
@@ -171,6 +215,9 @@ class Book(Scripted):
         """Write down what is next, in order; close with 4002 at a gap."""
         heard = asyncio.Event()
         await self._say(websocket, "have")
+        if self.closes:
+            await self._serve_briefly(websocket, self.closes)
+            return
         acknowledging = asyncio.create_task(self._acknowledge(websocket, heard))
         try:
             async for text in websocket:
@@ -183,6 +230,17 @@ class Book(Scripted):
                     await websocket.close(self.for_good)
         finally:
             acknowledging.cancel()
+
+    async def _serve_briefly(self, websocket: ServerConnection, code: int) -> None:
+        """Take one message and acknowledge it, take a few more, and close."""
+        with contextlib.suppress(websockets.ConnectionClosed):
+            for place in range(1 + self.beyond):
+                number, _, payment = str(await websocket.recv()).partition(" ")
+                await self.take(websocket, int(number), payment)
+                if not place:
+                    await asyncio.sleep(LATE)
+                    await self._say(websocket, "ack")
+            await self.lose(websocket, code)
 
     async def throw_out(self, websocket: ServerConnection) -> None:
         """Say `have 0`, which is no good news, and close."""
@@ -223,24 +281,13 @@ class Book(Scripted):
 class PairOfPayers(Book):
     """A Book with two clients, both lost with 1012 in the same moment; when they come back it says that it has all."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.both_lost_at = 0.0
-        self._both = asyncio.Event()
-
     async def serve(self, websocket: ServerConnection) -> None:
-        """Greet, close with 1012 when the second one has come; later, say that all is done."""
-        if len(self.came) > 2:
+        """Greet, and lose both; later, say that all is done."""
+        if len(self.both_lost) == ROUNDS:
             self.book[:] = self.due
-            await self._say(websocket, "have")
-            await websocket.wait_closed()
-            return
         await self._say(websocket, "have")
-        if len(self.came) == 2:
-            self.both_lost_at = now()
-            self._both.set()
-        await self._both.wait()
-        await websocket.close(1012)
+        if not await self.lose_both(websocket):
+            await websocket.wait_closed()
 
     async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
         """Take none."""
