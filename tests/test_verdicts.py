@@ -2,15 +2,22 @@
 
 import asyncio
 import random
+import sysconfig
 import time
+import traceback
+from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar import WebSocket, websocket
 from starlette.endpoints import WebSocketEndpoint
 from starlette.websockets import WebSocketDisconnect
 
+from hangup import Trace
+from hangup.record.session import Session
 from helpers.exercises import cancelled_cleanup, double_receive, late_send, listener_lifespan, start_here, three_endings
 from helpers.judging import patience
+from helpers.judging.moment import where
 from tests.test_exercises import check, every_exercise, source
 
 shout, counter, drain = start_here.ex1, double_receive.ex1, cancelled_cleanup.ex3
@@ -263,3 +270,23 @@ def test_every_exercise_says_why_it_holds_and_what_helps(exercise):
 
 def test_a_pass_says_why():
     assert str(shout.check(right)).splitlines()[-1] == f"  {shout.why}"
+
+
+def test_what_a_frameworks_handling_of_an_exception_raises_is_told_by_the_line_of_the_first_one():
+    """As Litestar does: it closes for an exception of the handler's, and the server refuses that."""
+    folder = Path(sysconfig.get_paths()["purelib"]) / "framework" / "exceptions"
+    program = "def handle(app, close):\n    try:\n        app()\n    except KeyError:\n        close()\n"
+    names: dict[str, Any] = {}
+    exec(compile(program, str(folder / "middleware.py"), "exec"), names)
+    exec(compile("def close():\n    raise RuntimeError('too late')\n", str(folder.parent / "server.py"), "exec"), names)
+
+    def seats():
+        return {}["mine"]
+
+    with pytest.raises(RuntimeError, match="too late") as caught:
+        names["handle"](seats, names["close"])
+    session = Session(Trace(), "a", ended="raised", error=caught.value)
+    session.where = traceback.extract_tb(caught.tb.tb_next)
+    assert where(session) == f'line {seats.__code__.co_firstlineno + 1} of your seats: return {{}}["mine"]'
+    caught.value.__context__ = None
+    assert where(session) == ""

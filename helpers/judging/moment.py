@@ -5,6 +5,7 @@ import functools
 import site
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import hangup
@@ -41,18 +42,29 @@ def _code(session: Session) -> str:
 
 
 def where(session: Session) -> str:
-    """Return the learner's own line that the exception passed through, or who called from outside it."""
+    """Return the learner's own line that the exception passed through, or who called from outside it.
+
+    A framework that handles an exception may raise another one by that: then it is the line of the first that counts.
+    """
     if session.error is None or session.ended != "raised":
         return ""
     frames = session.where
-    own = [frame for frame in frames if not _is_library(frame.filename)]
+    own = _own(frames)
     if own:
         return _line(own[-1])
     others = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HANGUP)]
     if len(others) < 2:
         return ""
     caller, called = others[-2], others[-1]
+    if any("exception" in part for part in Path(caller.filename).parts[-2:]):
+        first = session.error.__context__
+        own = _own(traceback.extract_tb(first.__traceback__)) if first is not None else []
+        return _line(own[-1]) if own else ""
     return f"not in your code: {Path(caller.filename).parent.name}'s {caller.name}() called {called.name}()"
+
+
+def _own(frames: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    return [frame for frame in frames if not _is_library(frame.filename)]
 
 
 def mistake(session: Session, *, told: bool) -> tuple[str, str] | None:
