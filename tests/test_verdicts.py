@@ -281,12 +281,12 @@ def test_what_a_frameworks_handling_of_an_exception_raises_is_told_by_the_line_o
     exec(compile("def close():\n    raise RuntimeError('too late')\n", str(folder.parent / "server.py"), "exec"), names)
 
     def seats():
-        return {}["mine"]
+        return dict[str, str]()["mine"]
 
     with pytest.raises(RuntimeError, match="too late") as caught:
         names["handle"](seats, names["close"])
     session = Session(Trace(), "a", ended="raised", error=caught.value)
     session.where = traceback.extract_tb(caught.tb.tb_next)
-    assert where(session) == f'line {seats.__code__.co_firstlineno + 1} of your seats: return {{}}["mine"]'
+    assert where(session) == f'line {seats.__code__.co_firstlineno + 1} of your seats: return dict[str, str]()["mine"]'
     caught.value.__context__ = None
     assert where(session) == ""
