@@ -93,6 +93,7 @@ class Play:
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
             failed = self.line.messages.failed_at
             self.line.failed = None if failed is None else loop.time() - failed
+            self.line.measure()
             await settle()  # a task that is gone within a few turns does not run on
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
 

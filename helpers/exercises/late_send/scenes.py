@@ -133,7 +133,7 @@ class Line:
         self.messages = Messages(scene)
         self.trace = Trace()
         self.got: list[str | bytes] = []
-        self.called = self.drawn = False
+        self.called = self.drawn = self._measured = False
         self.sent: int | None = None  # not known before the answer has ended, or if nobody drew what it sent
         self.heard = 0
         self.failed: float | None = None
@@ -158,13 +158,20 @@ class Line:
         try:
             return await answer(*given)
         finally:
-            said = [entry.event for entry in self.trace.entries if entry.event.action in {"text", "binary"}]
-            words = [event.detail.strip("'") for event in said if event.actor == "server"]
-            acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
-            self.heard = max(acks, default=0)
-            events = [entry.event for entry in self.trace.entries]
-            if any(event.actor.startswith("client") and event.to == "server" for event in events):
-                self.sent = len(said) - len(words)
+            self.measure()
+
+    def measure(self) -> None:
+        """Take note of what has passed now that the answer has ended; what comes later is not its business."""
+        if self._measured:
+            return
+        self._measured = True
+        events = [entry.event for entry in self.trace.entries]
+        said = [event for event in events if event.action in {"text", "binary"}]
+        words = [event.detail.strip("'") for event in said if event.actor == "server"]
+        acks = [int(word.removeprefix("ack ")) for word in words if word.startswith("ack ")]
+        self.heard = max(acks, default=0)
+        if any(event.actor.startswith("client") and event.to == "server" for event in events):
+            self.sent = len(said) - len(words)
 
 
 def _word(number: int) -> str | bytes:
