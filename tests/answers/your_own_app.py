@@ -601,10 +601,3 @@ def uploads_pages_by_a_pattern():
     pattern = steps("    path: reports", "    path: |\n      out/pages/*.html\n      junit.xml")["ci.yml"]
     pattern = pattern.replace("- run: pytest --hangup-report reports\n", two)
     return FILES | {"ci.yml": pattern.replace("always()", "'!cancelled()'")}
-
-
-@given(right(ex3))
-def asks_for_the_endings_one_by_one():
-    """Names the endings, and the servers that it deploys on."""
-    more = 'lifespan=True, endings=("close", "reset", "shutdown", "cancel"), models=("uvicorn", "granian")'
-    return test_file(TEST.replace("lifespan=True", more))
