@@ -37,7 +37,7 @@ def test_a_scene_says_what_happens():
 def test_a_scene_of_the_second_exercise_names_its_interval():
     """Its times are shares of the interval, and no constants do for all of them."""
     silent = {scene.when.partition(" · ")[0] for scene in ex2.scenes if scene.ending == "silence"}
-    assert silent == {"interval=0.5", "interval=3", "interval=20"}
+    assert silent == {"interval=0.1", "interval=3", "interval=20"}
 
 
 def test_what_is_cancelled_has_not_ended():
