@@ -196,7 +196,7 @@ class Exploration:
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
-        app, began = self.make(), time.perf_counter()
+        app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
