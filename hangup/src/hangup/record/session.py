@@ -10,7 +10,7 @@ import re
 import traceback
 import types
 from collections.abc import Collection, Coroutine, Iterator, Sequence
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, Token
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -241,9 +241,15 @@ def current() -> Session | None:
     return _current.get()
 
 
-def set_current(session: Session) -> None:
-    """Let the rest of this task, and the tasks that it creates from here on, run in the session."""
-    _current.set(session)
+def set_current(session: Session | None) -> "Token[Session | None]":
+    """Let the rest of this task, and the tasks that it creates from here on, run in the session, or in none.
+
+    Return what `reset_current` takes back: the two are `in_session` for what happens often.
+    """
+    return _current.set(session)
+
+
+reset_current = _current.reset
 
 
 @contextlib.contextmanager

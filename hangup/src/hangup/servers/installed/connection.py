@@ -11,7 +11,7 @@ from contextvars import Context
 from typing import Any, Protocol
 
 from hangup.record.recorder import Message, Receive, Send
-from hangup.record.session import in_session
+from hangup.record.session import reset_current, set_current
 from hangup.servers.installed.leaving import OPEN, Leaving
 from hangup.servers.installed.peer import REQUEST, Peer
 from hangup.servers.installed.transport import MemoryTransport
@@ -79,7 +79,10 @@ class InstalledConnection:
         """The codes of the close frames, or the HTTP status, that the client has seen."""
         loop = asyncio.get_running_loop()
         self._drawing = Drawing(trace, letter)
-        self._called: asyncio.Future[tuple[Receive, Send]] = loop.create_future()
+        self._called: asyncio.Future[None] | None = None
+        """What waits until the server has called the app, if anything does."""
+        self._calls: tuple[Receive, Send] | None = None
+        """The server's receive and send, when it has called the app."""
         self._app_ended: asyncio.Future[None] = loop.create_future()
         self._ended = ""
         self.task: asyncio.Task[Any] | None = None
@@ -103,7 +106,9 @@ class InstalledConnection:
     async def receive(self) -> Message:
         """Return what the server gives."""
         self.receives += 1
-        receive, _ = await self._callables()
+        receive, _ = self._calls or await self._callables()
+        if self.task is None:
+            self.task = asyncio.current_task()
         if self.receives > 1:
             self._leave_at("receive", self.receives)
             if self.yields:
@@ -111,8 +116,11 @@ class InstalledConnection:
             self._transport.pump()
         self._waiting += 1
         try:
-            with in_session(None):  # what the server does in this call is its own
+            session = set_current(None)  # what the server does in this call is its own
+            try:
                 message = await receive()
+            finally:
+                reset_current(session)
         finally:
             self._waiting -= 1
         if message["type"] == "websocket.disconnect":
@@ -127,14 +135,19 @@ class InstalledConnection:
     async def send(self, message: Message) -> None:
         """Give the server a message."""
         self.sends += 1
-        _, send = await self._callables()
+        _, send = self._calls or await self._callables()
+        if self.task is None:
+            self.task = asyncio.current_task()
         if self._leave_at("send", self.sends):
             self._transport.settle()
             await self._noticed()
         if message["type"] == "websocket.close":
             self.gone = self.gone or "own"
-        with in_session(None):
+        session = set_current(None)
+        try:
             await send(message)
+        finally:
+            reset_current(session)
         if message["type"] == "websocket.accept":  # a server may answer the client a few turns later
             for _ in range(NOTICES * (not self.gone)):
                 if self.accepted or self._transport.lost:
@@ -155,7 +168,11 @@ class InstalledConnection:
         """Return the server's receive and send, when it has called the app."""
         if self.task is None:
             self.task = asyncio.current_task()
-        return self._called.result() if self._called.done() else await asyncio.shield(self._called)
+        if self._called is None:
+            self._called = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._called)  # several tasks may wait for it, and one be cancelled
+        assert self._calls is not None
+        return self._calls
 
     def ended(self, how: str) -> None:
         """Let the server see that the app has "returned", "raised" or been "cancelled"."""
@@ -172,8 +189,10 @@ class InstalledConnection:
 
     async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
         """Be the app for the server: the real one runs in a task of its own, which is cancelled if the server says."""
-        if not self._called.done():
-            self._called.set_result((receive, send))
+        if self._calls is None:
+            self._calls = receive, send
+            if self._called is not None:
+                self._called.set_result(None)
         try:
             await self._app_ended
         except asyncio.CancelledError:

@@ -5,7 +5,7 @@ read once: it is the same each time, and to write and read it anew would cost a 
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from websockets.frames import Close, Frame, Opcode
@@ -57,17 +57,17 @@ class Peer:
         self._response = b""
         self._ended = self._hangs_up = False
 
-    def bytes_out(self) -> Iterator[bytes | str]:
-        """Yield what there is to send, "FIN" for the end of the stream."""
+    def bytes_out(self) -> Sequence[bytes | str]:
+        """Return what there is to send, "FIN" for the end of the stream."""
         if self._open is not None:
             self._out += self._open.data_to_send()
         if self._hangs_up:  # its handshake was refused
             self._hangs_up = False
             self._out.append(b"")
-        if self._out:
-            out, self._out = self._out, []
-            for data in out:
-                yield data or "FIN"
+        if not self._out:
+            return ()
+        out, self._out = self._out, []
+        return [data or "FIN" for data in out]
 
     def message(self, said: str | bytes) -> None:
         """Send a text or binary message."""
