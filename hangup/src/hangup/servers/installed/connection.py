@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hangup.record.recorder import Message, Receive, Send
 from hangup.record.session import reset_current, set_current
+from hangup.servers.installed.app import App, AppEndedError, weakly
 from hangup.servers.installed.leaving import OPEN, Leaving
 from hangup.servers.installed.peer import REQUEST, Peer
 from hangup.servers.installed.transport import MemoryTransport
@@ -23,13 +24,6 @@ from hangup.trace.trace import Trace
 
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin, as in hangup.servers.memory.inbox
 NOTICES = 10  # turns of the loop in which a server has noticed what its peer has done
-
-
-class AppEndedError(RuntimeError):
-    """Stands for the exception by which an app ended, where the server's own task is told that it raised."""
-
-
-App = Callable[[Any, Receive, Send], Any]
 
 
 class Start(Protocol):
@@ -92,7 +86,7 @@ class InstalledConnection:
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
         self._transport = MemoryTransport(loop, self._from_server, Context(), peername=address, sockname=own)
         self._leaving = Leaving(self._transport, self._peer, self._drawing, self._is_cut)
-        self._stop = self._transport.context.run(start, self._serve, self._transport)
+        self._stop = self._transport.context.run(start, weakly(self._serve), self._transport)
         self._transport.arrive(REQUEST)
         self._transport.settle()
 
@@ -253,6 +247,8 @@ class InstalledConnection:
         self._transport.context.run(self._transport.lose)
         self._transport.unlink()
         self._stop = _nothing
+        if not self._app_ended.cancelled() and (error := self._app_ended.exception()) is not None:
+            error.__traceback__ = None  # its frames hold this connection
 
     # ---- what the client sees ----------------------------------------------------------------------------------
 
