@@ -218,8 +218,8 @@ class Exploration:
             self.probe(app, each)
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
-            if not ends_all(schedule):
-                self.stopped.update(dict.fromkeys(each.stopped))
+            if (stopped := each.stopped) and not ends_all(schedule):
+                self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
         if self._asks_what_is_kept and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, sessions)
