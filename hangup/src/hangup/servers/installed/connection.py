@@ -82,6 +82,8 @@ class InstalledConnection:
         self.task: asyncio.Task[Any] | None = None
         """The app's task, which is cancelled when the server cancels its own; the first to call, if nobody sets it."""
         self._waiting = self._repeated = 0
+        self._changed = False
+        """Whether the client has got something since the app has last sent something: then all have been told."""
         self._peer = Peer()
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
         self._transport = MemoryTransport(loop, self._from_server, Context(), peername=address, sockname=own)
@@ -137,6 +139,7 @@ class InstalledConnection:
             await self._noticed()
         if message["type"] == "websocket.close":
             self.gone = self.gone or "own"
+        self._changed = False
         session = set_current(None)
         try:
             await send(message)
@@ -147,7 +150,8 @@ class InstalledConnection:
                 if self.accepted or self._transport.lost:
                     break
                 await asyncio.sleep(0)
-        self.on_change()
+        if not self._changed:
+            self.on_change()
         if self.yields:
             await asyncio.sleep(0)
 
@@ -280,6 +284,7 @@ class InstalledConnection:
                 self._hears_the_end(heard.code or 1006, heard.text)
         self._to_server()  # an answer to a close or a ping
         self._transport.pump()
+        self._changed = True
         self.on_change()
 
     def _hears_the_end(self, code: int, reason: str) -> None:
