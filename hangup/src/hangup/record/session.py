@@ -10,7 +10,7 @@ import re
 import traceback
 import types
 from collections.abc import Collection, Coroutine, Iterator, Sequence
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, Token
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -173,11 +173,14 @@ class Session:
         `beside` names tasks of the app's that run beside all sessions.
         """
         self._ends_by_itself = False
-        self._stopped = (*self._stopped, *beside, *(self.name_of(task) for task in self.tasks if not task.done()))
+        if beside or self.tasks:
+            self._stopped = (*self._stopped, *beside, *(self.name_of(task) for task in self.tasks if not task.done()))
 
     @property
     def stopped(self) -> list[str]:
         """The names of the tasks, excused ones too, that had to be stopped when the session was over."""
+        if not self._stopped:
+            return []
         by_itself = {name for name, _ in self.lingered}
         return [name for name in dict.fromkeys(self._stopped) if name not in by_itself]
 
@@ -203,6 +206,8 @@ class Session:
 
     def retrieve_exceptions(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
+        if not self.tasks:
+            return []
         done = [task for task in self.tasks if task.done() and not task.cancelled()]
         self.never_retrieved += [
             f"{self.name_of(task)} ({describe(error)})"
@@ -241,9 +246,15 @@ def current() -> Session | None:
     return _current.get()
 
 
-def set_current(session: Session) -> None:
-    """Let the rest of this task, and the tasks that it creates from here on, run in the session."""
-    _current.set(session)
+def set_current(session: Session | None) -> "Token[Session | None]":
+    """Let the rest of this task, and the tasks that it creates from here on, run in the session, or in none.
+
+    Return what `reset_current` takes back: the two are `in_session` for what happens often.
+    """
+    return _current.set(session)
+
+
+reset_current = _current.reset
 
 
 @contextlib.contextmanager

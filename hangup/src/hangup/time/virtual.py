@@ -107,7 +107,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def create_future(self) -> "asyncio.Future[Any]":
         """Return a new future; know of one that stands for a job elsewhere."""
-        future = super().create_future()
+        future: asyncio.Future[Any] = asyncio.Future(loop=self)
         if sys._getframe(1).f_code is _WRAPS:
             self.elsewhere.expect(future)
         return future
@@ -134,9 +134,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
-        new = [t for t in threading.enumerate() if t not in self._known and not t.name.startswith(WORKERS)]
+        running = threading.enumerate()
+        new = [t for t in running if t not in self._known and not t.name.startswith(WORKERS)]
+        self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
+        if not new:
+            return []
         left = [thread for thread in new if not self._ends(thread)]
-        self._known = {thread for thread in self._known if thread.is_alive()} | set(left)
+        self._known.update(left)
         names = [thread_name(thread) for thread in left]
         self._names.update(names)
         return names

@@ -1,7 +1,6 @@
 """The sessions of an exploration: a plan made from what an app does undisturbed, each schedule played and judged."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,6 +59,12 @@ class Exploration:
     holds: int = 0
     """In how many sessions the app has held the event loop."""
 
+    def __post_init__(self) -> None:
+        """Prepare what each session asks for."""
+        self.keeping: Keeping[Schedule] = Keeping(self.make, self.played)
+        """What finds out whether the app keeps connections that are gone."""
+        self._asks_what_is_kept = keeps_no_connection in self.findings.rules
+
     def held(self, where: str) -> None:
         """Take note that the app holds the event loop, at this line; it is ended now. Another thread says so."""
         self.holds += 1
@@ -110,11 +115,6 @@ class Exploration:
         for each in again.findings.report().broken:
             breaks[each.schedule].add(each.rule)
         return breaks
-
-    @functools.cached_property
-    def keeping(self) -> Keeping[Schedule]:
-        """What finds out whether the app keeps connections that are gone."""
-        return Keeping(self.make, self.played)
 
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
@@ -196,13 +196,14 @@ class Exploration:
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
-        app, began = self.make(), time.perf_counter()
+        app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
             session.facts["held_for"] = await self.holding.look(began, self.anew, schedule)
         sessions = (session, *session.others)
-        self.findings.count(self._judge(app, schedule, sessions), self.early.pop(schedule, None))
+        judged = self._judge(app, schedule, sessions)
+        self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
         return play.spins
 
     def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
@@ -217,10 +218,10 @@ class Exploration:
             self.probe(app, each)
         judged = self.findings.judge(str(schedule), sessions)
         for each in sessions:
-            if not ends_all(schedule):
-                self.stopped.update(dict.fromkeys(each.stopped))
+            if (stopped := each.stopped) and not ends_all(schedule):
+                self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
-        if keeps_no_connection in self.findings.rules and may_keep(schedule, sessions):
+        if self._asks_what_is_kept and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, sessions)
         return judged
 

@@ -153,7 +153,6 @@ class Play:
 
     def _note_facts(self) -> None:
         schedule, conversation, first = self.schedule, self.conversation, self.recorder.sessions[0]
-        heard = {session.letter for session in self.recorder.sessions}
         for session in self.recorder.sessions:
             connection = self.connections.of[session.letter]
             missed = conversation.missed.setdefault(session.letter, [])
@@ -168,10 +167,10 @@ class Play:
                 self._note_remarks(session)
             session.retrieve_exceptions()
         if not schedule.cancel_at:  # of those who never came to connect
-            strangers = [
-                (who, each) for who in conversation.missed if who not in heard for each in conversation.missed[who]
-            ]
-            first.facts["unanswered"] += [f"client {who}: {each}" for who, each in strangers]
+            heard = {session.letter for session in self.recorder.sessions}
+            for who, problems in conversation.missed.items():
+                if problems and who not in heard:
+                    first.facts["unanswered"] += [f"client {who}: {each}" for each in problems]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = self.connections.of["a"].gone
         first.facts["fired"] = bool(cancelled or first.facts["gone"])

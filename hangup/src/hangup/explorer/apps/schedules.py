@@ -4,7 +4,6 @@ A schedule has a name, such as `granian/reset@receive#2`, by which it is found a
 whose order of tasks deviates from asyncio's own.
 """
 
-import functools
 from dataclasses import dataclass
 
 from hangup.explorer.orders.names import Deviations
@@ -37,11 +36,13 @@ class Schedule:
     """What comes later than it might; None: the order is not looked at, and asyncio's own."""
 
     def __str__(self) -> str:
-        """Return the stable name."""
-        return self._name
+        """Return the stable name, which is made once: a functools.cached_property takes a lock each time."""
+        known: dict[str, str] = self.__dict__
+        if "_name" not in known:
+            known["_name"] = self._named()
+        return known["_name"]
 
-    @functools.cached_property
-    def _name(self) -> str:
+    def _named(self) -> str:
         if self.cancel_at:
             return f"{self.model}/{CANCELS[self.twice]}@await#{self.cancel_at}"
         order = "" if self.order is None else str(self.order)

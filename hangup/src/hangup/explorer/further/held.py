@@ -28,6 +28,7 @@ from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
 RUNS = 4  # how often a session is played again: the least counts
+FRESH = 0.005  # seconds for which it is known how long this thread has waited for a processor
 LOOKS = 8  # how many sessions that take long are looked at, before nobody looks any more
 _EVERY = 0.001  # seconds between two looks at a thread
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
@@ -72,16 +73,27 @@ class Holding:
         self.found = False
         self._waited: float | None = None
         """For how many seconds this thread had waited for a processor, when that was last asked."""
+        self._asked = -FRESH
+        """When that was."""
+
+    def begins(self) -> float:
+        """Return the time, at which a session begins; what its thread has waited before does not count."""
+        now = time.perf_counter()
+        if now - self._asked >= FRESH and self.looks and not self.found:
+            self._asked, self._waited = now, usage(threading.current_thread())[1]
+        return now
 
     async def look(self, began: float, play: Callable[[Schedule], Awaitable[object]], schedule: Schedule) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
-        took = time.perf_counter() - began
-        if took < LONG or self.found or not self.looks:
+        now = time.perf_counter()
+        if now - began < LONG or self.found or not self.looks:
             return None
-        waited, before = usage(threading.current_thread())[1], self._waited
-        self._waited = waited
-        if before is not None and took - (waited - before) < LONG:
-            return None
+        waited, before, asked = usage(threading.current_thread())[1], self._waited, self._asked
+        self._waited, self._asked = waited, now
+        if before is not None:
+            earlier = max(began - asked, 0.0)  # as long as it may have waited before the session began
+            if now - began - max(waited - before - earlier, 0.0) < LONG:
+                return None
         self.looks -= 1
         words = await held(lambda: play(_giving_way(schedule)))
         self.found = words is not None

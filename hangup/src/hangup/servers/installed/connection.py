@@ -11,7 +11,8 @@ from contextvars import Context
 from typing import Any, Protocol
 
 from hangup.record.recorder import Message, Receive, Send
-from hangup.record.session import in_session
+from hangup.record.session import reset_current, set_current
+from hangup.servers.installed.app import App, AppEndedError, weakly
 from hangup.servers.installed.leaving import OPEN, Leaving
 from hangup.servers.installed.peer import REQUEST, Peer
 from hangup.servers.installed.transport import MemoryTransport
@@ -23,13 +24,6 @@ from hangup.trace.trace import Trace
 
 SPINS = 200  # how often a server repeats its disconnect before we call it a spin, as in hangup.servers.memory.inbox
 NOTICES = 10  # turns of the loop in which a server has noticed what its peer has done
-
-
-class AppEndedError(RuntimeError):
-    """Stands for the exception by which an app ended, where the server's own task is told that it raised."""
-
-
-App = Callable[[Any, Receive, Send], Any]
 
 
 class Start(Protocol):
@@ -79,17 +73,22 @@ class InstalledConnection:
         """The codes of the close frames, or the HTTP status, that the client has seen."""
         loop = asyncio.get_running_loop()
         self._drawing = Drawing(trace, letter)
-        self._called: asyncio.Future[tuple[Receive, Send]] = loop.create_future()
+        self._called: asyncio.Future[None] | None = None
+        """What waits until the server has called the app, if anything does."""
+        self._calls: tuple[Receive, Send] | None = None
+        """The server's receive and send, when it has called the app."""
         self._app_ended: asyncio.Future[None] = loop.create_future()
         self._ended = ""
         self.task: asyncio.Task[Any] | None = None
         """The app's task, which is cancelled when the server cancels its own; the first to call, if nobody sets it."""
         self._waiting = self._repeated = 0
+        self._changed = False
+        """Whether the client has got something since the app has last sent something: then all have been told."""
         self._peer = Peer()
         address, own = ("127.0.0.1", ord(letter)), ("127.0.0.1", 2)
         self._transport = MemoryTransport(loop, self._from_server, Context(), peername=address, sockname=own)
         self._leaving = Leaving(self._transport, self._peer, self._drawing, self._is_cut)
-        self._stop = self._transport.context.run(start, self._serve, self._transport)
+        self._stop = self._transport.context.run(start, weakly(self._serve), self._transport)
         self._transport.arrive(REQUEST)
         self._transport.settle()
 
@@ -103,7 +102,9 @@ class InstalledConnection:
     async def receive(self) -> Message:
         """Return what the server gives."""
         self.receives += 1
-        receive, _ = await self._callables()
+        receive, _ = self._calls or await self._callables()
+        if self.task is None:
+            self.task = asyncio.current_task()
         if self.receives > 1:
             self._leave_at("receive", self.receives)
             if self.yields:
@@ -111,8 +112,11 @@ class InstalledConnection:
             self._transport.pump()
         self._waiting += 1
         try:
-            with in_session(None):  # what the server does in this call is its own
+            session = set_current(None)  # what the server does in this call is its own
+            try:
                 message = await receive()
+            finally:
+                reset_current(session)
         finally:
             self._waiting -= 1
         if message["type"] == "websocket.disconnect":
@@ -127,20 +131,27 @@ class InstalledConnection:
     async def send(self, message: Message) -> None:
         """Give the server a message."""
         self.sends += 1
-        _, send = await self._callables()
+        _, send = self._calls or await self._callables()
+        if self.task is None:
+            self.task = asyncio.current_task()
         if self._leave_at("send", self.sends):
             self._transport.settle()
             await self._noticed()
         if message["type"] == "websocket.close":
             self.gone = self.gone or "own"
-        with in_session(None):
+        self._changed = False
+        session = set_current(None)
+        try:
             await send(message)
+        finally:
+            reset_current(session)
         if message["type"] == "websocket.accept":  # a server may answer the client a few turns later
             for _ in range(NOTICES * (not self.gone)):
                 if self.accepted or self._transport.lost:
                     break
                 await asyncio.sleep(0)
-        self.on_change()
+        if not self._changed:
+            self.on_change()
         if self.yields:
             await asyncio.sleep(0)
 
@@ -155,7 +166,11 @@ class InstalledConnection:
         """Return the server's receive and send, when it has called the app."""
         if self.task is None:
             self.task = asyncio.current_task()
-        return self._called.result() if self._called.done() else await asyncio.shield(self._called)
+        if self._called is None:
+            self._called = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._called)  # several tasks may wait for it, and one be cancelled
+        assert self._calls is not None
+        return self._calls
 
     def ended(self, how: str) -> None:
         """Let the server see that the app has "returned", "raised" or been "cancelled"."""
@@ -172,8 +187,10 @@ class InstalledConnection:
 
     async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
         """Be the app for the server: the real one runs in a task of its own, which is cancelled if the server says."""
-        if not self._called.done():
-            self._called.set_result((receive, send))
+        if self._calls is None:
+            self._calls = receive, send
+            if self._called is not None:
+                self._called.set_result(None)
         try:
             await self._app_ended
         except asyncio.CancelledError:
@@ -234,6 +251,8 @@ class InstalledConnection:
         self._transport.context.run(self._transport.lose)
         self._transport.unlink()
         self._stop = _nothing
+        if not self._app_ended.cancelled() and (error := self._app_ended.exception()) is not None:
+            error.__traceback__ = None  # its frames hold this connection
 
     # ---- what the client sees ----------------------------------------------------------------------------------
 
@@ -265,6 +284,7 @@ class InstalledConnection:
                 self._hears_the_end(heard.code or 1006, heard.text)
         self._to_server()  # an answer to a close or a ping
         self._transport.pump()
+        self._changed = True
         self.on_change()
 
     def _hears_the_end(self, code: int, reason: str) -> None:

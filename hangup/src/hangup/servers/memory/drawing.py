@@ -26,11 +26,15 @@ class Drawing:
 
     def says(self, said: str | bytes) -> None:
         """Draw a message of the client."""
+        if self._trace is None:
+            return
         self._ups += 1
         self._from_client(_kind(said), repr(said), f"up.{self._ups}")
 
     def closes(self, code: int | None, reason: str) -> None:
         """Draw a close frame of the client; None is a frame without a code."""
+        if self._trace is None:
+            return
         self._from_client("close", _frame(code, reason), "end")
 
     def cuts(self, flag: str) -> None:
@@ -50,6 +54,8 @@ class Drawing:
 
     def hears(self, said: str | bytes) -> None:
         """Draw a message of the app."""
+        if self._trace is None:
+            return
         self._downs += 1
         self._from_server(_kind(said), repr(said), f"{self._letter}.down.{self._downs}")
 

@@ -1,5 +1,6 @@
 """Where a model may not be true of the server that is installed here: its release is older or newer than measured."""
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,14 +8,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 from hangup.servers.models.model import Model
 
+_found = functools.cache(version)
 Installed = Callable[[str], str | None]
 """Returns the installed release of a distribution, None if it is not installed."""
 
 
 def installed(package: str) -> str | None:
-    """Return the release of a distribution that is installed here, None if there is none."""
+    """Return the release of a distribution that is installed here, None if there is none.
+
+    Once found, it is not looked for again: what is imported stays what it is.
+    """
     try:
-        return version(package)
+        return _found(package)
     except PackageNotFoundError:
         return None
 

@@ -16,7 +16,7 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.waiting import nothing
 from hangup.servers.memory.exchange import Exchange
 from hangup.servers.players import Connection
-from hangup.servers.script import CLOSED, SILENT, Expect, Leave, Request, Send, Step, StopReading, Wait, letters
+from hangup.servers.script import CLOSED, SILENT, Client, Expect, Leave, Request, Send, Step, StopReading, Wait, letters
 from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
@@ -62,12 +62,15 @@ class Conversation:
     @property
     def _lost(self) -> bool:
         """Whether client a is gone, and nobody has taken note."""
+        if self._owed.gone is not None:
+            return False
         a = self.connections.of.get("a")
-        return a is not None and a.over and not self._owed.left
+        return a is not None and a.over
 
     def _connect(self, who: list[str]) -> None:
+        of = self.connections.of
         for letter in who:
-            if letter not in self.connections.of:
+            if letter not in of:
                 self.missed.setdefault(letter, [])
                 opened = self.connections.open(letter, self._known.opening(letter))
                 opened.on_change, opened.code = self.go_on, self.script.goodbye if letter == "a" else 1001
@@ -78,15 +81,17 @@ class Conversation:
             return
         if self._lost:
             self._a_has_left(self.connections.of["a"])
-        if self.stopped or (self._owed.left and self.script.alone):
+        script = self.script
+        if self.stopped or (script.alone and self._owed.gone is not None):
             return
-        while self._place < len(self.script.steps):
-            if self._place == self.script.opens_at:
-                self._connect(self.script.first)
+        steps = script.steps
+        while self._place < len(steps):
+            if self._place == script.opens_at:
+                self._connect(script.first)
                 if self._lost:
                     self.go_on()
                     return
-            if not self._one(self.script.steps[self._place]):
+            if not self._one(steps[self._place]):
                 return
             self._place += 1
         self._connect(self.script.first)
@@ -134,24 +139,26 @@ class Conversation:
             return self._owed.left
         if isinstance(step, Wait):
             return self._paused(step)
-        assert isinstance(step, Send | Expect | Request | StopReading)
-        if step.by == "a" and self._owed.left:
+        assert not isinstance(step, Client)
+        if step.by == "a" and self._owed.gone is not None:
             return True
         return self._asks(step) if isinstance(step, Request) else self._talks(step)
 
     def _talks(self, step: Send | Expect | StopReading) -> bool:
         """Let a client say or hear something; return whether it has, or need not any more."""
-        if step.by not in self.connections.of:
+        connection = self.connections.of.get(step.by)
+        if connection is None:
             self._connect([step.by])
-        connection = self.connections.of[step.by]
+            connection = self.connections.of[step.by]
         if connection.over:
             if isinstance(step, Send):
                 self._owed.says(step.by, said=False)
             if step.by != "a" and not self._owed.spares(step, self._place) and not any(self.missed.values()):
                 self._give_up(step.by, CLOSED)
             return True
-        everybody = (connection,) if self.script.alone else self.connections.of.values()
-        if not all(each.accepted or each.over for each in everybody):
+        if not connection.accepted:
+            return False
+        if not self.script.alone and not all(each.accepted or each.over for each in self.connections.of.values()):
             return False
         if isinstance(step, Expect):
             return self._heard(step, connection)

@@ -1,5 +1,6 @@
 """What the clients of a conversation know: the values that they have been told, and each one's cookies."""
 
+import functools
 from collections import deque
 
 from hangup.explorer.apps.talk.script import ParsedScript
@@ -8,12 +9,14 @@ from hangup.servers.clients.handshake import Asked, Jar, handshake, request
 from hangup.servers.clients.response import Response
 from hangup.servers.script import Expect, Request, Send
 
+_asked = functools.lru_cache(maxsize=64)(Asked)
+
 
 class Known:
     """Fills in what a client says from what was heard, and keeps what it hears."""
 
     def __init__(self, script: ParsedScript, path: str) -> None:
-        self._clients, self._asked = script.clients, Asked(path)
+        self._clients, self._asked = script.clients, _asked(path)
         self._values = Values(script.names)
         self._jars: dict[str, Jar] = {}
 

@@ -23,7 +23,10 @@ class Owed:
 
     def says(self, who: str, *, said: bool) -> None:
         """Take note of whether a client's last line was said, or left out."""
-        self._unsaid = self._unsaid - {who} if said else self._unsaid | {who}
+        if said:
+            self._unsaid.discard(who)
+        else:
+            self._unsaid.add(who)
 
     @property
     def left(self) -> bool:
@@ -44,10 +47,10 @@ class Owed:
 
     def take(self, step: Expect, place: int, heard: deque[str | bytes]) -> tuple[bool, str]:
         """Take the answer from what a client has heard; return whether it waits no more, and what is wrong."""
-        spared = self.spares(step, place)
+        spared = self.gone is not None and self.spares(step, place)
         if spared and not step.bind:
             return True, ""
-        if self.early(place):
+        if self.gone is not None and self.early(place):
             found = self._known.among(step, heard)
             if found is not None and not spared:
                 heard.remove(found)

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
-from hangup.servers.installed.connection import App
+from hangup.servers.installed.app import App
 from hangup.servers.installed.transport import MemoryTransport
 
 

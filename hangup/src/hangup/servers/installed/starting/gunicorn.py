@@ -8,7 +8,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from hangup.servers.installed.connection import App
+from hangup.servers.installed.app import App
 from hangup.servers.installed.transport import MemoryTransport
 
 

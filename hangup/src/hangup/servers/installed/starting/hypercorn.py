@@ -13,7 +13,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
-from hangup.servers.installed.connection import App
+from hangup.servers.installed.app import App
 from hangup.servers.installed.transport import MemoryTransport
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.config import Config, WSProtocolType
 from uvicorn.server import ServerState
 
-from hangup.servers.installed.connection import App
+from hangup.servers.installed.app import App
 from hangup.servers.installed.transport import MemoryTransport
 
 _QUIET = logging.Logger("hangup.installed", logging.CRITICAL + 1)
