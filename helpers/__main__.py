@@ -102,7 +102,10 @@ def _reset(options: argparse.Namespace) -> int:
     digits = (options.exercise or "").removeprefix("ex")
     if options.exercise is not None and not digits.isdecimal():
         raise LookupError(f"{options.exercise!r} is no exercise; ex1 is one")
-    print("\n".join(renew.reset(lesson, int(digits) if digits else None)))
+    done = "\n".join(renew.reset(lesson, int(digits) if digits else None))
+    print(done)
+    if "what you had" in done:
+        print("In JupyterLab: File, Reload Notebook from Disk, if it is open; File, Open from Path… opens what you had.")
     return 0
 
 

@@ -9,6 +9,7 @@ import _thread
 import asyncio
 import contextvars
 import functools
+import linecache
 import signal
 import sys
 import threading
@@ -18,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from hangup.explorer.apps.explore import explore
+from hangup.explorer.report import Report
 from hangup.record.threads import SHOWN
 from helpers.exercises.start_here import ex1
 from helpers.judging.verdict import Verdict
@@ -274,6 +277,37 @@ class TestRaise:
     def test_a_verdict_names_the_exception(self, case):
         """No exception leaves the check, not even one that ends processes."""
         assert_judged(case)
+
+
+async def exits(websocket):
+    await websocket.accept()
+    sys.exit()
+
+
+class TestItsOwnLine:
+    """A verdict shows the learner's line, as a notebook's cell has no name that he knows."""
+
+    def test_of_an_answer_that_exits(self):
+        line = exits.__code__.co_firstlineno + 2
+        assert ex1.check(exits).facts == (("where", f"line {line} of your exits: sys.exit()"),)
+
+    def test_of_an_answer_that_holds_the_event_loop_in_one_script_and_no_other_is_played(self, monkeypatch):
+        explored = []
+
+        def counted(**told: Any) -> Report:
+            explored.append(told)
+            return explore(**told)
+
+        monkeypatch.setattr("helpers.judging.app_exercise.explore", counted)
+        source = "async def spins(websocket):\n    await websocket.accept()\n    while True: pass\n"
+        cell = "<folder>/2121623728.py"  # as IPython names a cell's code
+        names: dict[str, Any] = {}
+        exec(compile(source, cell, "exec"), names)
+        monkeypatch.setitem(linecache.cache, cell, (len(source), None, source.splitlines(keepends=True), cell))
+        verdict = ex1.check(names["spins"])
+        assert verdict.rule == "yields", verdict
+        assert dict(verdict.facts)["where"] == "line 3 of your spins: while True: pass"
+        assert len(explored) == 1
 
 
 # ---- answers that reach for threads, tasks and the loop ------------------------------------------------------------

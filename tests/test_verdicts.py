@@ -174,6 +174,30 @@ def test_what_drain_raised_is_said_first():
     assert drain.check(Slips).headline == f"{SLIP}AttributeError: 'set' object has no attribute 'cancel'"
 
 
+class SlipsAtTheStart(Raises):
+    """A registry that cannot be made."""
+
+    def __init__(self):
+        self.tasks = set(taks)  # type: ignore[name-defined]  # noqa: F821
+
+
+class GivesUpAtTheStart(Raises):
+    """A registry that does not want to be made."""
+
+    def __init__(self):
+        raise RuntimeError("not today")
+
+
+def test_an_answer_with_which_the_app_does_not_start_is_told_with_its_line():
+    verdict = drain.check(SlipsAtTheStart)
+    assert (verdict.rule, verdict.headline) == ("own_error", f"{SLIP}NameError: name 'taks' is not defined")
+    assert "of your __init__: self.tasks = set(taks)" in dict(verdict.facts)["where"]
+    verdict = drain.check(GivesUpAtTheStart)
+    words = "your answer raised RuntimeError: not today, and so the app did not start"
+    assert (verdict.rule, verdict.headline) == ("survives", words)
+    assert "of your __init__: raise RuntimeError" in dict(verdict.facts)["where"]
+
+
 # ---- state, chance, time -------------------------------------------------------------------------------------------
 
 

@@ -396,7 +396,9 @@ def test_reset_hands_out_a_lesson_or_an_exercise_afresh(room, capsys):
     capsys.readouterr()
     assert command.main(["reset", "07", "ex1"]) == 0
     assert sources(mine()) == texts(TITLE, changed(DEMO, "x = 5"), STARTER, CHECK, LAST, cell("own", "scratch = 1"))
-    assert capsys.readouterr().out.startswith("exercise 1 in work/07-title.ipynb is as it is handed out; what you had")
+    said = capsys.readouterr().out
+    assert said.startswith("exercise 1 in work/07-title.ipynb is as it is handed out; what you had is in work/.kept/")
+    assert "Open from Path… opens what you had" in said
     assert command.main(["reset", "title"]) == 0
     assert sources(mine()) == texts(*LESSON)
     assert [sources(lessons.read(path))[2] for path in kept()] == ["def shout(): return 'mine'", texts(STARTER)[0]]
@@ -555,7 +557,8 @@ def test_lab_opens_the_first_lesson_with_the_project_as_its_root(room, capsys, m
     assert started == [
         sys.executable,
         *("-m", "jupyterlab", f"--ServerApp.root_dir={room}"),
-        *("--LabApp.default_url=/lab/tree/work/07-title.ipynb", "--no-browser"),
+        "--LabApp.default_url=/lab/tree/work/07-title.ipynb",
+        *("--ContentsManager.allow_hidden=True", "--no-browser"),
     ]
 
 

@@ -52,7 +52,8 @@ def attempt(lesson: Lesson, path: Path, *, timeout: float = TIMEOUT, remember: b
     except FileNotFoundError:
         return [Result(task, "not attempted") for task in lesson.tasks]
     except (OSError, ValueError) as error:
-        return [Result(task, "fail", f"{path.name} cannot be read: {error}") for task in lesson.tasks]
+        sentence = f"{path.name} cannot be read: run python -m helpers learn, which keeps it aside ({error})"
+        return [Result(task, "fail", sentence) for task in lesson.tasks]
     if _code(mine) <= _code(new):
         return [Result(task, "not attempted") for task in lesson.tasks]
     run = _Run(lesson, path, _composed(mine, new), timeout, remember)

@@ -1,5 +1,6 @@
 """How graded lessons are told: a line each for people, JSON for programs, JUnit XML for a CI server."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ class Graded:
 
     def __str__(self) -> str:
         """Return one line: `02 double receive  ✓ ex1  ✗ ex2 the rule's sentence  ○ ex3`."""
-        told = (f"{_MARKS[r.outcome]} ex{r.task.number} {r.sentence}".rstrip() for r in self.results)
+        told = []
+        for (outcome, sentence), same in itertools.groupby(self.results, key=lambda r: (r.outcome, r.sentence)):
+            names = [f"ex{r.task.number}" for r in same]
+            one = [" ".join(names)] if sentence else names  # a sentence on a whole notebook is said once
+            told += [f"{_MARKS[outcome]} {each} {sentence}".rstrip() for each in one]
         return f"{self.lesson.number} {self.lesson.name.replace('-', ' ')}  {'  '.join(told)}"
 
 

@@ -19,7 +19,7 @@ from hangup.servers.sessions import ENDINGS, run
 from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
-from helpers.judging.moment import when
+from helpers.judging.moment import held_at, when
 from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
@@ -75,7 +75,7 @@ class AppExercise(Exercise):
         try:
             for case, each in zip(self._cases, noticed, strict=True):
                 reports.append(self._explore(answer, case, each, until))
-                if any(self.one_by_one or broken.rule in own for broken in each.broken):
+                if any(self.one_by_one or broken.rule in own for broken in each.broken) or _held(reports[-1]):
                     break
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):
@@ -83,10 +83,10 @@ class AppExercise(Exercise):
             return too_late(self._explored(answer, noticed, until), starved=stuck.starved)
         if any(each.broken for each in noticed):
             return self._explored(answer, noticed, until)
-        held = next((each for report in reports for each in report.broken if each.rule == HELD.sentence), None)
-        if held is not None:
+        if reports and (held := _held(reports[-1])):
             headline = "your answer holds the event loop: nothing else can run"
-            facts = (("when", held.schedule), ("got", held.got))
+            line = held_at(held.got)
+            facts = (("when", held.schedule), ("where", line) if line else ("got", held.got))
             return Verdict(self.name, "fail", headline, facts, note=self.stuck, rule=HELD.name)
         if not any(report.fired for report in reports):
             return self.never_fired
@@ -197,3 +197,8 @@ class AppExercise(Exercise):
             sessions += played
             if any(each.ended in {"running", "cancelled"} or each.facts["unanswered"] for each in played):
                 break
+
+
+def _held(report: Report) -> Broken | None:
+    """Return the first session that held the event loop; another script would hold it as long, and say no more."""
+    return next((each for each in report.broken if each.rule == HELD.sentence), None)

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from hangup.explorer.apps.lifespan import NotStarted
 from hangup.record.recorder import Session, describe
 from hangup.record.rules import Rule
 from hangup.record.threads import Escaped, Stuck
+from hangup.trace.trace import Trace
 from helpers import lessons
 from helpers.judging import patience
 from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, loses_cancellations, no_answer
-from helpers.judging.moment import mistake, where
+from helpers.judging.moment import mistake, raised_at, slip, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered
 
@@ -109,9 +111,25 @@ class Exercise:
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self.stuck, rule="yields")
         except Exception as error:  # an answer may exit, or raise what stops an event loop
-            raised = error.error if isinstance(error, Escaped) else error
-            headline = f"your answer raised {describe(raised)}, which ends the whole server"
-            return Verdict(self.name, "fail", headline, note=self.stuck, rule="survives")
+            return self._ended(error.error if isinstance(error, Escaped) else error)
+
+    def _ended(self, error: BaseException) -> Verdict:
+        """Return the verdict on an answer with which nothing goes on: it ends its server, or keeps it from starting."""
+        if isinstance(error, NotStarted) and error.__cause__ is not None:
+            error = error.__cause__
+            if own := slip(error, told=False):
+                return self._slipped(*own)
+            headline = f"your answer raised {describe(error)}, and so the app did not start"
+        else:
+            headline = f"your answer raised {describe(error)}, which ends the whole server"
+        facts = (("where", line),) if (line := raised_at(error)) else ()
+        return Verdict(self.name, "fail", headline, facts, self.stuck, "survives")
+
+    def _slipped(self, error: str, line: str, *facts: tuple[str, str], trace: Trace | None = None) -> Verdict:
+        """Return the verdict on an answer with an error of its own, given in words, and the line that raised it."""
+        headline = f"your answer has an error of its own: {error}"
+        told = (*facts, ("where", line))
+        return Verdict(self.name, "fail", headline, told, f"✗ {error} · {line}", "own_error", trace)
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Return the verdict on an answer; `until` is the moment, of `served`, at which the check is over."""
@@ -180,11 +198,8 @@ class Exercise:
         trace = None if session.trace.silent else session.trace
         if is_starter(answer, self._starter):
             outcome, headline = "not attempted", f"not attempted: this is the starter. It breaks {headline}"
-        elif slip := mistake(session, told=self.told(session)):
-            error, line = slip
-            headline, facts = f"your answer has an error of its own: {error}", [("when", self.when(session))]
-            facts.append(("where", line))
-            return Verdict(self.name, "fail", headline, tuple(facts), f"✗ {error} · {line}", "own_error", trace)
+        elif own_error := mistake(session, told=self.told(session)):
+            return self._slipped(*own_error, ("when", self.when(session)), trace=trace)
         facts = [("when", self.when(session))]
         if replayed and trace is not None:
             shown = rule.test(session)

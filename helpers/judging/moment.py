@@ -2,6 +2,8 @@
 
 import difflib
 import functools
+import linecache
+import re
 import site
 import sysconfig
 import traceback
@@ -101,6 +103,29 @@ def _is_nearly_right(error: AttributeError) -> bool:
     if error.obj is None or error.name is None:
         return False
     return bool(difflib.get_close_matches(error.name, dir(error.obj), 1))
+
+
+def raised_at(error: BaseException) -> str:
+    """Return the learner's own line that an exception came through last, or nothing."""
+    for leaf in leaves(error):
+        own = [frame for frame in traceback.extract_tb(leaf.__traceback__) if not _is_library(frame.filename)]
+        if own:
+            return _line(own[-1])
+    return ""
+
+
+def held_at(got: str) -> str:
+    """Return the learner's own line at which an exploration says that he holds the event loop, or nothing.
+
+    `got` are the exploration's words, with a file's name. That of a cell is a number, which says nothing to anybody.
+    """
+    found = re.search(r"it was still at (.+\.py), line (\d+), in (\w+),", got)
+    if found is None:
+        return ""
+    file, line, function = found[1], int(found[2]), found[3]
+    known = [name for name in list(linecache.cache) if Path(name).name == file and not _is_library(name)]
+    source = linecache.getline(known[-1], line).strip() if known else ""
+    return f"line {line} of your {function}: {source}" if source else ""
 
 
 def _line(frame: traceback.FrameSummary) -> str:

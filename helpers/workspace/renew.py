@@ -61,6 +61,7 @@ def lab(options: list[str]) -> None:
     root = lessons.ROOT if files.work().is_relative_to(lessons.ROOT) else files.work()
     first = copy_of(catalogue()[0]).relative_to(root).as_posix()
     ours = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{first}"]
+    ours += ["--ContentsManager.allow_hidden=True"]  # or else what is in .kept cannot be opened there
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *ours, *options])
 

@@ -5,6 +5,7 @@ lost, and here is the place to look for another way.
 """
 
 import asyncio
+import ctypes
 import gc
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,15 @@ def peek_exception(task: "asyncio.Task[Any]") -> BaseException | None:
 def drop_from_all_tasks(task: "asyncio.Task[Any]") -> None:
     """Take a task that does not heed its cancellation out of `asyncio.all_tasks()`: `asyncio.run` would wait for it."""
     asyncio._unregister_task(task)
+
+
+def never_collect(task: "asyncio.Task[Any]") -> None:
+    """Keep a task that ignores even the end of its coroutine for ever, also when the interpreter ends.
+
+    A coroutine that is collected is closed; one that swallows that, in a loop, would hold the process at its exit. No
+    list is kept as long as that: modules are cleared first.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
 def forget_callbacks(loop: asyncio.AbstractEventLoop) -> None:

@@ -9,7 +9,7 @@ from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.further.held import before_or_after
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import something_failed, write_down
-from hangup.record.internals import drop_from_all_tasks
+from hangup.record.internals import drop_from_all_tasks, never_collect
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
 from hangup.trace.events import Event
@@ -18,7 +18,6 @@ LINGER = 30.0  # virtual seconds that an app has to end once it is told to, or i
 LONG = 600.0  # virtual seconds in which a task that its handler has left behind may end by itself
 VERY_LONG = 7 * 86_400.0  # for one that does little meanwhile, such as a timer
 SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has never ended in so many sessions
-_given_up: "list[asyncio.Task[Any]]" = []
 
 
 def cancel_as_a_server(sessions: Sequence[Session]) -> None:
@@ -106,7 +105,7 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
     if left:
         for each in left:
             drop_from_all_tasks(each)  # the loop's end would wait for it
-        _given_up.extend(left)  # what ignores even the end of its coroutine must not be collected
+            never_collect(each)
         raise Stuck(loop_runs=True)
 
 

@@ -61,11 +61,11 @@ class Lifespan:
         why = f": in its lifespan it raised {describe(error)}" if error is not None else ""
         if self._answer:
             said = f": it said lifespan.startup.failed{self._words and ', ' + repr(self._words)}"
-            raise NotStarted(f"The app did not start{why or said}.")
+            raise NotStarted(f"The app did not start{why or said}.") from error
         if not self.task.done():
             raise NotStarted("The app did not start: it does not answer lifespan.startup.")
         if self._needed:
-            raise NotStarted(f"The app does not speak the lifespan protocol{why}.")
+            raise NotStarted(f"The app does not speak the lifespan protocol{why}.") from error
 
     @property
     def spoken(self) -> bool:

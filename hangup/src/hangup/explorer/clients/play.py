@@ -20,6 +20,7 @@ from hangup.explorer.clients.trouble import Trouble, settle
 from hangup.network.proxy import HOST, proxy
 from hangup.network.toxics import Stream
 from hangup.record.errors import describe, stack
+from hangup.record.internals import never_collect
 from hangup.record.session import Session, set_current
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
@@ -122,6 +123,7 @@ class ClientPlay:
             if left:
                 await asyncio.wait(left, timeout=LINGER)
         if not task.done():
+            never_collect(task)
             raise Stuck(loop_runs=True)
 
     async def _client(self, url: str) -> None:
