@@ -105,7 +105,7 @@ def _reset(options: argparse.Namespace) -> int:
     done = "\n".join(renew.reset(lesson, int(digits) if digits else None))
     print(done)
     if "what you had" in done:
-        print("In JupyterLab: File, Reload Notebook from Disk, if it is open; File, Open from Path… opens what you had.")
+        print("In JupyterLab: File, Reload Notebook from Disk if it is open; File, Open from Path… opens what you had.")
     return 0
 
 

@@ -179,8 +179,6 @@ class Session:
     @property
     def stopped(self) -> list[str]:
         """The names of the tasks, excused ones too, that had to be stopped when the session was over."""
-        if not self._stopped:
-            return []
         by_itself = {name for name, _ in self.lingered}
         return [name for name in dict.fromkeys(self._stopped) if name not in by_itself]
 
@@ -206,8 +204,6 @@ class Session:
 
     def retrieve_exceptions(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
-        if not self.tasks:
-            return []
         done = [task for task in self.tasks if task.done() and not task.cancelled()]
         self.never_retrieved += [
             f"{self.name_of(task)} ({describe(error)})"
