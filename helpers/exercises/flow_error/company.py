@@ -47,8 +47,8 @@ async def visited(answer: Any) -> str:
         (f"that says nothing for {SILENCE:g} seconds", 1001, [*map(_Page, two)], (), SILENCE),
         (f"that visits {CROWD} others", 1001, [*map(_Page, many)], (), 0.0),
     ]
-    for what, *visit in visits:
-        if problem := await _visit(answer, *visit):
+    for what, code, others, says, silence in visits:
+        if problem := await _visit(answer, code, others, says, silence):
             return f"a page {what}: {problem}"
     if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
         return f"a message to another page takes {SLOW:g} seconds: {problem}"
