@@ -160,16 +160,14 @@ def _not_a_registry(answer: Any) -> str:
 
 
 class _Collected(AppExercise):
-    """An exercise whose sessions collect garbage: what is older than the check need not be searched each time."""
+    """An exercise whose sessions keep garbage that is older than they are."""
 
     def judge(self, answer: Any, until: float) -> Verdict:
-        """Judge an answer, with what is older put aside."""
-        gc.collect()
-        gc.freeze()
+        """Judge an answer, and collect what its sessions have kept."""
         try:
             return super().judge(answer, until)
         finally:
-            gc.unfreeze()
+            gc.collect()
 
 
 ex3 = _Collected(
