@@ -150,6 +150,7 @@ ex2 = AppExercise(
     ),
     also=(
         Case(_read(*OTHERS), most=12, mount=given(watched, readings=OTHERS)),
+        Case((), most=20, mount=given(watched, readings=())),
         Case((*_read(*READINGS), Wait(HOURS), *_read(SILENT)), most=12, mount=given(watched, silent=HOURS)),
         *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
     ),
