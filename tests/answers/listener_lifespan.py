@@ -645,7 +645,7 @@ async def does_not_listen(socket: WebSocket) -> None:
     await send_websocket_stream(socket, readings(), send_handler=WebSocket.send_json)
 
 
-@wrong(ex2, "ends")
+@wrong(ex2, "answers_everything")
 @websocket_stream("/", listen_for_disconnect=False)
 async def told_not_to_listen() -> AsyncGenerator[Reading, None]:
     """The right decorator, told not to listen: nobody hears of the end while the thermometers are silent."""
