@@ -23,6 +23,9 @@ AGAIN = "cancel me twice"
 LATER = "cancel me later, too"
 """Once a client has said this, a handler that is cancelled is cancelled again after each of PAUSES, while it runs."""
 PAUSES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # seconds
+_SHORT = tuple(step * 0.24 for step in range(1, 17))
+OFTEN = "cancel me all the time"
+"""The same, sixteen times in the seconds that a write may take."""
 SLOW = "write slowly"
 """Once a client has said this, a write takes LONGEST seconds."""
 FULL = "let the write fail"
@@ -67,8 +70,9 @@ class App:
         def again() -> None:
             if AGAIN in said and not counted.cancel_at:
                 counted.cancel_at = counted.awaits + 1
-            if LATER in said and not timers and time_is_virtual():
-                timers.extend(loop.call_later(pause, once_more) for pause in PAUSES)
+            if not timers and time_is_virtual():
+                pauses = PAUSES if LATER in said else _SHORT if OFTEN in said else ()
+                timers.extend(loop.call_later(pause, once_more) for pause in pauses)
 
         def once_more() -> None:
             with in_session(session):
@@ -162,7 +166,8 @@ class Audit:
 class Desk:
     """Takes a report, never answers some, refuses others; holds a line that must be given back."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
         self.calls: dict[Session | None, list[Call]] = {}
         self.hurried: set[Session | None] = set()
         self.closings: dict[Session | None, list[Call]] = {}
@@ -200,7 +205,7 @@ class Desk:
 
     def seconds(self, session: Session | None) -> float:
         """Return how many seconds a report has in a session: client b's has less than client a's."""
-        return SECONDS if session is None or session.letter == "a" else SECONDS / 2
+        return self._seconds if session is None or session.letter == "a" else self._seconds / 2
 
     async def close(self) -> None:
         """Give the line back; it takes two steps, and is done after the second."""

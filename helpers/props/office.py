@@ -29,20 +29,28 @@ WORKS: dict[str, float | None] = {
     "parting": None,
     "farewell": None,
     "last words": None,
+    "echo": None,
     "fumbles": None,
     "hurry": 0,
+    "leisure": 0,
+    "long": 12,
+    "scrub": None,
+    "crowd": 0,
+    "one of many": 3,
 }
 """What a client can ask for, and how many seconds it takes; None is for ever.
 
-When they are cancelled, "tidy" takes long to clean up, "parting" starts "farewell", which starts "last words", and
-"fumbles" raises. After "hurry"
-`drain` gets less time. "last" is started when the server
-has stopped already, if there is work that is "slow".
+When they are cancelled, "tidy" takes long to clean up, and "scrub" longer; "parting" starts "farewell", which starts
+"last words", and so on until ECHOES have been started; "fumbles" raises. After "hurry" `drain` gets less time, after
+"leisure" more. "crowd" starts CROWD others. "last" is started when the server has stopped already, if there is work
+that is "slow".
 """
-STARTS = {"parting": "farewell", "farewell": "last words"}
+STARTS = {"parting": "farewell", "farewell": "last words", "last words": "echo", "echo": "echo"}
 """What is started by whom, when that is cancelled."""
-TIDYING = 10.0  # seconds
-HURRY = 3.5
+ECHOES = 9
+CROWD = 150
+TIDYING = {"tidy": 10.0, "scrub": 12.0}  # seconds
+HURRY, LEISURE = 3.5, 15.0  # seconds
 
 
 class OutOfInk(Exception):
@@ -56,7 +64,7 @@ class Work:
         self.name = name
         self.how = "lost"
         self.began = self.ended = 0.0
-        self.released = self.hit_again = False
+        self.released = self.hit_again = self.deserted = False
         self.coroutine: Any = None
 
     @property
@@ -77,9 +85,10 @@ class Office:
         self.drained: float | None = None
         self.error: BaseException | None = None
         self.letter: weakref.ref[asyncio.Event] | None = None
-        self.first: list[weakref.ref[asyncio.Task[Any]]] = []
+        self.first: list[weakref.ref[Any]] = []
+        """The application's own tasks that are soon done, and their coroutines."""
         self.leaks = self.collected = self.idle = False
-        self.hesitates = False
+        self.hesitates = self.begun = False
         self.left: list[str] = []
         self.seconds = SECONDS
         self.neighbour = "is left alone"
@@ -90,8 +99,7 @@ class Office:
         work = Work(name)
         self.works.append(work)
         work.began = now()
-        if name == "hurry":
-            self.seconds = HURRY
+        self.seconds = {"hurry": HURRY, "leisure": LEISURE}.get(name, self.seconds)
         coroutine: Any = self.work(work)
         work.coroutine = coroutine
         coroutine.__name__ = name  # what a picture calls its task
@@ -101,15 +109,12 @@ class Office:
         """Do a work, and then take a moment to give back what it has used."""
         try:
             await takes(WORKS[work.name])
-            if work.name == "fails":
-                raise OutOfInk("no row from this one")
-            if work.name == "follow":
-                self.start("followed")
+            self._do(work.name)
             work.how = "done"
             note(f"{work.name} is done")
         except asyncio.CancelledError:
             work.how = "cancelled"
-            if work.name in STARTS:
+            if work.name in STARTS and sum(each.name == "echo" for each in self.works) < ECHOES:
                 self.start(STARTS[work.name])
             if work.name == "fumbles":
                 raise OutOfInk("no row from this one, too") from None
@@ -117,16 +122,34 @@ class Office:
         except OutOfInk:
             work.how = "failed"
             raise
+        except GeneratorExit:  # nobody holds it: it was collected, or its loop has ended
+            work.deserted = True
+            raise
         finally:
-            work.ended = now()
-            try:
-                await anyio.lowlevel.checkpoint()
-                await takes(TIDYING if work.name == "tidy" else BLINK)
-            except asyncio.CancelledError:
-                work.hit_again = True
-                raise
-            finally:
-                work.released = True
+            if not work.deserted:
+                work.ended = now()
+                await self._release(work)
+
+    def _do(self, name: str) -> None:
+        """Do what is done at the end of a work."""
+        if name == "fails":
+            raise OutOfInk("no row from this one")
+        if name == "follow":
+            self.start("followed")
+        if name == "crowd" and self.virtual:
+            for _ in range(CROWD):
+                self.start("one of many")
+
+    async def _release(self, work: Work) -> None:
+        """Give back what a work has used, which takes a moment."""
+        try:
+            await anyio.lowlevel.checkpoint()
+            await takes(TIDYING.get(work.name, BLINK))
+        except asyncio.CancelledError:
+            work.hit_again = True
+            raise
+        finally:
+            work.released = True
 
     async def _wait_for_letter(self, work: Work) -> None:
         """Wait for what nobody but this task holds."""
@@ -145,6 +168,7 @@ class Office:
     async def _be_first(self, *, fail: bool = False) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.begun = True
         self.first.append(weakref.ref(task))
         if fail:
             raise OutOfInk("no row from the first one")
@@ -154,13 +178,16 @@ class Office:
         """Make the registry; start works of the application's own; drain the registry when the server stops."""
         self.virtual = time_is_virtual()
         gc.freeze()  # what is older need not be searched below
+        self.registry = self.answer()
+        letter = Work("letter")
+        self.works.append(letter)
+        self.registry.start(self._wait_for_letter(letter))
+        for fail in (False, True):
+            coroutine = self._be_first(fail=fail)
+            self.first.append(weakref.ref(coroutine))
+            self.registry.start(coroutine)
+        del coroutine
         try:
-            self.registry = self.answer()
-            letter = Work("letter")
-            self.works.append(letter)
-            self.registry.start(self._wait_for_letter(letter))
-            self.registry.start(self._be_first())
-            self.registry.start(self._be_first(fail=True))
             yield
             await self._beside_another()
         finally:
@@ -202,7 +229,7 @@ class Office:
         gc.collect()
         self.leaks = any(task() is not None for task in self.first)
         event = None if self.letter is None else self.letter()
-        self.idle = not self.first
+        self.idle = not self.begun
         self.collected = self.letter is not None and event is None and self.works[0].how == "lost"
         if event is not None:
             event.set()

@@ -436,6 +436,51 @@ async def holds_out_five_times(websocket, audit):
         task.result()
 
 
+@wrong(ex1, "loses_no_row")
+async def holds_out_ten_times(websocket, audit):
+    """Waits for the row in ten rounds: the eleventh cancellation is one too many."""
+    counter = [0]
+    try:
+        await echo(websocket, counter)
+    finally:
+        task, told = asyncio.create_task(audit.write(counter[0])), None
+        for _ in range(10):
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                told = error
+        task.cancel()
+        if told is not None:
+            raise told
+        await task
+
+
+@wrong(ex1, "counts_right")
+async def counts_to_ten(websocket, audit):
+    """Its rows have a single digit."""
+    counter = [0]
+    try:
+        await echo(websocket, counter)
+    finally:
+        await persist(asyncio.create_task(audit.write(min(counter[0], 9))))
+
+
+@wrong(ex1, "answers_everything")
+async def waits_thirty_seconds_for_a_message(websocket, audit):
+    """A read with a deadline, which nobody has asked for: a client that thinks is thrown out."""
+    count = 0
+    try:
+        await websocket.accept()
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+            while True:
+                async with asyncio.timeout(30):
+                    text = await websocket.receive_text()
+                count += 1
+                await websocket.send_text(text)
+    finally:
+        await persist(asyncio.create_task(audit.write(count)))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1006,6 +1051,50 @@ async def does_not_wait_for_the_report(websocket, desk, seconds):
         await persist(asyncio.create_task(leave()))
 
 
+async def reports(desk, count, seconds):
+    """Report, within so many seconds, and close."""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(seconds):
+            await desk.report(count)
+    await desk.close()
+
+
+@wrong(ex2, "gives_up")
+async def gives_a_second_at_least(websocket, desk, seconds):
+    """No report gets less than a second."""
+    counter = [0]
+    try:
+        await echo(websocket, counter)
+    finally:
+        await persist(asyncio.create_task(reports(desk, counter[0], max(seconds, 1))))
+
+
+@wrong(ex2, "gets_its_time")
+async def gives_ten_seconds_at_most(websocket, desk, seconds):
+    """No report gets more than ten seconds."""
+    counter = [0]
+    try:
+        await echo(websocket, counter)
+    finally:
+        await persist(asyncio.create_task(reports(desk, counter[0], min(seconds, 10))))
+
+
+@wrong(ex2, "answers_everything")
+async def waits_half_an_hour_for_a_message(websocket, desk, seconds):
+    """A read with a deadline, which nobody has asked for: a client that thinks for long is thrown out."""
+    count = 0
+    try:
+        await websocket.accept()
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+            while True:
+                async with asyncio.timeout(1800):
+                    text = await websocket.receive_text()
+                count += 1
+                await websocket.send_text(text)
+    finally:
+        await persist(asyncio.create_task(reports(desk, count, seconds)))
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1516,6 +1605,79 @@ class CancelsTwoGenerations(Draining):
                 await asyncio.wait(left)
         while self.tasks:
             await asyncio.wait(self.tasks)
+
+
+class _Holding:
+    """A registry that is right, for others to break."""
+
+    def __init__(self):
+        self.tasks = set()
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left)
+        while left := set(self.tasks):
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
+
+
+@wrong(ex3, "lets_go")
+class KeepsTheCoroutines(_Holding):
+    """Lets go of the tasks, and keeps what they ran."""
+
+    def __init__(self):
+        super().__init__()
+        self.coroutines = []
+
+    def start(self, coroutine):
+        self.coroutines.append(coroutine)
+        super().start(coroutine)
+
+
+@wrong(ex3, "finishes")
+class AHundredAtATime(_Holding):
+    """Lets a hundred run at a time: the others wait, and are cancelled before they begin."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = asyncio.Semaphore(100)
+
+    def start(self, coroutine):
+        super().start(self.wait(coroutine))
+
+    async def wait(self, coroutine):
+        async with self.places:
+            await coroutine
+
+
+@wrong(ex3, "cancels_nothing_early")
+class TenSecondsAtMost(_Holding):
+    """Drains for ten seconds at most."""
+
+    async def drain(self, seconds):
+        await super().drain(min(seconds, 10))
+
+
+@wrong(ex3, "ends_what_they_start")
+class FiveGenerations(_Holding):
+    """Cancels what is left five times, and not what that starts then."""
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left)
+        for _ in range(5):
+            if left := set(self.tasks):
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left)
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

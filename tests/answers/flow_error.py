@@ -247,6 +247,20 @@ async def raises_at_the_end(scope, receive, send):
         await websocket.send_text(answer)
 
 
+@wrong(ex1, "ends_with_the_page")
+async def adds_up_a_hundred_times(scope, receive, send):
+    """A hundred messages are enough, it thinks."""
+    await receive()
+    await send(ACCEPT)
+    total = 0
+    for _ in range(100):
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return
+        total, answer = added(total, message["text"])
+        await send(text(answer))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -959,6 +973,51 @@ wrong2("stops_at_the_first_that_is_gone", "One `suppress` around the loop.", tel
 wrong2("drops_the_slow", "Takes a page that reads slowly for one that is gone.", tell_all=tell_the_quick)
 wrong2("reads_what_pages_say", "A binary message has no text.", listen=reads_texts)
 wrong2("forgets_the_silent", "Counts nobody who has been there for an hour.", listen=listens_for_an_hour)
+
+
+@wrong(ex2, "tells_everybody")
+async def tells_ten_pages(scope, receive, send, pages):
+    """Tells ten pages at most."""
+
+    async def tell():
+        for other in list(pages)[:10]:
+            if other in pages:
+                with contextlib.suppress(OSError):
+                    await other(text(len(pages)))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell()
+
+
+@wrong(ex2, "tells_everybody")
+async def counts_once_before_it_tells(scope, receive, send, pages):
+    """Counts before it tells anybody: a page that leaves while a slow one is told is counted still."""
+
+    async def tell():
+        number = text(len(pages))
+        for other in list(pages):
+            if other in pages:
+                with contextlib.suppress(OSError):
+                    await other(number)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell()
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------

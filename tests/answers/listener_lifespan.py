@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anyio
 from litestar import WebSocket, get, websocket, websocket_listener, websocket_stream
@@ -647,7 +648,7 @@ async def does_not_listen(socket: WebSocket) -> None:
 @wrong(ex2, "answers_everything")
 @websocket_stream("/", listen_for_disconnect=False)
 async def told_not_to_listen() -> AsyncGenerator[Reading, None]:
-    """The right decorator, told not to listen: it accepts nobody while the thermometers are silent."""
+    """The right decorator, told not to listen: nobody hears of the end while the thermometers are silent."""
     async for reading in readings():
         yield reading
 
@@ -798,6 +799,24 @@ async def waits_for_the_first(socket: WebSocket) -> None:
         async for _ in socket.iter_data():
             pass
         task.cancel()
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def gives_up_on_silent_thermometers(socket: WebSocket) -> None:
+    """Gives up when the thermometers have said nothing for half an hour."""
+
+    async def texts():
+        stream = readings()
+        while True:
+            try:
+                reading = await asyncio.wait_for(anext(stream), 1800)
+            except (TimeoutError, StopAsyncIteration):
+                return
+            yield json.dumps(asdict(reading))
+
+    await socket.accept()
+    await send_websocket_stream(socket, texts(), listen_for_disconnect=True)
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -1274,6 +1293,67 @@ async def strips(socket: WebSocket) -> None:
             async for text in socket.iter_data():
                 await socket.send_text(await reply(text.strip()))
             ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def gives_a_reply_half_an_hour(socket: WebSocket) -> None:
+    """Says no more than that a reply is late, after half an hour."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                try:
+                    await socket.send_text(await asyncio.wait_for(reply(text), 1800))
+                except TimeoutError:
+                    await socket.send_text("late")
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def replies_one_after_another(socket: WebSocket) -> None:
+    """A lock for all connections: one slow reply keeps everybody waiting."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                async with LOCKS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                    answer = await reply(text)
+                await socket.send_text(answer)
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def queues_a_hundred(socket: WebSocket) -> None:
+    """A queue with a hundred places, and no word of the text that finds none."""
+    await socket.accept()
+    queue: asyncio.Queue[str] = asyncio.Queue(100)
+
+    async def answer() -> None:
+        while True:
+            await socket.send_text(await reply(await queue.get()))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send_websocket_stream(socket, ticks())), group.create_task(answer())]
+            async for text in socket.iter_data():
+                with suppress(asyncio.QueueFull):
+                    queue.put_nowait(text)
+            for task in tasks:
+                task.cancel()
     except* (WebSocketDisconnect, OSError):
         pass
 

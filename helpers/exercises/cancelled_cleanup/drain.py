@@ -1,5 +1,6 @@
 """Exercise 3 of lesson 05: a registry of tasks that drains when the server stops, and gives up at the deadline."""
 
+import gc
 import inspect
 from typing import Any
 
@@ -11,8 +12,9 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Send
 from helpers.exercises.cancelled_cleanup.handlers import LESSON
 from helpers.judging.answers import Kind
-from helpers.judging.app_exercise import AppExercise
+from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.moment import slip
+from helpers.judging.verdict import Verdict
 from helpers.props.cleanups import BLINK, App
 from helpers.props.office import STARTS, TIDYING, WORKS, Office
 
@@ -123,7 +125,7 @@ def drains_quietly(session: Session) -> str | None:
         return _drained(office)
     if office.drained is None or office.stopping is None:
         return "drain() did not return"
-    last = max([office.stopping, *(work.ended + TIDYING * (work.name == "tidy") for work in office.works)])
+    last = max([office.stopping, *(work.ended + TIDYING.get(work.name, 0.0) for work in office.works)])
     late = office.drained - last
     return (
         f"drain() returned {late:.0f} seconds after the last task had ended" if office.virtual and late > 0.5 else None
@@ -143,6 +145,10 @@ def minds_its_own(session: Session) -> str | None:
     return None if neighbour == "is left alone" else f"a task of another registry {neighbour}"
 
 
+def _asking(*names: str) -> tuple[Send | Expect, ...]:
+    return tuple(step for text in names for step in (Send(text), Expect(text)))
+
+
 def _not_a_registry(answer: Any) -> str:
     if not inspect.isclass(answer):
         return "This is no class; this exercise wants a class with start(coroutine) and async drain(seconds)."
@@ -153,7 +159,18 @@ def _not_a_registry(answer: Any) -> str:
     return ""
 
 
-ex3 = AppExercise(
+class _Collected(AppExercise):
+    """An exercise whose sessions keep garbage that is older than they are."""
+
+    def judge(self, answer: Any, until: float) -> Verdict:
+        """Judge an answer, and collect what its sessions have kept."""
+        try:
+            return super().judge(answer, until)
+        finally:
+            gc.collect()
+
+
+ex3 = _Collected(
     lesson=LESSON,
     number=3,
     title="Drain",
@@ -163,11 +180,15 @@ ex3 = AppExercise(
     facts=_office,
     lifespan=True,
     scripts=(
-        tuple(step for text in ("slow", "follow", "fails") for step in (Send(text), Expect(text))),
-        tuple(step for text in ("stuck", "tidy") for step in (Send(text), Expect(text))),
-        tuple(step for text in ("parting", "fumbles") for step in (Send(text), Expect(text))),
-        tuple(step for text in ("hurry", "stuck", "slow") for step in (Send(text), Expect(text))),
+        _asking("slow", "follow", "fails"),
+        _asking("stuck", "tidy"),
         (),
+    ),
+    also=(
+        Case(_asking("parting", "fumbles"), most=80),
+        Case(_asking("hurry", "stuck", "slow"), most=40),
+        Case(_asking("leisure", "stuck", "long", "scrub"), most=8),
+        Case(_asking("crowd"), most=4),
     ),
     rules=(
         rules.answers_everything,

@@ -2,7 +2,9 @@
 
 from hangup.record import rules
 from hangup.record.recorder import Session
-from hangup.servers.script import Expect, Send
+from hangup.servers.script import Expect, Send, Wait
+from helpers.judging.app_exercise import Case
+from helpers.props.cleanups import OFTEN
 
 LESSON = "05-cancelled-cleanup"
 TALK = (Send("hello"), Expect("hello"), Send("bye"), Expect("bye"))
@@ -15,6 +17,9 @@ HANDLER = (
     rules.hides_no_error,
 )
 """The rules for a handler that holds on to its cleanup and lets every cancellation through."""
+
+
+HOURS = 3 * 3600.0  # virtual seconds: longer than any deadline that one would choose
 
 
 def counted(session: Session, count: int) -> bool:
@@ -34,3 +39,13 @@ def lingers(session: Session, done: float | None, what: str) -> str | None:
 def said(text: str) -> tuple[Send, Expect]:
     """Return the steps of a client that says a text and hears it again."""
     return Send(text), Expect(text)
+
+
+MANY = tuple(step for number in range(120) for step in said(str(number)))
+
+FURTHER = (
+    Case((*TALK[:2], Wait(HOURS), *TALK[2:]), most=4),
+    Case(MANY, most=2),
+    Case((*said("hello"), *said(OFTEN)), most=60),
+)
+"""What is explored besides: hours of silence, many messages, many cancellations."""

@@ -10,9 +10,9 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import rule
 from hangup.servers.script import beside
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, lingers, said
-from helpers.judging.app_exercise import AppExercise
-from helpers.props.cleanups import AGAIN, FULL, LATER, SLOW, App, Audit, Full
+from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.props.cleanups import AGAIN, FULL, LATER, OFTEN, SLOW, App, Audit, Full
 from helpers.props.shields import Cleanup
 
 
@@ -92,8 +92,13 @@ ex1 = AppExercise(
         TALK,
         said(AGAIN),
         beside(TALK[:2], TALK[:2]),
-        *((*said(SLOW), *said(LATER)), (*said(FULL), *said(AGAIN))),
-        (*said(""), *said("again"), *said("again")),
+    ),
+    also=(
+        Case((*said(SLOW), *said(LATER)), most=142),
+        Case((*said(FULL), *said(AGAIN)), most=142),
+        Case((*said(""), *said("again"), *said("again")), most=24),
+        Case((*said(SLOW), *said(OFTEN)), most=60),
+        *FURTHER,
     ),
     rules=(
         rules.answers_everything,

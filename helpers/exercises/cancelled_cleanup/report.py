@@ -8,18 +8,26 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import rule
 from hangup.servers.script import beside
-from helpers.exercises.cancelled_cleanup.handlers import HANDLER, LESSON, TALK, counted, lingers, said
-from helpers.judging.app_exercise import AppExercise
-from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SLOWLY, TIGHT, App, Call, Desk
+from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
+from helpers.judging.app_exercise import AppExercise, Case
+from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SECONDS, SLOWLY, TIGHT, App, Call, Desk
 
 
-def _desk(answer: Any) -> ASGIApp:
-    desk = Desk()
+def _desk(answer: Any, seconds: float = SECONDS) -> ASGIApp:
+    desk = Desk(seconds)
 
     async def call(websocket: WebSocket) -> None:
         await answer(websocket, desk, desk.seconds(current()))
 
     return App(call, desk)
+
+
+def _hasty(answer: Any) -> ASGIApp:
+    return _desk(answer, 0.25)
+
+
+def _patient(answer: Any) -> ASGIApp:
+    return _desk(answer, 20.0)
 
 
 def _calls(app: Any, session: Session) -> None:
@@ -87,11 +95,15 @@ ex2 = AppExercise(
     scripts=(
         (*TALK, *said("bye!")),
         said(AGAIN),
-        (*said(LATER), *said(AGAIN)),
-        (*said(TIGHT), *said(LATER), *said(SLOWLY)),
-        (*said(CURT), *said(SLOWLY), *said(LATER)),
-        (*said(BRISK), *said("again"), *said("again"), *said("")),
         beside(TALK, TALK),
+    ),
+    also=(
+        Case((*said(LATER), *said(AGAIN)), most=142),
+        Case((*said(TIGHT), *said(LATER), *said(SLOWLY)), most=142),
+        Case((*said(CURT), *said(SLOWLY), *said(LATER)), most=142),
+        Case((*said(BRISK), *said("again"), *said("again"), *said("")), most=24),
+        *(Case(TALK, most=8, mount=mount) for mount in (_hasty, _patient)),
+        *FURTHER,
     ),
     rules=(
         rules.answers_everything,

@@ -7,6 +7,7 @@ from hangup.record.recorder import Message, describe
 from helpers.judging.values import binaries, codes, texts
 
 SILENCE = 9_000.0  # virtual seconds: longer than any deadline that one would choose
+CROWD = 120
 SLOW = 90.0  # virtual seconds
 Says = tuple[Message, ...]
 _SAYS: Says = (
@@ -39,20 +40,65 @@ class _Page:
 
 async def visited(answer: Any) -> str:
     """Let a page visit pages of each kind, leave with every code, say everything; return what is wrong, or nothing."""
-    for code in codes()[1:]:
-        if problem := await _visit(answer, code, [_Page(0), _Page(2)]):
-            return f"a page that leaves with code {code}: {problem}"
-    if problem := await _visit(answer, 1001, [_Page(0), _Page(2)], _SAYS):
-        return f"a page that says ten things: {problem}"
-    if problem := await _visit(answer, 1001, [_Page(0), _Page(2)], silence=SILENCE):
-        return f"a page that says nothing for {SILENCE:g} seconds: {problem}"
+    two, many = (0, 2), (0, *range(2, CROWD + 1))
+    visits: list[tuple[str, int, list[_Page], Says, float]] = [
+        *((f"that leaves with code {code}", code, [*map(_Page, two)], (), 0.0) for code in codes()[1:]),
+        ("that says ten things", 1001, [*map(_Page, two)], _SAYS, 0.0),
+        (f"that says nothing for {SILENCE:g} seconds", 1001, [*map(_Page, two)], (), SILENCE),
+        (f"that visits {CROWD} others", 1001, [*map(_Page, many)], (), 0.0),
+    ]
+    for what, code, others, says, silence in visits:
+        if problem := await _visit(answer, code, others, says, silence):
+            return f"a page {what}: {problem}"
     if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
         return f"a message to another page takes {SLOW:g} seconds: {problem}"
+    if problem := await _while_one_leaves(answer):
+        return problem
     for error in (ConnectionResetError, TimeoutError, OSError):
         for place in (0, 2, 5):
             living = [_Page(each) for each in (0, 2, 5) if each != place]
             if problem := await _visit(answer, 1001, [*living, _Page(place, 0.0, error)]):
                 return f"another page has left, and its send() raises {error.__name__}: {problem}"
+    return ""
+
+
+async def _while_one_leaves(answer: Any) -> str:
+    """Let a page open beside a slow one, and another leave while that is told; say who counts it afterwards."""
+    pages: set[Any] = set()
+    told: list[object] = []
+
+    class Slow(_Page):
+        async def __call__(self, message: Message) -> None:
+            await super().__call__(message)
+            pages.discard(leaving)
+
+    class Last(_Page):
+        async def __call__(self, message: Message) -> None:
+            if leaving not in pages:
+                told.append(message.get("text"))
+            await super().__call__(message)
+
+    leaving = _Page(2)
+    pages |= {Slow(0, SLOW), leaving, Last(3)}
+    problem = await _opens(answer, _Page(1), pages)
+    if not problem and "4" in told:
+        problem = "another was told 4 afterwards, in place of 3"
+    return f"a page leaves while a slow one is told: {problem}" if problem else ""
+
+
+async def _opens(answer: Any, visitor: _Page, pages: set[Any]) -> str:
+    """Let a page open and leave long after; return what is wrong."""
+    coming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
+
+    async def receive() -> Message:
+        await asyncio.sleep(0 if len(coming) > 1 else 3 * SLOW)
+        return coming.pop(0) if len(coming) > 1 else coming[0]
+
+    try:
+        async with asyncio.timeout(SILENCE):
+            await answer({"type": "websocket", "path": "/", "headers": []}, receive, visitor, pages)
+    except Exception as error:
+        return f"the app raised {describe(error)}"
     return ""
 
 

@@ -1,12 +1,15 @@
 """Scenes for lesson 03's loop, in memory: goodbyes with every code, and pages that are silent for long."""
 
 import asyncio
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from hangup.record.recorder import Message, describe
 from helpers.judging.values import codes
 
 SILENCE = 3000.0  # virtual seconds
+MANY = 1_200
 PATIENCE = 3600.0  # virtual seconds
 
 
@@ -18,14 +21,15 @@ async def said(answer: Any) -> str:
                 f"a page that says nothing for {pause:g} seconds" if pause else f"a page that leaves with code {code}"
             )
             return f"{then}: {problem}"
+    if await _page(answer, 0.0, 1001, ["1"] * MANY):
+        return f"a page that sends {MANY} numbers: it does not get {MANY} answers, or not the sums"
     return ""
 
 
-async def _page(answer: Any, pause: float, code: int) -> str:
+async def _page(answer: Any, pause: float, code: int, numbers: Sequence[str] = ("4", "5")) -> str:
     coming: list[Message] = [
         {"type": "websocket.connect"},
-        {"type": "websocket.receive", "text": "4"},
-        {"type": "websocket.receive", "text": "5"},
+        *({"type": "websocket.receive", "text": number} for number in numbers),
         {"type": "websocket.disconnect", "code": code, "reason": ""},
     ]
     got: list[object] = []
@@ -51,7 +55,7 @@ async def _page(answer: Any, pause: float, code: int) -> str:
         return f"the app raised {describe(error)}"
     if asked > len(coming):
         return "receive() was called again after the disconnect"
-    due = ["websocket.accept", "4", "9"]
-    if got[:3] == due and len(got) > 3:
-        return f"after the disconnect, the app sent {got[3]!r}"
+    due = ["websocket.accept", *map(str, itertools.accumulate(map(int, numbers)))]
+    if got[: len(due)] == due and len(got) > len(due):
+        return f"after the disconnect, the app sent {got[len(due)]!r}"
     return "" if got == due else f"it got {', '.join(map(str, got))} in place of {', '.join(due)}"

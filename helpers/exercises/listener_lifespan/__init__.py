@@ -48,24 +48,34 @@ SCRIPTS = (
         Leave(),
         *(Send("still here", by="b"), Expect("STILL HERE", by="b")),
     ),
-    (*TICKING, *(step for text in SAID for step in (Send(text), Expect(text.upper())))),
-    (*TICKING, Send("again"), Send("slowly"), Send(""), Expect("AGAIN"), Expect("SLOWLY"), Expect("")),
     (),
 )
 ODD = ("", " ", "again", "again", "0", "[]", " straße\n", "x" * 2_000)
 HOURS = 3 * 3600.0 + 60  # virtual seconds: the time of three ticks more, longer than any deadline that one would choose
-MANY = tuple(map(str, range(40)))
+MANY = tuple(map(str, range(120)))
 
 
 def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
     """Return what is explored besides: odd ticks, hours of silence, other goodbyes, a slow reply and many texts."""
     later = tuple(Expect(f"tick {number}") for number in (3, 4, 5))
     return (
+        Case((*TICKING, *(step for text in SAID for step in (Send(text), Expect(text.upper())))), most=60),
+        Case(
+            (*TICKING, Send("again"), Send("slowly"), Send(""), Expect("AGAIN"), Expect("SLOWLY"), Expect("")), most=120
+        ),
         Case(tuple(map(Expect, ODD)), most=12, mount=given(mount, ticks=ODD)),
         Case((*TICKING, Wait(HOURS), *later, Send("one"), Expect("ONE")), most=12),
         *(Case((*TICKING, Leave(code)), most=8) for code in (1000, 1008, 4000)),
         Case((*TICKING, Send("very slowly"), Wait(20), *map(Expect, _up("very slowly"))), most=8),
-        Case((*TICKING, Send("slowly"), *map(Send, MANY), *map(Expect, _up("slowly", *MANY))), most=8),
+        Case((*TICKING, Send("slowly"), *map(Send, MANY), *map(Expect, _up("slowly", *MANY))), most=2),
+        Case((*TICKING, Send("for ages"), Wait(2_400), Expect("FOR AGES")), most=8),
+        Case(
+            (
+                *(*TICKING, Expect("tick 1", by="b"), Expect("tick 2", by="b"), Send("very slowly")),
+                *(Send("one", by="b"), Expect("ONE", by="b"), Wait(20), Expect("VERY SLOWLY")),
+            ),
+            most=8,
+        ),
     )
 
 
@@ -140,7 +150,8 @@ ex2 = AppExercise(
     ),
     also=(
         Case(_read(*OTHERS), most=12, mount=given(watched, readings=OTHERS)),
-        Case((Wait(60),), most=20, mount=given(watched, readings=())),
+        Case((), most=20, mount=given(watched, readings=())),
+        Case((*_read(*READINGS), Wait(HOURS), *_read(SILENT)), most=12, mount=given(watched, silent=HOURS)),
         *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
     ),
     rules=(

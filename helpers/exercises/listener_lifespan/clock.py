@@ -18,7 +18,7 @@ T = TypeVar("T")
 HOUR = 3600.0  # seconds; virtual ones, unless an answer waits on a real server for a tick
 
 
-_TAKES = {"slowly": 3.0, "very slowly": 20.0}
+_TAKES = {"slowly": 3.0, "very slowly": 20.0, "for ages": 2_400.0}
 
 
 class Broken(Exception):
@@ -49,8 +49,8 @@ async def ticks() -> AsyncGenerator[str, None]:
 async def reply(text: str) -> str:
     """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes.
 
-    "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds, and
-    "very slowly" 20.
+    "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds,
+    "very slowly" 20, and "for ages" 40 minutes.
     """
     if text == "crash":
         raise _breaks("reply()")
@@ -76,7 +76,7 @@ READINGS = (Reading("roof", 21.5), Reading('cellar "B"', 0.0), Reading("Treppe, 
 async def readings() -> AsyncGenerator[Reading, None]:
     """Yield three Readings, and the next ones an hour apart. Raises Broken in their place for client b.
 
-    A session's fact "readings" takes the place of the three.
+    A session's fact "readings" takes the place of the three, and its fact "silent" that of the hour, in seconds.
     """
     for reading in _given("readings", READINGS):
         await _pause()
@@ -84,8 +84,9 @@ async def readings() -> AsyncGenerator[Reading, None]:
     session = current()
     if session is not None and session.letter == "b":
         raise _breaks("readings()")
+    hour = HOUR if session is None else session.facts.get("silent", HOUR)
     while True:
-        await asyncio.sleep(HOUR)
+        await asyncio.sleep(hour)
         yield Reading("roof", 20.0)
 
 

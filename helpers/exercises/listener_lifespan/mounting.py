@@ -67,26 +67,34 @@ HANDLER = Kind("a Litestar handler", _no_handler)
 _built: list[tuple[Any, Litestar]] = []  # the last one
 
 
-def _once(answer: Any, handler: Any) -> Litestar:
-    """Return a Litestar app for an answer, the same one as long as the answer is the same."""
+def _once(answer: Any, handler: Callable[[Any], Any]) -> Litestar:
+    """Return a Litestar app for an answer, the same one as long as the answer is the same.
+
+    `handler` makes what goes into it.
+    """
     if not _built or _built[0][0] is not answer:
-        _built[:] = [(answer, Litestar([handler], logging_config=None, after_exception=[caught]))]
+        _built[:] = [(answer, Litestar([handler(answer)], logging_config=None, after_exception=[caught]))]
     return _built[0][1]
+
+
+def _listener(lifespan: Any) -> Any:
+    """Return a listener that replies, within a lifespan."""
+
+    @websocket_listener("/", connection_lifespan=lifespan)
+    async def listener(data: str) -> str:
+        return await reply(data)
+
+    return listener
 
 
 def echoing(answer: Any) -> ASGIApp:
     """Mount a lifespan around a listener that replies."""
-
-    @websocket_listener("/", connection_lifespan=answer)
-    async def listener(data: str) -> str:
-        return await reply(data)
-
-    return _once(answer, listener)  # type: ignore[return-value]  # Litestar has types of its own for ASGI
+    return _once(answer, _listener)  # type: ignore[return-value]  # Litestar has types of its own for ASGI
 
 
 def routed(answer: Any) -> ASGIApp:
     """Mount a handler that says itself where it is."""
-    return _once(answer, answer)  # type: ignore[return-value]
+    return _once(answer, lambda handler: handler)  # type: ignore[return-value]
 
 
 def watched(answer: Any) -> ASGIApp:
