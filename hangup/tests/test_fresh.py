@@ -113,7 +113,7 @@ def test_what_breaks_in_the_first_session_only_is_found_again(rooms, beside):
 
 
 def test_what_an_app_keeps_is_not_kept_for_the_next_exploration(rooms):
-    script = [Send("hi"), Expect("hi"), Expect("hi", by="b")]
+    script: Script = [Send("hi"), Expect("hi"), Expect("hi", by="b")]
     first, second = (explore(rooms.listed, script, models=("uvicorn", "granian"), endings=["close"]) for _ in range(2))
     assert first == second
     assert first.later

@@ -96,7 +96,14 @@ def explore(
     for model in models:
         players.check(model)
     choose("ending", endings, EVERY)
-    given = {"make": make, "rules": rules, "probe": probe, "models": models, "endings": endings, "limit": limit}
+    given: dict[str, Any] = {
+        "make": make,
+        "rules": rules,
+        "probe": probe,
+        "models": models,
+        "endings": endings,
+        "limit": limit,
+    }
     given |= {"path": path, "lifespan": lifespan, "excuse": excuse, "order": order, "invariant": invariant}
     rules, probe = rules_with(tuple(rules), invariant), with_invariant(probe, invariant)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
