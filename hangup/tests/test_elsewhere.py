@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.time import elsewhere
+from hangup.time.parked import Parked
 
 FEW: dict[str, Any] = {"models": ["uvicorn", "granian"], "endings": ["close", "reset", "cancel"]}
 POOL = ThreadPoolExecutor(1, thread_name_prefix="reports")
@@ -207,3 +209,28 @@ def test_a_thread_that_waits_for_the_app_does_not_hold_the_time():
 
     report = explore(answering(told_later), models=["uvicorn"], endings=["close"])
     assert (report.ok, report.unknown) == (True, ()), str(report)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell whether a thread sleeps")
+def test_a_thread_that_has_run_since_it_was_last_looked_at_is_not_parked():
+    """One that was told to end a moment ago may still be where it waited: it is no thread left behind."""
+    go_on, went_on, ends = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def waits():
+        while not ends:
+            go_on.acquire()
+            went_on.release()
+
+    thread = threading.Thread(target=waits, daemon=True)
+    thread.start()
+    parked = Parked()
+    looks = []
+    for _ in range(3):
+        go_on.release()
+        went_on.acquire()
+        looks.append(parked.is_parked(thread.ident))
+    ends.append(True)
+    go_on.release()
+    thread.join()
+    assert looks == [False] * 3
+    assert parked.is_parked(thread.ident)  # there is none any more

@@ -218,6 +218,29 @@ def test_what_the_app_lets_out_when_a_peer_leaves_is_found_where_a_library_logs_
     assert found(explore(raw, models=["granian"])) == ({LOGGED: {words}} if where == "of a library" else {})
 
 
+def test_the_error_of_a_task_that_a_callback_logs_is_found():
+    """A callback handles no exception: it has that of its task, and gives it to the logger."""
+
+    def done(task):
+        if task.exception() is not None:
+            logging.getLogger("sender").error("cannot send: %r", task.exception())
+
+    async def raw(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            task = asyncio.create_task(send({"type": "websocket.send", "text": message["text"]}))
+            task.add_done_callback(done)
+            await asyncio.wait([task])
+            if task.exception() is not None:
+                return
+
+    words = "ERROR sender: cannot send: ClientDisconnected()"
+    logged = found(explore(raw, models=["uvicorn"], endings=["fin"]))
+    assert list(logged) == [LOGGED]
+    assert all(each.startswith(words) for each in logged[LOGGED])
+
+
 def test_logging_is_as_it_was_and_nothing_is_printed(capfd):
     before = logging.getLogRecordFactory(), list(logging.getLogger().handlers)
     explore(logging_app())

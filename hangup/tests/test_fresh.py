@@ -1,17 +1,27 @@
 """What breaks on a fresh app is told apart from what breaks only because the app keeps something."""
 
 import importlib
+import os
 import sys
 import textwrap
 
 import pytest
 
-from hangup.explorer.apps.explore import explore
+from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.fresh.apart import ALONE, KEPT, Origin, origin_of
+from hangup.explorer.report import Broken
+from hangup.record.rules import leaves_no_task_for_good
 from hangup.servers.models import EXPLORED
 from hangup.servers.script import Expect, Script, Send
 
+LEFT = leaves_no_task_for_good.sentence
 KEEPS = """
+import asyncio
+import os
+
+if "HANGUP_TEST_FAILS" in os.environ:
+    raise SystemExit(1)
+
 room = []
 
 async def app(scope, receive, send):
@@ -29,17 +39,25 @@ async def app(scope, receive, send):
 
 tasks = []
 
-async def first_only(scope, receive, send):
-    import asyncio
+async def hold():
+    await asyncio.Event().wait()
+
+sessions = []
+
+async def first_only(scope, receive, send, at=1):
     await receive()
     await send({"type": "websocket.accept"})
-    if not tasks:
-        tasks.append(asyncio.create_task(asyncio.Event().wait(), name="for ever"))
+    sessions.append(at)
+    if len(sessions) == at:
+        tasks.append(asyncio.create_task(hold(), name="for ever"))
     while (message := await receive())["type"] == "websocket.receive":
         try:
             await send({"type": "websocket.send", "text": message["text"]})
         except OSError:
             return
+
+async def second_only(scope, receive, send):
+    await first_only(scope, receive, send, at=2)
 
 members = []
 
@@ -82,6 +100,48 @@ def test_what_breaks_in_the_first_session_only_is_found(rooms):
     report = explore(rooms.first_only)
     assert [(each.schedule, each.got) for each in report.broken] == [("uvicorn/close@end", "still running: for ever")]
     assert report.later == ()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_breaks_in_the_first_session_only_is_found_again(rooms, beside):
+    """The second exploration, and the replay, play what the module makes anew."""
+    reports = [explore(rooms.first_only, beside=beside, models=("uvicorn",)) for _ in range(2)]
+    assert [each.broken for each in reports] == [(Broken(LEFT, "uvicorn/close@end", "still running: for ever"),)] * 2
+    assert reports[0] == reports[1]
+    assert replay(rooms.first_only, "uvicorn/close@end", closer=True).left_for_good == ["for ever"]
+    assert len(rooms.tasks) == 1
+
+
+def test_what_an_app_keeps_is_not_kept_for_the_next_exploration(rooms):
+    script: Script = [Send("hi"), Expect("hi"), Expect("hi", by="b")]
+    first, second = (explore(rooms.listed, script, models=("uvicorn", "granian"), endings=["close"]) for _ in range(2))
+    assert first == second
+    assert first.later
+
+
+def test_what_breaks_where_a_second_client_was_tried_is_told(rooms):
+    """The second session is one that nobody judges else: it shows whether the app serves two."""
+    first, second = (explore(rooms.second_only, beside=True, models=("uvicorn",)) for _ in range(2))
+    assert first.later == (Broken(LEFT, "granian/close@end", "still running: for ever"),)
+    assert first == second
+
+
+def test_an_app_that_was_mended_meanwhile_is_not_made_anew(rooms, monkeypatch):
+    async def nothing(*_):
+        return
+
+    assert explore(rooms.first_only, models=("uvicorn",)).broken
+    monkeypatch.setattr(rooms, "hold", nothing)
+    rooms.sessions.clear()
+    assert explore(rooms.first_only, models=("uvicorn",)).ok
+
+
+def test_a_module_that_does_not_run_again_leaves_things_as_they_are(rooms, monkeypatch):
+    assert explore(rooms.first_only, models=("uvicorn",)).broken
+    monkeypatch.setenv("HANGUP_TEST_FAILS", "1")
+    assert explore(rooms.first_only, models=("uvicorn",)).ok
+    assert sys.modules["rooms"] is rooms
+    assert ALONE not in os.environ
 
 
 def test_of_an_app_without_a_name_in_a_module_it_is_not_known_if_it_keeps_something(rooms):

@@ -366,6 +366,45 @@ def test_a_peer_that_does_not_read_lets_a_send_wait_until_the_connection_ends():
     assert len(waited) == 2
 
 
+@pytest.mark.parametrize("often", [1, 2])
+def test_an_invariant_of_one_client_accuses_nobody_beside_a_second_whom_nobody_asked_for(often):
+    """Each writes twice, one after the other: that no other's is between is true of one client."""
+    written: dict[object, list[object]] = {}
+
+    def make():
+        mine: list[object] = []
+
+        async def handler(websocket):
+            await websocket.accept()
+            me = object()
+            async for text in websocket.iter_text():
+                mine.extend([me] * (3 - often))
+                await asyncio.sleep(0)
+                mine.extend([me] * often)
+                await websocket.send_text(text)
+
+        made = app(handler)
+        written[made] = mine
+        return made
+
+    def mixed(made):
+        runs = [list(run) for _, run in itertools.groupby(written[made])]
+        return "mixed" if any(len(run) % 3 for run in runs) or (often == 2 and len(runs) == 1) else None
+
+    asked: dict[str, Any] = {
+        "make": make,
+        "script": [Send("hi"), Expect("hi")],
+        "models": ["uvicorn"],
+        "endings": ["close"],
+    }
+    report = explore(None, beside=True, invariant=mixed, order=40, **asked)
+    assert report.verdicts["when a session is over, the app is as its invariant says"] == (
+        "not known" if often == 1 else "broken"
+    )
+    assert report.ok == (often == 1)
+    assert ("with one client it holds" in str(report)) == (often == 1)
+
+
 def test_orders_beside_an_installed_server_are_played_on_its_model_and_say_so():
     race = RACES["stock"]
     report = explore(

@@ -181,7 +181,7 @@ def _one_is_enough(broken: Broken, make: Callable[[], ASGIApp], asked: said.Said
     """Return whether a schedule breaks the same rule without the second client: a shorter picture."""
     if not asked.beside:
         return False
-    session = replay(make(), broken.schedule, asked.script, **(asked.options | {"beside": False}))
+    session = replay(make(), broken.schedule, asked.script, closer=True, **(asked.options | {"beside": False}))
     return any(rule.sentence == broken.rule and rule.test(session) == broken.got for rule in GENERAL)
 
 

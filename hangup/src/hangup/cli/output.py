@@ -29,7 +29,8 @@ def given_up(what: str) -> Iterator[None]:
             why = f"{what} runs on though it is cancelled again and again, or a lower --limit is needed"
         else:
             why = f"{what} holds its event loop{f' at {problem.where}' if problem.where else ''}"
-        sys.stderr.write(f"The exploration was given up: {why}.\n")
+        at = f" ({schedule})" if (schedule := getattr(problem, "schedule", "")) else ""
+        sys.stderr.write(f"The exploration was given up: {why}{at}.\n")
         raise GivenUp(1) from None
 
 

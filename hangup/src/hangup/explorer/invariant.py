@@ -1,7 +1,10 @@
 """An invariant of an app: a function that says what is wrong with the app when a session is over, or nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from hangup.explorer.report import Report
+from hangup.explorer.unknown import Unknown
 from hangup.record.errors import describe
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import Rule, rule
@@ -37,3 +40,21 @@ def with_invariant(probe: Probe, invariant: Invariant | None) -> Probe:
 def rules_with(rules: "tuple[Rule, ...]", invariant: Invariant | None) -> tuple[Rule, ...]:
     """Return rules, and that of the invariant if there is one."""
     return rules if invariant is None else (*rules, keeps_its_invariant)
+
+
+def with_its_doubt(report: Report, alone: Callable[[], Report], *, beside: bool) -> Report:
+    """Accuse no app of what only a second client shows whom nobody has asked for: the invariant may be of one client.
+
+    `report` is of two who say the same, if `beside`; `alone` explores the app with one.
+    """
+    rule = keeps_its_invariant.sentence
+    found = [broken for broken in report.broken if broken.rule == rule]
+    if not (found and beside):
+        return report
+    one = alone()
+    if rule in {broken.rule for broken in one.broken}:
+        return report
+    why = f"with one client it holds, and beside a second one that says the same not: {found[0].got}"
+    unknown = Unknown("the invariant", f"{why} ({found[0].schedule}); a script, or --crowd 2, asks for two", rule)
+    others = tuple(broken for broken in report.broken if broken not in found)
+    return replace(report, broken=others, unknown=(*report.unknown, unknown), orders=one.orders)

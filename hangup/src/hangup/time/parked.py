@@ -77,9 +77,9 @@ class Parked:
         return slept == AWAKE or slept not in {before, UNKNOWN}
 
     def is_parked(self, ident: int | None) -> bool:
-        """Return whether the thread of this ident is parked."""
+        """Return whether the thread of this ident is parked, and has not run since it was last asked for."""
         frame = sys._current_frames().get(ident or 0)
-        return frame is None or is_parked(frame)
+        return frame is None or (not self._has_run(ident or 0) and is_parked(frame))
 
 
 def _asleep(ident: int) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hangup.time.order import Order
 
 from hangup.record.internals import forget_callbacks
+from hangup.record.processor import usage
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
 from hangup.time.parked import Parked
 
@@ -146,13 +147,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return names
 
     def _ends(self, thread: threading.Thread) -> bool:
-        parked, until, soon = Parked(), time.monotonic() + GRACE, time.monotonic() + PARKED
+        parked, began, looks = Parked(), time.monotonic(), 0
+        waited = usage(thread)[1]
         known = thread_name(thread) in self._names  # an app that forgets threads does so in each session
-        while thread.is_alive() and (now := time.monotonic()) < until:
-            still = parked.is_parked(thread.ident)
-            if (still and known) or ((still or known) and now >= soon):
+        while thread.is_alive() and (took := time.monotonic() - began) < GRACE:
+            took -= usage(thread)[1] - waited  # it cannot end while it waits for a processor
+            still, looks = parked.is_parked(thread.ident), looks + 1
+            if (still and known) or ((still or known) and took >= PARKED):
                 break
-            thread.join(0.02)
+            thread.join(0.02 if looks > 1 else 0.002)
         return not thread.is_alive()
 
     def let_time_pass(self, until: float) -> None:

@@ -52,6 +52,8 @@ class Exploration:
     """What came of the schedules that were played to make the plan."""
     first: dict[str, set[str]] = field(default_factory=dict)
     """For each undisturbed run its name and the sentences of the rules that broke in it."""
+    opening: tuple[Broken, ...] = ()
+    """What broke in the very first session."""
     stopped: dict[str, None] = field(default_factory=dict)
     """The tasks that had to be stopped when a session was over: one of them may let go of connections in time."""
     holding: Holding = field(default_factory=Holding)
@@ -166,6 +168,7 @@ class Exploration:
             self.usual.update(logged.key for logged in each.logged if not logged.escaped)
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
+        self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
         return play
 
@@ -183,8 +186,11 @@ class Exploration:
             return
         told = {broken.rule for found in self.findings.broken.values() for broken in found}
         judged.broken = [(place, broken) for place, broken in judged.broken if broken.rule not in told]
-        if judged.broken:
+        if judged.schedule not in dict(self.findings.how) and judged.broken:
             self.findings.count(judged)
+        else:
+            for place, broken in judged.broken:
+                self.findings.accuse(place, broken)
 
     async def sessions(self, script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
         """Play another script, which nobody judges, and return the clients' sessions."""

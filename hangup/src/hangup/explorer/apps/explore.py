@@ -13,21 +13,23 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.exploration import Exploration, Probe
 from hangup.explorer.apps.lifespan import Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
-from hangup.explorer.apps.talk.company import HELD_ALONE, accompanied
+from hangup.explorer.apps.talk.company import HELD_ALONE, accompanied, noting
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
+from hangup.explorer.fresh.anew import anew, remember
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, packed, told_apart
 from hangup.explorer.further.goodbye import goodbye
 from hangup.explorer.further.held import Holding
-from hangup.explorer.invariant import Invariant, rules_with, with_invariant
+from hangup.explorer.invariant import Invariant, rules_with, with_invariant, with_its_doubt
 from hangup.explorer.names import choose
 from hangup.explorer.orders.play import OrderedPlay
 from hangup.explorer.report import Broken, Report
@@ -94,10 +96,21 @@ def explore(
     for model in models:
         players.check(model)
     choose("ending", endings, EVERY)
+    given: dict[str, Any] = {
+        "make": make,
+        "rules": rules,
+        "probe": probe,
+        "models": models,
+        "endings": endings,
+        "limit": limit,
+    }
+    given |= {"path": path, "lifespan": lifespan, "excuse": excuse, "order": order, "invariant": invariant}
     rules, probe = rules_with(tuple(rules), invariant), with_invariant(probe, invariant)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None
-    exploration = Exploration(make, ParsedScript.of(script), findings, probe, path, lifespan, excuse, patience)
+    left: list[Broken] = []
+    parsed = ParsedScript.of(script)
+    exploration = Exploration(make, parsed, findings, probe, path, lifespan, excuse, patience)
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
@@ -108,7 +121,7 @@ def explore(
                 first = await exploration.very_first(models)
                 findings.company = HELD_ALONE
                 if not exploration.holds:  # each such session takes long
-                    exploration.script, findings.company = await accompanied(exploration.script, exploration.sessions)
+                    exploration.script, findings.company = await accompanied(parsed, noting(exploration.sessions, left))
             await exploration.explore(models, endings, limit, progress)
             exploration.add_first(first)
             if lifespan and not (exploration.holds or findings.stopped):
@@ -118,9 +131,42 @@ def explore(
                 await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
         findings.waited = loop.elsewhere.waited
 
-    exploration.run(work, seconds=seconds)
-    report = findings.report()
-    return report if app is None or report.ok else _told_apart(report, app, exploration, rules, probe)
+    with _as_at_first(app, make, probe) as exploration.make:
+        exploration.run(work, seconds=seconds)
+    one = functools.partial(explore, None, script, seconds=seconds, **given)
+    report = with_its_doubt(findings.report(), one, beside=exploration.script is not parsed)
+    return _told(report, app, exploration, left, rules, probe)
+
+
+def _told(
+    report: Report,
+    app: ASGIApp | None,
+    exploration: Exploration,
+    left: Sequence[Broken],
+    rules: Sequence[Rule],
+    probe: Probe,
+) -> Report:
+    """Tell apart what breaks on a fresh app, tell who was left before, and remember an app that keeps something."""
+    if app is not None and not report.ok:
+        report = _told_apart(report, app, exploration, rules, probe)
+    broken = {each.rule for each in report.broken}
+    if left and not report.company and left[0].rule not in broken:
+        report = replace(report, later=(*report.later, left[0]))
+    others = {each.rule for each in report.broken if each not in exploration.opening}
+    first = {each.rule for each in report.broken if each in exploration.opening}
+    if app is not None and (report.later or first - others):
+        remember(app)
+    return report
+
+
+@contextlib.contextmanager
+def _as_at_first(app: ASGIApp | None, make: Callable[[], ASGIApp], probe: Probe) -> Iterator[Callable[[], ASGIApp]]:
+    """Give what makes an app for each session: the one that is given as it was at first, if it keeps something."""
+    if app is None or probe is not _no_facts:  # which may know the app's own module
+        yield make
+        return
+    with anew(app) as fresh:
+        yield _always(fresh)
 
 
 async def _say_goodbye(exploration: Exploration) -> None:
@@ -199,6 +245,7 @@ def replay(
     `path`, `lifespan`, `excuse` and `beside` are those of `explore`.
     With `closer`, tasks that the app leaves behind get as much time as in an exploration, and more sessions follow, to
     find out what one alone does not tell: whether the connection is kept, and what the app logs undisturbed.
+    An app of which an exploration has seen that it keeps something of its sessions is made anew, if its module can be.
     """
     plays: list[Play] = []
 
@@ -212,10 +259,16 @@ def replay(
         with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch(loop):
             trace, began = Trace(server=wanted.model), time.perf_counter()
             patience = Patience() if closer else None
+            options: dict[str, Any] = {"lifespan": lifespan, "excuse": excuse, "patience": patience}
+            opening = None
             if beside and read.alone:
                 alone = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
+                if closer and wanted == Schedule(wanted.model, "close"):  # an exploration judges the very first, too
+                    opening = await Play(app, read, wanted, Trace(server=wanted.model), path, **options).play()
+                    opening.facts["threads"] = []  # as an exploration does
+                    opening.logged = [logged for logged in opening.logged if logged.escaped]
                 read, _ = await accompanied(read, alone.sessions)
-            plays.append(kind(app, read, wanted, trace, path, lifespan=lifespan, excuse=excuse, patience=patience))
+            plays.append(kind(app, read, wanted, trace, path, **options))
             session = await plays[0].play()
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
@@ -227,9 +280,16 @@ def replay(
                 again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
             trace.silent = False
-            return session
+            return session if opening is None or _broken_in(opening) <= _broken_in(session) else opening
 
-    return run_on_loop(work, seconds=seconds, on_held=held)
+    own = invariant is not None or probe is not _no_facts
+    with contextlib.nullcontext(app) if own else anew(app) as app:
+        return run_on_loop(work, seconds=seconds, on_held=held)
+
+
+def _broken_in(session: Session) -> set[str]:
+    """Return the names of the general rules that a session breaks, that of any client."""
+    return {rule.name for rule in GENERAL for each in (session, *session.others) if rule.test(each) is not None}
 
 
 def _always(app: ASGIApp) -> Callable[[], ASGIApp]:

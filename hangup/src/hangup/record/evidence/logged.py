@@ -32,7 +32,7 @@ def _look(record: logging.LogRecord) -> None:
     session = current()
     if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
         return
-    error = (record.exc_info[1] if record.exc_info else None) or sys.exception()
+    error = (record.exc_info[1] if record.exc_info else None) or sys.exception() or _among(record.args)
     if error is None:
         return
     about = _is_about_the_end(session, error)
@@ -42,6 +42,12 @@ def _look(record: logging.LogRecord) -> None:
         key = (record.name, str(record.msg), type(error).__name__)
         said = said if words in said else f"{said}: {words}"
         session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", escaped))
+
+
+def _among(arguments: Any) -> BaseException | None:
+    """Return the exception among a record's arguments: a callback logs that of a task, and handles none itself."""
+    given = arguments.values() if isinstance(arguments, dict) else arguments or ()
+    return next((each for each in given if isinstance(each, BaseException)), None)
 
 
 def _is_about_the_end(session: Session, error: BaseException) -> bool:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.apps.talk.script import ParsedScript
+from hangup.explorer.report import Broken
+from hangup.record.rules import leaves_no_task_for_good
 from hangup.record.session import Session
 from hangup.servers.script import Act, Expect, Leave, Send, Step, Wait, beside, by
 
@@ -59,6 +61,18 @@ async def accompanied(alone: ParsedScript, play: Played) -> tuple[ParsedScript, 
             return company.script, ""
         break
     return alone, f"client a is explored alone: beside it, a second client says the same, and then {why}"
+
+
+def noting(play: Played, left: list[Broken]) -> Played:
+    """Return what plays sessions, and takes note of whom they leave behind: nobody judges them else."""
+
+    async def played(script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
+        sessions, rule = await play(script, schedule), leaves_no_task_for_good
+        got = [(each.letter, rule.test(each)) for each in sessions]
+        left.extend(Broken(rule.sentence, str(schedule), words, letter) for letter, words in got if words)
+        return sessions
+
+    return played
 
 
 def _companies(alone: ParsedScript) -> list[_Company]:

@@ -1,0 +1,96 @@
+"""Makes an app anew in this process, where it is known that it keeps something of earlier sessions.
+
+What an app keeps is told apart once, when it is explored. To explore or replay it again means to begin where the first
+exploration did, so that equal apps give equal reports: its module is run once more.
+"""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Of an app that keeps something of its sessions: where it was found, and how things stood there."""
+
+    app: Callable[[], object]
+    origin: Origin
+    stood: object
+
+
+_keeps: dict[int, _Kept] = {}
+_running = threading.local()
+
+
+def remember(app: object) -> None:
+    """Remember that this app keeps something of its sessions, for as long as it is there."""
+    key, origin = id(app), origin_of(app)
+    if key in _keeps or origin is None:
+        return
+    with contextlib.suppress(TypeError, OSError):  # of what has no weak reference nothing is remembered
+        of = weakref.ref(app, lambda _: _keeps.pop(key, None))
+        _keeps[key] = _Kept(of, origin, _stands(origin))
+
+
+@contextlib.contextmanager
+def anew(app: Any) -> Iterator[Any]:
+    """Give an app as it was before its first session, if it keeps something of those; else, or if not, itself.
+
+    An app cannot be made anew if its module does not run again, or has been changed: then it is another one. Nor is one
+    that was set up after its module had run, such as with dependency overrides or more routes.
+    While the block runs, the new module has the name of the one that is there.
+    """
+    kept = _keeps.get(id(app))
+    there, made = None, app
+    if kept is not None and kept.app() is app and not getattr(_running, "module", False):
+        there = sys.modules[kept.origin.module]
+        with contextlib.suppress(Exception, SystemExit):
+            made = _run(kept.origin) if kept.stood == _stands(kept.origin) else app
+        made = made if _size(made) == _size(app) else app
+    try:
+        yield made
+    finally:
+        if kept is not None and there is not None:
+            sys.modules[kept.origin.module] = there
+
+
+def _stands(origin: Origin) -> object:
+    """Return what changes when a module is edited, or a function of it replaced."""
+    there = vars(sys.modules[origin.module])
+    return Path(origin.file).stat().st_mtime_ns, {
+        name: id(each) for name, each in list(there.items()) if callable(each)
+    }
+
+
+def _size(app: object) -> list[object]:
+    """Return how much each container of an app holds, its router's and its state's, too."""
+    parts = [app, getattr(app, "router", None), getattr(app, "state", None)]
+    held = [vars(part).items() for part in parts if hasattr(part, "__dict__")]
+    return [(name, len(each)) for part in held for name, each in part if isinstance(each, dict | list | set | tuple)]
+
+
+def _run(origin: Origin) -> Any:
+    """Run the module, which then has the name of the one that is there; return what has the app's name."""
+    within = getattr(sys.modules[origin.module], "__path__", None)
+    spec = importlib.util.spec_from_file_location(origin.module, origin.file, submodule_search_locations=within)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[origin.module] = module = importlib.util.module_from_spec(spec)
+    before, _running.module = os.environ.get(ALONE), True
+    os.environ[ALONE] = "1"  # a module that explores when it runs must not do so for ever
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        _running.module = False
+        os.environ.pop(ALONE)
+        os.environ.update({ALONE: before} if before is not None else {})
+    return getattr(module, origin.name)
