@@ -214,7 +214,8 @@ def test_a_thread_that_waits_for_the_app_does_not_hold_the_time():
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell whether a thread sleeps")
 def test_a_thread_that_has_run_since_it_was_last_looked_at_is_not_parked():
     """One that was told to end a moment ago may still be where it waited: it is no thread left behind."""
-    go_on, went_on, ends = threading.Semaphore(0), threading.Semaphore(0), []
+    go_on, went_on = threading.Semaphore(0), threading.Semaphore(0)
+    ends: list[bool] = []
 
     def waits():
         while not ends:

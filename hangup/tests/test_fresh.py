@@ -112,6 +112,13 @@ def test_what_breaks_in_the_first_session_only_is_found_again(rooms, beside):
     assert len(rooms.tasks) == 1
 
 
+def test_an_app_that_was_set_up_after_its_import_is_not_made_anew(rooms):
+    """As with dependency overrides: what its module makes is another one."""
+    assert not explore(rooms.first_only, models=("uvicorn",)).ok
+    rooms.first_only.overrides = {"database": "a stand-in"}
+    assert explore(rooms.first_only, models=("uvicorn",)).ok
+
+
 def test_what_an_app_keeps_is_not_kept_for_the_next_exploration(rooms):
     script: Script = [Send("hi"), Expect("hi"), Expect("hi", by="b")]
     first, second = (explore(rooms.listed, script, models=("uvicorn", "granian"), endings=["close"]) for _ in range(2))
