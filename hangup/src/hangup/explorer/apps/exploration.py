@@ -63,7 +63,7 @@ class Exploration:
 
     def __post_init__(self) -> None:
         """Prepare what each session asks for."""
-        self.keeping: Keeping[Schedule] = Keeping(self.make, self.played)
+        self.keeping: Keeping[Schedule] = Keeping(lambda: self.make(), self.played)
         """What finds out whether the app keeps connections that are gone."""
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
