@@ -1,6 +1,7 @@
 """The lifespan protocol with an app: `start` before its sessions, `stop` after them (asgi lifespan.rst)."""
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class Lifespan:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._answer = ""
         self._words = ""
-        self._begun: set[asyncio.Task[Any]] = set()
+        self._begun: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()  # one that nobody else holds is lost
         self._on_answer: Callable[[], None] = nothing
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.4"}, "state": self.state}
         self.task = asyncio.get_running_loop().create_task(_quiet(recorder(scope, self._messages.get, self._send)))
@@ -55,7 +56,7 @@ class Lifespan:
             await wait.over()
         self._on_answer = nothing
         if self.spoken:
-            self._begun = asyncio.all_tasks() - before
+            self._begun = weakref.WeakSet(asyncio.all_tasks() - before)
             return
         error = self._recorder.lifespan_error
         why = f": in its lifespan it raised {describe(error)}" if error is not None else ""
