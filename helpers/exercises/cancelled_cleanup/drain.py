@@ -1,8 +1,8 @@
 """Exercise 3 of lesson 05: a registry of tasks that drains when the server stops, and gives up at the deadline."""
 
 import gc
-import warnings
 import inspect
+import warnings
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
