@@ -177,7 +177,6 @@ class Office:
     async def lifespan(self, app: object) -> AsyncIterator[None]:
         """Make the registry; start works of the application's own; drain the registry when the server stops."""
         self.virtual = time_is_virtual()
-        gc.freeze()  # what is older need not be searched below
         self.registry = self.answer()
         letter = Work("letter")
         self.works.append(letter)
@@ -187,11 +186,8 @@ class Office:
             self.first.append(weakref.ref(coroutine))
             self.registry.start(coroutine)
         del coroutine
-        try:
-            yield
-            await self._beside_another()
-        finally:
-            gc.unfreeze()
+        yield
+        await self._beside_another()
 
     async def _beside_another(self) -> None:
         """Drain the registry beside another one, whose task is none of its business."""

@@ -161,15 +161,18 @@ def _not_a_registry(answer: Any) -> str:
 
 
 class _Collected(AppExercise):
-    """An exercise whose sessions keep garbage that is older than they are."""
+    """An exercise whose sessions collect garbage: what is older than the check need not be searched each time."""
 
     def judge(self, answer: Any, until: float) -> Verdict:
-        """Judge an answer, and collect what its sessions have kept."""
-        try:
-            return super().judge(answer, until)
-        finally:
-            with warnings.catch_warnings():  # the verdict says which work was never begun
-                warnings.filterwarnings("ignore", r"coroutine .* was never awaited", RuntimeWarning)
+        """Judge an answer, with what is older put aside."""
+        gc.collect()
+        gc.freeze()
+        with warnings.catch_warnings():  # the verdict says which work was never begun
+            warnings.filterwarnings("ignore", r"coroutine .* was never awaited", RuntimeWarning)
+            try:
+                return super().judge(answer, until)
+            finally:
+                gc.unfreeze()
                 gc.collect()
 
 
