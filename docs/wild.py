@@ -29,8 +29,9 @@ _HEAD = """\
 Made by `python -m docs.wild` from hangup/docs/wild: edit the files there.
 
 `hangup explore` was pointed at public packages, as somebody who uses them would: an app of thirty lines, a script, the
-default options. What it said was tried on real servers before it was written down here. Below are the bugs, each as a
-small app of our own without the package, with the picture of one schedule; then the table of all packages.
+default options. What it said was tried on real servers before it was written down here; the table says how often it
+came there, and what was seen in memory only. Below are the bugs, each as a small app of our own without the package,
+with the picture of one schedule; then the table of all packages.
 A release is the one that was tried; a later one may have mended it.
 """
 

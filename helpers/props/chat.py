@@ -55,7 +55,7 @@ ISSUES = {
     "mute": "Somebody was cut off in mid-sentence. Since then nobody can say anything.",
     "thrown out": "Somebody else's connection broke, and I was thrown out.",
     "frozen": "Somebody closed the lid of a laptop, and the whole room stood still.",
-    "deploy": "The server stopped while somebody was leaving, and did not let them go: their name stays.",
+    "deploy": "The server stopped while somebody was leaving: their name stays.",
     "deaf": "I closed one of my two tabs. The other one is connected, and hears nothing.",
     "jobs": "Our tests start the app forty times. Then forty jobs wake up every hour.",
 }

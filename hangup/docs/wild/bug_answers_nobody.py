@@ -5,7 +5,7 @@ The handler waits until there is something, or until the reader is done, and loo
 Seen in an app written after Falcon's documentation (parallel loops, Falcon 4.4.0), on every server: its users find
 "Unhandled exception in ASGI app" with an IndexError in their log for each client that goes away, and alarms that mean
 nothing.
-Reported: not found reported
+Not found reported.
 """
 
 import asyncio

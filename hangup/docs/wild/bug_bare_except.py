@@ -3,7 +3,7 @@
 Seen in fastapi-websocket-rpc 0.1.29 (main_loop), python-engineio 4.15.1 (AsyncSocket._websocket_handler; so in
 python-socketio 5.18.1, nicegui 3.18.0 and chainlit 2.12.0) and marimo 0.25.2: a timeout or a task group around such a
 handler is told that all went well. Their users see that where they wrap the app; a server alone does not mind.
-Reported: not found reported.
+Not found reported.
 """
 
 from starlette.applications import Starlette

@@ -4,7 +4,7 @@ Starlette refuses that with a RuntimeError, "Need to call "accept" first", which
 
 Seen in marimo 0.25.2 (WebSocketMessageLoop; which of the two errors it looks at first is chance), on uvicorn: its users
 find "Exception in ASGI application" in their log when a tab is closed while it is connected to its kernel again.
-Reported: not found reported.
+Not found reported.
 """
 
 import asyncio

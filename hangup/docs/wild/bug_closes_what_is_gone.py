@@ -2,7 +2,7 @@
 
 Seen in ariadne 1.1.1 (GraphQLTransportWSHandler, `connection_init`), on uvicorn: its users find two tracebacks in their
 log for each browser that is reloaded while it connects, one of ariadne's own and "Exception in ASGI application".
-Reported: not found reported (https://github.com/mirumee/ariadne/pull/205 is the same of another message).
+Not found reported (https://github.com/mirumee/ariadne/pull/205 is the same of another message).
 """
 
 import logging

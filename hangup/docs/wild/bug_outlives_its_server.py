@@ -4,7 +4,7 @@ asyncio.wait() does not cancel what it waits for. At a server's shutdown the cle
 
 Seen in Quart 0.22.0 (ASGIWebsocketConnection), on hypercorn when it stops and clients are there: handlers still run
 when the lifespan is over, so that their `finally` blocks come after whatever after_serving has closed.
-Reported: not found reported
+Not found reported.
 """
 
 import asyncio

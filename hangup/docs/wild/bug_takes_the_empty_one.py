@@ -4,7 +4,7 @@ ASGI allows that: one of the two is not None, and the other key may be there all
 
 Seen in microdot 2.7.0 (microdot.asgi.WebSocket.receive), on hypercorn: a handler gets None for each text that its
 client says, and an echo answers with nothing.
-Reported: not found reported
+Not found reported.
 """
 
 from hangup import Expect, Send

@@ -4,7 +4,7 @@ The first one starts the room under a lock, which it holds for as long as the ro
 
 Seen in pycrdt-websocket 0.16.5: YRoom.start() holds `_start_lock` until the room ends. Its users see an empty document
 that never loads when several browsers come back at once, as they do when a server is restarted.
-Reported: not found reported.
+Not found reported.
 """
 
 import asyncio
