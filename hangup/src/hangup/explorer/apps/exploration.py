@@ -196,7 +196,7 @@ class Exploration:
         """Play another script, which nobody judges, and return the clients' sessions."""
         mine, self.script = self.script, script
         try:
-            return await self.anew(schedule)
+            return await self.unjudged(schedule)
         finally:
             self.script = mine
 
@@ -206,7 +206,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await self.holding.look(began, self.anew, schedule)
+            session.facts["held_for"] = await self.holding.look(began, self.unjudged, schedule)
         sessions = (session, *session.others)
         judged = self._judge(app, schedule, sessions)
         self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
@@ -249,7 +249,7 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         if not (play.spins or play.held):
-            session.facts["held_for"] = await Holding().look(began, self.anew, schedule)
+            session.facts["held_for"] = await Holding().look(began, self.unjudged, schedule)
         sessions = (session, *session.others)
         held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
@@ -272,7 +272,7 @@ class Exploration:
             if mine := [one for one in kept if one.letter == each.letter]:
                 each.facts["kept"] = who_stays(mine)
 
-    async def anew(self, schedule: Schedule) -> Sequence[Session]:
+    async def unjudged(self, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges, as the next session."""
         return await self.played(self.make(), schedule)
 

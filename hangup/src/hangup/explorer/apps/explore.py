@@ -273,7 +273,7 @@ def replay(
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
-                session.facts["held_for"] = await Holding().look(began, timed.anew, wanted)
+                session.facts["held_for"] = await Holding().look(began, timed.unjudged, wanted)
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)
             if closer and wanted.order is None:
