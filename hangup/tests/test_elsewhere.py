@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.further import costly
 from hangup.time import elsewhere
 from hangup.time.parked import Parked
 
@@ -235,3 +236,25 @@ def test_a_thread_that_has_run_since_it_was_last_looked_at_is_not_parked():
     thread.join()
     assert looks == [False] * 3
     assert parked.is_parked(thread.ident)  # there is none any more
+
+
+def test_an_app_that_leaves_a_thread_in_each_session_is_not_explored_to_the_end(monkeypatch):
+    """Threads stay for good, in a notebook's kernel too; the report says that it has stopped for that."""
+    monkeypatch.setattr(costly, "THREADS_AT_MOST", 5)
+    over, threads = threading.Event(), []
+
+    async def app(scope, receive, send):
+        await receive()
+        threads.append(threading.Thread(target=over.wait, daemon=True))
+        threads[-1].start()
+        await send({"type": "websocket.close"})
+
+    try:
+        report = explore(app, (), beside=False, **FEW)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert len(report.schedules_breaking("no thread of the handler runs on when the handler has ended")) == 5
+    assert 5 <= report.explored < report.schedules
+    assert "because it leaves more and more threads" in str(report)

@@ -75,7 +75,8 @@ class AppExercise(Exercise):
         try:
             for case, each in zip(self._cases, noticed, strict=True):
                 reports.append(self._explore(answer, case, each, until))
-                if any(self.one_by_one or broken.rule in own for broken in each.broken) or _held(reports[-1]):
+                enough = self.one_by_one or reports[-1].stopped
+                if any(enough or broken.rule in own for broken in each.broken) or _held(reports[-1]):
                     break
         except Stuck as stuck:
             if not stuck.ended or not any(each.broken for each in noticed):

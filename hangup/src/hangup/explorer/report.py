@@ -13,8 +13,6 @@ from hangup.record.rules import Rule
 from hangup.trace.table import Table
 
 SPREAD = "spread evenly"
-STOPPED = "and then stopped, because it spins"
-HOLDS = "and then stopped, because it holds the event loop"
 LATER = "only after earlier sessions: your app keeps something (each of these holds on a fresh app)"
 HELD = Rule("yields", "the handler does not hold the event loop", lambda session: session.facts.get("held"))
 """The rule that is judged alone where it breaks: who holds the loop was ended, and shows nothing else."""
@@ -85,6 +83,11 @@ class Report:
         return not self.broken and not self.later
 
     @property
+    def stopped(self) -> bool:
+        """Whether the exploration ended early, for what each session of the app costs; `cut` says what that is."""
+        return self.cut != SPREAD
+
+    @property
     def verdicts(self) -> dict[str, Literal["broken", "held", "not known"]]:
         """For each rule's sentence whether it was broken or held.
 
@@ -93,7 +96,7 @@ class Report:
         """
         bad = {broken.rule for broken in (*self.broken, *self.later)}
         doubts = {unknown.rule for unknown in self.unknown}
-        known = self.fired > 0 and not self.unfired and "" not in doubts and self.cut == SPREAD
+        known = self.fired > 0 and not self.unfired and "" not in doubts and not self.stopped
         held = {rule for rule in self.rules if known and rule not in doubts}
         return {rule: "broken" if rule in bad else "held" if rule in held else "not known" for rule in self.rules}
 

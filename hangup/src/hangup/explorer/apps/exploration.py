@@ -13,11 +13,12 @@ from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import CANCELS, Schedule
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
+from hangup.explorer.further.costly import Costly
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
-from hangup.explorer.report import HOLDS, STOPPED, Broken, Report
+from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
@@ -29,7 +30,6 @@ from hangup.servers.players import row_of
 from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 
-HOLDS_AT_MOST = 4  # sessions in which an app holds the event loop, before it is not explored further
 Probe = Callable[[ASGIApp, Session], None]
 
 
@@ -58,8 +58,7 @@ class Exploration:
     """The tasks that had to be stopped when a session was over: one of them may let go of connections in time."""
     holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
-    holds: int = 0
-    """In how many sessions the app has held the event loop."""
+    costly: Costly = field(default_factory=Costly)
 
     def __post_init__(self) -> None:
         """Prepare what each session asks for."""
@@ -69,7 +68,7 @@ class Exploration:
 
     def held(self, where: str) -> None:
         """Take note that the app holds the event loop, at this line; it is ended now. Another thread says so."""
-        self.holds += 1
+        self.costly.holds += 1
         if self.playing is not None:
             self.playing.held = where
 
@@ -104,7 +103,7 @@ class Exploration:
 
     def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
         """Play schedules and return for each the rules that it breaks."""
-        again = replace(self, findings=Findings(self.findings.rules), early={}, first={}, holds=0)
+        again = replace(self, findings=Findings(self.findings.rules), early={}, first={}, costly=Costly())
         again.holding = Holding(looks=0)
 
         async def work() -> None:
@@ -127,8 +126,8 @@ class Exploration:
         for schedule in spread(plan, limit):
             spins = await self.judged(schedule)
             progress(self.findings.explored, min(limit, len(plan)))
-            if spins or self.holds >= HOLDS_AT_MOST:
-                self.findings.stopped = STOPPED if spins else HOLDS  # each such session takes long
+            self.findings.stopped = self.costly.stops(spins=spins)
+            if self.findings.stopped:
                 break
         for judged in self.early.values():
             if judged.broken:  # what was played is told, though it was not asked for
@@ -207,6 +206,7 @@ class Exploration:
         session = await play.play()
         if not (play.spins or play.held):
             session.facts["held_for"] = await self.holding.look(began, self.unjudged, schedule)
+        self.costly.threads += len(session.facts["threads"])
         sessions = (session, *session.others)
         judged = self._judge(app, schedule, sessions)
         self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))

@@ -120,11 +120,11 @@ def explore(
             if beside and exploration.script.alone:
                 first = await exploration.very_first(models)
                 findings.company = HELD_ALONE
-                if not exploration.holds:  # each such session takes long
+                if not exploration.costly.holds:  # each such session takes long
                     exploration.script, findings.company = await accompanied(parsed, noting(exploration.sessions, left))
             await exploration.explore(models, endings, limit, progress)
             exploration.add_first(first)
-            if lifespan and not (exploration.holds or findings.stopped):
+            if lifespan and not (exploration.costly.holds or findings.stopped):
                 await _say_goodbye(exploration)
         if order:
             with ordered_tasks(loop), watch(loop):
@@ -182,7 +182,7 @@ async def _say_goodbye(exploration: Exploration) -> None:
 def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
     """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
     ordered = tuple(each for each in report.broken if "~" in each.schedule)  # each was played again
-    if exploration.holds or len(ordered) == len(report.broken):
+    if exploration.costly.holds or len(ordered) == len(report.broken):
         return report  # to see that again takes too long
     if ordered:
         plain = replace(report, broken=tuple(each for each in report.broken if each not in ordered))

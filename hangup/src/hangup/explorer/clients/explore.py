@@ -15,7 +15,8 @@ from hangup.explorer.clients.schedules import FAULTS, FURTHER, INSIDE, ClientSch
 from hangup.explorer.clients.server import Handler
 from hangup.explorer.findings import Findings, spread
 from hangup.explorer.names import choose
-from hangup.explorer.report import STOPPED, Report
+from hangup.explorer.further.costly import STOPPED
+from hangup.explorer.report import Report
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
 from hangup.record.rules import CLIENT, Rule
