@@ -14,8 +14,8 @@ from hangup.explorer.clients.play import Client, ClientPlay
 from hangup.explorer.clients.schedules import FAULTS, FURTHER, INSIDE, ClientSchedule
 from hangup.explorer.clients.server import Handler
 from hangup.explorer.findings import Findings, spread
-from hangup.explorer.names import choose
 from hangup.explorer.further.costly import STOPPED
+from hangup.explorer.names import choose
 from hangup.explorer.report import Report
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
