@@ -9,12 +9,14 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
-from hangup.servers.script import Expect, Script, Send, Wait, beside
+from hangup.servers.script import Expect, Leave, Script, Send, Wait, beside, by
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
+MANY = 300  # texts of one client: more than a bound that one would choose by eye
 
 
 def shouted(said: Sequence[str], *, at_once: bool = False) -> Script:
@@ -44,6 +46,10 @@ ex1 = AppExercise(
         Case(shouted(texts())),
         Case(shouted(texts()[:12], at_once=True)),
         Case(beside(shouted(texts()[6:12]), shouted(texts()[12:]))),
+        Case(shouted([f"number {number}" for number in range(MANY)]), most=10),
+        Case((*SHOUTS[:2], *by("b", ASIDES))),
+        Case((*SHOUTS[:2], *by("b", ASIDES[:2]), Leave(), *by("b", ASIDES[2:])), mount=turned(mount)),
+        Case((Wait(4_000), *SHOUTS[:2]), most=5),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
     ),
     rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),

@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SEED = 6455
-LONG = 3_000  # characters: longer than a line, a packet (1,500 bytes) and any limit that one would choose by eye
+LONG = 70_000
 _LETTERS = ("abcdefghijklmnopqrstuvwxyz", "äéßøñçİı", "бгджлфя", "αβγδξς", "שלום", "日本語文字", "🙂🚀👩‍🚀")
 _TEXTS = (
     "",
@@ -35,6 +35,7 @@ _TEXTS = (
     "%s {} {0} <b>&amp;</b>",
     "re\u0301sume\u0301 stra\u00dfe \ufb01n",  # combining accents, and letters whose capitals are longer
 )
+COMMANDS = ("quit", "exit", "stop", "ping", '{"seen":true}')  # a server may mean something by them, an answer does not
 _JSON: tuple[object, ...] = (
     0,
     "",
@@ -61,8 +62,8 @@ def texts() -> tuple[str, ...]:
     """Return texts that a careless answer mistakes, one of them said twice in a row, and a few that are drawn."""
     dice = random.Random(SEED)
     drawn = [word(dice) for _ in range(4)]
-    drawn.append(" ".join(word(dice) for _ in range(LONG))[:LONG])
-    return (*_shuffled(_TEXTS, dice), *drawn)
+    drawn.append(" ".join(word(dice) for _ in range(LONG // 4))[:LONG])
+    return (*_shuffled(_TEXTS, dice), *drawn, *COMMANDS)
 
 
 @functools.cache

@@ -13,10 +13,13 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, note
-from hangup.servers.script import Expect, Send, Step, Wait, beside
+from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
+
+LETTING_GO = 5.0  # seconds of a source that is cancelled: longer than one would wait by eye
 
 
 async def words(question: str) -> AsyncIterator[str]:
@@ -42,12 +45,12 @@ async def any_words(question: str) -> AsyncIterator[str]:
 
 
 async def slow_words(question: str) -> AsyncIterator[str]:
-    """Yield two words, a minute before each; the first one after it was cut short takes a moment."""
+    """Yield two words, a minute before each; who cuts them short waits for LETTING_GO."""
     for number in (1, 2):
         try:
             await anyio.sleep(60)  # virtual seconds: this one is explored only
         except asyncio.CancelledError:
-            await anyio.sleep(0.1)
+            await anyio.sleep(LETTING_GO)
             raise
         yield f"{question} {number}"
 
@@ -93,6 +96,7 @@ def _answered(questions: Sequence[str], *, at_once: bool = False) -> list[Step]:
     return steps
 
 
+ONE = (Send("one"), Expect("one 1"))
 BACKLOG = 300  # questions that wait: more than a bound that one would choose by eye
 
 
@@ -135,6 +139,11 @@ ex2 = AppExercise(
             "/slow",
         ),
         Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
+        Case((Send("forever"), Expect("forever 1"), Send("one", by="b"), Expect("one 1", by="b"))),
+        Case(
+            (*ONE, *by("b", ONE), Leave(), *by("b", ONE)),
+            mount=turned(_answering),
+        ),
         Case([*[Send("one")] * BACKLOG, *[Expect("one 1")] * BACKLOG], most=10),
         Case((Send("forever"), Expect("forever 1"), *[Send("one")] * BACKLOG), most=10),
     ),

@@ -17,10 +17,11 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Step, Wait
+from hangup.servers.script import Expect, Leave, Send, Step, Wait, by
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
-from helpers.judging.values import texts
+from helpers.judging.values import codes, texts
 
 
 class HallOnFire(Exception):
@@ -40,6 +41,7 @@ class Hall:
         self.returned: list[int] = []
         self.interrupted: list[int] = []
         """The seats whose return somebody else than the answer has cut short."""
+        self.heard: list[tuple[int, str]] = []
         self.takers: list[Session | None] = []
         self.askers: list[Session | None] = []
 
@@ -60,7 +62,7 @@ class Hall:
         return [seat for seat, taker in zip(self.taken, self.takers, strict=True) if taker is session]
 
     async def answer(self, seat: int, text: str) -> str:
-        """Return what the hall says to `text`, after a while if that is "slow".
+        """Return what the hall says to `text`, after a while if that is "slow", and another time another for OFTEN.
 
         Raises HallOnFire for "fire", and ValueError for a seat not taken.
         """
@@ -71,7 +73,8 @@ class Hall:
             raise ValueError(f"seat {seat!r} is not taken")
         if text == "fire":
             raise HallOnFire("everybody out")
-        return reply(seat, text)
+        self.heard.append((seat, text))
+        return reply(seat, text, self.heard.count((seat, text)))
 
     async def leave(self, seat: int) -> None:
         """Give a seat back, which takes a moment: who is cancelled meanwhile has it still.
@@ -85,7 +88,7 @@ class Hall:
             note(f"leave: seat {seat}, which is not taken")
             raise ValueError(f"seat {seat!r} is not taken")
         try:
-            await _pause(0.1)
+            await _pause(LEAVING)
         except asyncio.CancelledError:
             late = session is not None and session.ended != "running"  # a task that the handler's end has outrun
             if session is not None and session.cancelled_by and (late or not before):
@@ -96,12 +99,16 @@ class Hall:
         note(f"leave: seat {seat}")
 
 
+LEAVING = 5.0  # seconds to give a seat back: longer than one would wait by eye
+MANY = 300  # texts of one connection: more than a bound that one would choose by eye
+OFTEN = "how often?"  # a text whose answer is never the same
 SLOW = 20.0  # seconds of an answer: less than a server waits for an app that has been told to end
 
 
-def reply(seat: int, text: str) -> str:
-    """Return what the hall says to a text: to an empty one, nothing."""
-    return f"seat {seat} says {text}" if text else ""
+def reply(seat: int, text: str, time: int = 1) -> str:
+    """Return what the hall says to a text: to an empty one, nothing; to OFTEN, which time this is."""
+    said = f"seat {seat} says {text}" if text else ""
+    return f"{said} {time}" if text == OFTEN else said
 
 
 async def _pause(seconds: float) -> None:
@@ -130,6 +137,7 @@ def _hall(answer: Any) -> ASGIApp:
 
 
 def _seats(app: Any, session: Session) -> None:
+    app = getattr(app, "app", app)  # that of a Turned
     session.facts["hall"] = app.state.hall
     session.facts["allowed"] = (HallOnFire, HallIsFull)
     if app.state.hall.full:
@@ -188,6 +196,14 @@ ex3 = AppExercise(
         Case((*_seated(["hello"]), Send("slow"), Wait(SLOW + 1), Expect(reply(0, "slow")), Send("slow"))),
         Case((Wait(90), *_seated(["late"]), Wait(200))),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
+        Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),
+        Case((*_seated(["hello"]), Send("slow"), Send("quick?", by="b"), Expect("seat 1 says quick?", by="b"))),
+        Case(_seated([f"number {number}" for number in range(MANY)]), most=10),
+        *(Case((*_seated(["hello"]), Leave(code)), most=20) for code in (*codes(), None)),
+        Case(
+            (Send("a"), Expect("seat 1 says a"), *by("b", _seated(["b"])), Leave(), *by("b", _seated(["still"]))),
+            mount=turned(_hall),
+        ),
         Case((), "/full"),
     ),
     excuse=("leave",),

@@ -13,11 +13,14 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Send, Wait, beside
+from hangup.servers.script import Client, Expect, Leave, Send, Wait, beside, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
+
+LETTING_GO = 5.0  # seconds of a source that is cancelled: longer than one would wait by eye
 
 
 class PricesFailed(Exception):
@@ -29,7 +32,7 @@ class Prices:
 
     Before the last of them is a `pause` of so many seconds, before each if they are `slow`, and if they are `rushing`
     not even a turn of the loop; one that is `failing` raises PricesFailed in place of nothing. Who cancels it has to
-    wait for the tenth of a second in which it lets go of its feed.
+    wait for the seconds in which it lets go of its feed.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Prices:
             if self._told > len(self._prices):
                 await self._end()
         except asyncio.CancelledError:
-            await anyio.sleep(0.1 if virtual else 0)
+            await anyio.sleep(LETTING_GO if virtual else 0)
             raise
         return self._prices[self._told - 1]
 
@@ -127,7 +130,9 @@ ex2 = AppExercise(
         Case((Send("nothing?"), Wait(90), Wait(200)), "/none"),
         Case([Expect(price) for price in RUSH], "/rush", most=20),
         Case((Expect("price 1"), Expect("price 2"), Wait(30)), "/fails"),
-        Case(beside([Expect(price) for price in THREE], [Expect(price) for price in THREE])),
+        Case([*beside([Expect(price) for price in THREE], [Expect(price) for price in THREE]), Leave(), Wait(30)]),
+        Case([Client("b", "/"), *beside([Wait(5)], [Expect(price) for price in THREE])], "/none"),
+        Case((Expect("price 1"), Leave(), *by("b", list(map(Expect, THREE))), Wait(30)), mount=turned(_pushing)),
     ),
     facts=_may_fail,
     without=(rules.ends_quietly, rules.leaves_no_task),

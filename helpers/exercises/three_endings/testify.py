@@ -11,7 +11,8 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside
+from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
 
@@ -150,6 +151,7 @@ def _words(report: Said) -> str:
     return f"ended({by!r})" if code is None else f"ended({by!r}, {code})"
 
 
+MANY = 300  # texts of one client: more than a bound that one would choose by eye
 NEARLY = ("Bye", " bye", "bye\n", "good bye", '"bye"')  # these are to be echoed
 
 
@@ -175,9 +177,15 @@ ex1 = AppExercise(
         *(Case((*_echoed(["hello"]), Leave(code)), most=40) for code in (*codes(), None)),
         Case((*_echoed((*texts(), *NEARLY)), Send("bye"))),
         Case((*_echoed(texts()[:12], at_once=True), Send("bye"))),
+        Case((*_echoed([f"number {number}" for number in range(MANY)]), Send("bye")), most=10),
         Case((Send("bye"),)),
         Case((Wait(90), *_echoed(["late"]), Wait(200), Leave(3000))),
         Case(beside((*_echoed(["hello", "again"]), Leave(3000)), (*_echoed(["one"]), Send("bye")))),
+        Case((*_echoed(["hello"]), *by("b", _echoed(["one", "two"])))),
+        Case(
+            (*_echoed(["hello"]), *by("b", _echoed(["one"])), Leave(), *by("b", _echoed(["two"]))),
+            mount=turned(_reporting),
+        ),
         Case(beside((*_echoed(["hello"]), Send("bye")), _echoed(["one", "two", "three"]))),
     ),
     rules=(

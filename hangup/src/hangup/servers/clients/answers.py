@@ -21,7 +21,7 @@ def as_expected(step: Expect, got: Got) -> str:
         return "" if same else f"expected /{wanted.pattern}/, got {got!r}"
     if callable(wanted):
         return "" if _says_yes(wanted, got) else f"expected {_name(wanted)}, got {got!r}"
-    same = wanted is None or got == wanted or _json(got) == _json(wanted) is not ABSENT
+    same = wanted is None or got == wanted or _same(_json(got), _json(wanted))
     return "" if same else f"expected {wanted!r}, got {got!r}"
 
 
@@ -41,6 +41,11 @@ def _json(text: Got) -> Any:
         return json.loads(text)
     except ValueError:
         return ABSENT
+
+
+def _same(got: Any, wanted: Any) -> bool:
+    """Return whether both are the same JSON: `true` is not `1`, which Python takes for the same."""
+    return ABSENT not in (got, wanted) and _holds(got, wanted) and _holds(wanted, got)
 
 
 def _holds(got: Any, wanted: Any) -> bool:
