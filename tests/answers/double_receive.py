@@ -1440,3 +1440,119 @@ async def swallows_every_cancellation(websocket):
 attempt(ex1, "count = 0", "count = 1")
 attempt(ex2, "async for word in words(question):", "async for word in words('one'):")
 attempt(ex3, "raise NotImplementedError", "await hall.enter()")
+
+
+# ---- 1, wrong where a send is refused, or JSON is not Python -------------------------------------------------
+
+
+@wrong(ex1, "tells_the_true_code")
+class SaysGoodbyeWhereItSends(Counting):
+    """Calls on_disconnect itself where a send fails, and the endpoint calls it again."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        try:
+            await websocket.send_json({"count": self.count, "echo": data})
+        except WebSocketDisconnect as gone:
+            await self.on_disconnect(websocket, gone.code)
+            raise
+
+
+@wrong(ex1, "tells_the_true_code")
+class SaysGoodbyeToReadersOnly(WebSocketEndpoint):
+    """A dispatch of its own that knows the end from receive alone: not where a send is refused."""
+
+    async def dispatch(self):
+        websocket = WebSocket(self.scope, receive=self.receive, send=self.send)
+        await websocket.accept()
+        for count in itertools.count(1):
+            try:
+                data = await websocket.receive_json()
+            except WebSocketDisconnect as gone:
+                await self.on_disconnect(websocket, gone.code)
+                return
+            await websocket.send_json({"count": count, "echo": data})
+
+
+@wrong(ex1, "answers_everything")
+class CountsWithTrue(Counting):
+    """false comes back as 0, which Python takes for the same."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        echo = int(data) if isinstance(data, bool) else data
+        await websocket.send_json({"count": self.count, "echo": echo})
+
+
+# ---- 2 and 3, wrong beside another, for a code, or for a text said again -----------------------------------------
+
+ALL = functools.cache(lambda _loop: asyncio.Lock())
+
+
+@wrong(ex2, "answers_everything")
+async def answers_under_a_lock(websocket, words):
+    """A lock for all, held while one gets its words."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work():
+        while True:
+            question = await questions.get()
+            async with ALL(asyncio.get_running_loop()):
+                async for word in words(question):
+                    await websocket.send_text(word)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+        group.cancel_scope.cancel()
+
+
+@wrong(ex3, "answers_everything")
+async def remembers_answers(websocket):
+    """Asks the hall once for each text, though it may answer otherwise the next time."""
+    hall = websocket.app.state.hall
+    seat, known = await hall.enter(), {}
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if text not in known:
+                known[text] = await hall.answer(seat, text)
+            await websocket.send_text(known[text])
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def knows_some_codes(websocket):
+    """Gives back after a code that it knows, and after errors."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        while True:
+            await websocket.send_text(await hall.answer(seat, await websocket.receive_text()))
+    except WebSocketDisconnect as gone:
+        if gone.code in (1000, 1001, 1005, 1006, 1012):
+            await hall.leave(seat)
+    except BaseException:
+        await hall.leave(seat)
+        raise
+
+
+SEATS: list[int] = []
+
+
+@wrong(ex3, "ends_quietly")
+async def gives_back_the_first(websocket):
+    """A list of all seats, from which the first is given back, though it is another's."""
+    hall = websocket.app.state.hall
+    SEATS.append(await hall.enter())
+    seat = SEATS[-1]
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        await hall.leave(SEATS.pop(0))

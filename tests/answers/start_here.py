@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import string
+from typing import Any
 
 import anyio
 from starlette.websockets import WebSocketDisconnect
@@ -316,6 +317,61 @@ async def reads_in_a_task_that_cancels(websocket):
     async with anyio.create_task_group() as group:
         group.start_soon(read)
         await shout_from(texts, websocket)
+
+
+# ---- wrong for what is said late, often, or beside another ----------------------------------------------------------
+
+
+@wrong(ex1, "answers_everything")
+async def obeys_quit(websocket):
+    """A text that ends the session, though nobody agreed on one."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        if text == "quit":
+            break
+        await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def a_hundred_texts(websocket):
+    """A bound on the texts of one client."""
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        for _ in range(100):
+            await websocket.send_text((await websocket.receive_text()).upper())
+
+
+@wrong(ex1, "answers_everything")
+async def four_thousand_letters(websocket):
+    """A bound on the length of a text."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text[:4096].upper())
+
+
+@wrong(ex1, "answers_everything")
+async def an_hour_for_all(websocket):
+    """A deadline for the whole session."""
+    await websocket.accept()
+    with anyio.move_on_after(3600):
+        async for text in websocket.iter_text():
+            await websocket.send_text(text.upper())
+
+
+OPEN: list[Any] = []
+
+
+@wrong(ex1, "answers_everything")
+async def crosses_out_the_first(websocket):
+    """Who leaves takes the first name off the list, which is another's."""
+    await websocket.accept()
+    OPEN.append(websocket)
+    try:
+        async for text in websocket.iter_text():
+            if websocket in OPEN:
+                await websocket.send_text(text.upper())
+    finally:
+        OPEN.pop(0)
 
 
 attempt(ex1, "raise NotImplementedError", "await websocket.receive_text()")

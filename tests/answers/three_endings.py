@@ -1001,3 +1001,119 @@ class Pusher:
 right(ex2)(Pusher())
 
 attempt(ex2, "await websocket.send_text(price)", "await websocket.send_text(price + '!')")
+
+
+# ---- wrong beside another, or beside a source that is slow to let go -------------------------------------------------
+
+ALL = functools.cache(lambda _loop: asyncio.Lock())
+
+
+@wrong(ex1, "answers_everything")
+async def receives_under_a_lock(websocket, ended):
+    """A lock for all, held while one client says nothing."""
+    await websocket.accept()
+    try:
+        while True:
+            async with ALL(asyncio.get_running_loop()):
+                text = await websocket.receive_text()
+            if text == "bye":
+                break
+            await websocket.send_text(text)
+        await websocket.close(4000)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+async def until_gone(websocket):
+    """What the answers below do beside their push."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def push_all(websocket, prices):
+    """What the answers below do in a task."""
+    async for price in prices:
+        await websocket.send_text(price)
+
+
+@wrong(ex2, "answers_everything")
+async def waits_for_prices_under_a_lock(websocket, prices):
+    """A lock for all, held while one waits for its price."""
+    await websocket.accept()
+
+    async def pushing():
+        while True:
+            async with ALL(asyncio.get_running_loop()):
+                price = await anext(prices)
+            await websocket.send_text(price)
+
+    push = asyncio.create_task(pushing())
+    try:
+        await until_gone(websocket)
+    finally:
+        push.cancel()
+        await asyncio.wait([push])
+
+
+@wrong(ex2, "answers_everything")
+async def obeys_stop(websocket, prices):
+    """A text that ends the session is not ignored."""
+    await websocket.accept()
+    push = asyncio.create_task(push_all(websocket, prices))
+    try:
+        async for text in websocket.iter_text():
+            if text == "stop":
+                break
+    finally:
+        push.cancel()
+        await asyncio.wait([push])
+
+
+@wrong(ex2, "leaves_no_task")
+async def waits_a_second_for_the_push(websocket, prices):
+    """A deadline for the end of a task that has been cancelled."""
+    await websocket.accept()
+    push = asyncio.create_task(push_all(websocket, prices))
+    try:
+        await until_gone(websocket)
+    finally:
+        push.cancel()
+        await asyncio.wait([push], timeout=1)
+
+
+PUSHES: set[asyncio.Task[None]] = set()
+
+
+@wrong(ex2, "ends_because_it_was_told")
+async def ends_every_push(websocket, prices):
+    """Who leaves cancels the pushes of all."""
+    await websocket.accept()
+    watch = asyncio.create_task(until_gone(websocket))
+    push = asyncio.create_task(push_all(websocket, prices))
+    PUSHES.add(push)
+    try:
+        await asyncio.wait([watch, push], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (watch, *PUSHES):
+            task.cancel()
+        PUSHES.clear()
+        await asyncio.wait([watch, push])
+
+
+@right(ex2)
+async def a_callback_cancels(websocket, prices):
+    """The reader's callback cancels the push; a cancellation of the handler's own goes on."""
+    await websocket.accept()
+    push = asyncio.ensure_future(push_all(websocket, prices))
+    watch = asyncio.ensure_future(until_gone(websocket))
+    watch.add_done_callback(lambda _: push.cancel())
+    try:
+        await asyncio.wait([push])
+    finally:
+        push.cancel()
+        watch.cancel()
+        await asyncio.gather(push, watch, return_exceptions=True)

@@ -99,7 +99,7 @@ class Hall:
         note(f"leave: seat {seat}")
 
 
-LEAVING = 5.0  # seconds to give a seat back: longer than one would wait by eye
+LEAVING = 1.5  # seconds to give a seat back: longer than the second that one would wait by eye
 MANY = 300  # texts of one connection: more than a bound that one would choose by eye
 OFTEN = "how often?"  # a text whose answer is never the same
 SLOW = 20.0  # seconds of an answer: less than a server waits for an app that has been told to end
