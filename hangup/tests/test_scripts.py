@@ -70,6 +70,7 @@ def test_messages_of_every_kind_are_sent_and_expected(said, expected):
         ),
         (Expect(json=[1]), "[1, 2]", "expected JSON with [1], got '[1, 2]'"),
         (Expect(json=1), "true", "expected JSON with 1, got 'true'"),
+        (Expect("[0, 2.0]"), "[false, 2]", "expected '[0, 2.0]', got '[false, 2]'"),
         (Expect(json={}), "hi", "expected JSON with {}, got 'hi'"),
         (Expect(re.compile("x+")), "hi", "expected /x+/, got 'hi'"),
         (Expect(str.isdigit), "hi", "expected what isdigit accepts, got 'hi'"),
