@@ -9,11 +9,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, describe
-from hangup.record.rules import rule
+from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Send
 from helpers.exercises.cancelled_cleanup.handlers import LESSON
+from helpers.exercises.cancelled_cleanup.hours import drained
+from helpers.exercises.flow_error.in_memory import BesideExercise
 from helpers.judging.answers import Kind
-from helpers.judging.app_exercise import AppExercise, Case
+from helpers.judging.app_exercise import Case
 from helpers.judging.moment import slip
 from helpers.judging.verdict import Verdict
 from helpers.props.cleanups import BLINK, App
@@ -146,6 +148,17 @@ def minds_its_own(session: Session) -> str | None:
     return None if neighbour == "is left alone" else f"a task of another registry {neighbour}"
 
 
+@rule
+def has_hours(session: Session) -> str | None:
+    """Works have `seconds`, and those that are cancelled have their cleanup, however long that is."""
+    return session.facts.get("beside") or None
+
+
+async def _for_hours(answer: Any) -> tuple[Rule, str] | None:
+    cut = await drained(answer())
+    return (has_hours, cut) if cut else None
+
+
 def _asking(*names: str) -> tuple[Send | Expect, ...]:
     return tuple(step for text in names for step in (Send(text), Expect(text)))
 
@@ -160,7 +173,7 @@ def _not_a_registry(answer: Any) -> str:
     return ""
 
 
-class _Collected(AppExercise):
+class _Collected(BesideExercise):
     """An exercise whose sessions collect garbage: what is older than the check need not be searched each time."""
 
     def judge(self, answer: Any, until: float) -> Verdict:
@@ -195,6 +208,7 @@ ex3 = _Collected(
         Case(_asking("hurry", "stuck", "slow"), most=40),
         Case(_asking("leisure", "stuck", "long", "scrub"), most=8),
         Case(_asking("crowd"), most=4),
+        Case(_asking("quits"), most=4),
     ),
     rules=(
         rules.answers_everything,
@@ -207,8 +221,10 @@ ex3 = _Collected(
         drains_quietly,
         lets_go,
         ends_what_they_start,
+        has_hours,
         rules.leaves_no_task_behind,
     ),
+    beside=_for_hours,
     without=(rules.leaves_no_task, rules.hides_no_error),
     hints=(
         "A set holds its tasks strongly; `task.add_done_callback(self.tasks.discard)` lets go of those that are done.",

@@ -41,11 +41,11 @@ def said(text: str) -> tuple[Send, Expect]:
     return Send(text), Expect(text)
 
 
-MANY = tuple(step for number in range(120) for step in said(str(number)))
+MANY = tuple(step for number in range(1_100) for step in said(str(number)))
 
 FURTHER = (
     Case((*TALK[:2], Wait(HOURS), *TALK[2:]), most=4),
-    Case(MANY, most=2),
+    Case(MANY, most=1),
     Case((*said("hello"), *said(OFTEN)), most=60),
 )
 """What is explored besides: hours of silence, many messages, many cancellations."""

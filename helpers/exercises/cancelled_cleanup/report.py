@@ -6,10 +6,12 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current
-from hangup.record.rules import rule
+from hangup.record.rules import Rule, rule
 from hangup.servers.script import beside
 from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
-from helpers.judging.app_exercise import AppExercise, Case
+from helpers.exercises.cancelled_cleanup.hours import left
+from helpers.exercises.flow_error.in_memory import BesideExercise
+from helpers.judging.app_exercise import Case
 from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SECONDS, SLOWLY, TIGHT, App, Call, Desk
 
 
@@ -84,7 +86,18 @@ def closes_the_line(session: Session) -> str | None:
     return lingers(session, close.ended, "the line was closed")
 
 
-ex2 = AppExercise(
+@rule
+def has_hours(session: Session) -> str | None:
+    """Report and close have their time, however long it is."""
+    return session.facts.get("beside") or None
+
+
+async def _for_hours(answer: Any) -> tuple[Rule, str] | None:
+    cut = await left(answer)
+    return (has_hours, cut) if cut else None
+
+
+ex2 = BesideExercise(
     lesson=LESSON,
     number=2,
     title="Give up",
@@ -111,8 +124,10 @@ ex2 = AppExercise(
         gets_its_time,
         gives_up,
         closes_the_line,
+        has_hours,
         *HANDLER,
     ),
+    beside=_for_hours,
     without=(rules.heeds_cancellation,),
     hints=(
         "A deadline around an await in the handler ends with the handler: `task.cancel()` reaches it there. "

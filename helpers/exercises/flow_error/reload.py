@@ -14,7 +14,7 @@ from helpers.exercises.flow_error.company import visited
 from helpers.exercises.flow_error.in_memory import LESSON, LOOP, PARAMETERS, BesideExercise
 
 HASHES = (3, 0, 5)  # a set of pages is not in the order in which they have opened, but it is the same in every run
-MOMENT = 0.5  # virtual seconds
+MOMENT = 0.05  # virtual seconds
 
 
 class _Page:

@@ -4,58 +4,16 @@ Each scene says what the server is due to get, and what each wrong call is due t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import contextlib
 from typing import Any, Literal
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, describe
 from helpers.exercises.flow_error.guard import ACCEPT, CLOSE, HI, Gone, Misuse, Tries
+from helpers.exercises.flow_error.wire import CONNECT, HELLO, LEFT, REFUSED, RESPONSE, Act, Scene, Wire, moment
 from helpers.judging.values import binaries, codes, texts
 
 HOUR = 3600.0  # virtual seconds
-CONNECT: Message = {"type": "websocket.connect"}
-LEFT: Message = {"type": "websocket.disconnect", "code": 1001, "reason": "going away"}
-RESPONSE: Message = {"type": "websocket.http.response.start", "status": 403, "headers": []}
-REFUSED: Message = {"type": "websocket.disconnect", "code": 1006}
-
 Problem = Literal["passes", "reaches", "raises"]
-
-
-class Wire:
-    """A server of one connection: it says what is `coming`, and keeps what it gets; `gate` holds its sends up."""
-
-    def __init__(self, *coming: Message) -> None:
-        self.coming = list(coming)
-        self.got: list[Message] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.fails: Exception | None = None
-
-    async def receive(self) -> Message:
-        """Return the next message; the last one again and again."""
-        await asyncio.sleep(0)
-        return self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
-
-    async def send(self, message: Message) -> None:
-        """Keep a message; raise what `fails` holds."""
-        self.got.append(message)
-        await asyncio.sleep(0)
-        await self.gate.wait()
-        if self.fails is not None:
-            raise self.fails
-
-
-Act = Callable[[Receive, Send, Tries, Wire], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What an app does; what the server says, and is due to get."""
-
-    name: str
-    act: Act
-    coming: tuple[Message, ...]
-    due: tuple[Message, ...]
 
 
 async def _refuses(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
@@ -107,11 +65,9 @@ async def _sends_at_once(receive: Receive, send: Send, tries: Tries, wire: Wire)
     ):
         wire.gate.clear()
         task = asyncio.ensure_future(send(first))
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await moment()
         other = asyncio.ensure_future(tries(what, due, send, second))
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await moment()
         waits = not other.done()
         wire.gate.set()
         await asyncio.gather(task, other)
@@ -134,6 +90,37 @@ async def _fails(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None
     await receive()
 
 
+async def _counts_what_failed(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await receive()
+    for first, what, due, second in (
+        (ACCEPT, "a second accept, when the first has failed,", Misuse, ACCEPT),
+        (CLOSE, "a send, when the close has failed,", Gone, HI),
+    ):
+        wire.fails = ConnectionResetError("the server's own")
+        with contextlib.suppress(ConnectionResetError):
+            await send(first)
+        wire.fails = None
+        await tries(what, due, send, second)
+    await receive()
+
+
+async def _waits_at_once(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await receive()
+    await send(ACCEPT)
+    wire.hush.clear()
+    hearing = [asyncio.ensure_future(receive()) for _ in range(2)]
+    await moment()
+    saying = asyncio.ensure_future(send(HI))
+    await moment()
+    came = HI in wire.got
+    wire.hush.set()
+    heard = await asyncio.gather(*hearing, saying)
+    if not came:
+        raise ValueError("a send did not come through before a receive() had returned")
+    if heard[:2] != [HELLO, LEFT]:
+        raise ValueError(f"the app received {heard[:2]} in place of {[HELLO, LEFT]}")
+
+
 _SPREAD: tuple[Message, ...] = (
     *({"type": "websocket.receive", "text": text} for text in texts()),
     *({"type": "websocket.receive", "bytes": data} for data in binaries()),
@@ -148,6 +135,15 @@ async def _echoes(receive: Receive, send: Send, tries: Tries, wire: Wire) -> Non
         await send({**message, "type": "websocket.send"})
     if message != LEFT:
         raise ValueError(f"the app received {message} in place of {LEFT}")
+
+
+async def _closes_itself(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await receive()
+    code = wire.coming[-1]["code"]
+    await send(ACCEPT)
+    await send({**CLOSE, "code": code})
+    await tries(f"a send after a close with {code}", Gone, send, HI)
+    await tries(f"a close after a close with {code}", Gone, send, CLOSE)
 
 
 async def _closes_with(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
@@ -165,6 +161,8 @@ SCENES = (
     Scene("a client that leaves before the accept", _is_left, (CONNECT, REFUSED), ()),
     Scene("an app that closes", _reads_on, (CONNECT, {"type": "websocket.receive", "text": ""}, LEFT), (ACCEPT, CLOSE)),
     Scene("an app of two tasks", _sends_at_once, (CONNECT, LEFT), (ACCEPT, CLOSE)),
+    Scene("two tasks that receive, one that sends", _waits_at_once, (CONNECT, HELLO, LEFT), (ACCEPT, HI)),
+    Scene("an accept and a close that fail", _counts_what_failed, (CONNECT, LEFT), (ACCEPT, CLOSE)),
     Scene("a send that fails", _fails, (CONNECT, LEFT), (ACCEPT, HI)),
     Scene(
         "an app that echoes",
@@ -173,10 +171,12 @@ SCENES = (
         ({**ACCEPT, "subprotocol": "chat", "headers": [(b"x", b"1")]}, *_ANSWERS),
     ),
     *(
-        Scene(
-            "a client that closes", _closes_with, (CONNECT, {"type": "websocket.disconnect", "code": code}), (ACCEPT,)
-        )
+        Scene(name, act, (CONNECT, {"type": "websocket.disconnect", "code": code}), due)
         for code in codes()
+        for name, act, due in (
+            ("a client that closes", _closes_with, (ACCEPT,)),
+            ("an app that closes", _closes_itself, (ACCEPT, {**CLOSE, "code": code})),
+        )
     ),
 )
 
@@ -219,15 +219,19 @@ async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
 
 
 async def _bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
-    async def act(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
-        raise LookupError("a bug of the app's")
+    for error in (LookupError("a bug of the app's"), Misuse("a misuse that the app lets out")):
 
-    wire = Wire(CONNECT, LEFT)
-    try:
-        await guarded({"type": "websocket", "act": act, "tries": None, "wire": wire}, wire.receive, wire.send)
-    except LookupError:
-        return None
-    return "passes", "the app raised LookupError, and it did not come out"
+        async def act(receive: Receive, send: Send, tries: Tries, wire: Wire, error: Exception = error) -> None:
+            raise error
+
+        wire = Wire(CONNECT, LEFT)
+        try:
+            await guarded({"type": "websocket", "act": act, "tries": None, "wire": wire}, wire.receive, wire.send)
+        except Exception as raised:
+            if raised is error:
+                continue
+        return "passes", f"the app raised {type(error).__name__}, and it did not come out"
+    return None
 
 
 async def _together(guarded: ASGIApp) -> tuple[Problem, str] | None:

@@ -12,6 +12,7 @@ from helpers.exercises.listener_lifespan.catching import (
     after_a_failure,
     after_a_lost_send,
     caught,
+    ends_at_once,
     hides_nothing_from_litestar,
     keeps_its_cancellation,
     leaves_nothing_to_catch,
@@ -19,7 +20,7 @@ from helpers.exercises.listener_lifespan.catching import (
     sends_texts,
 )
 from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
-from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, given, routed, watched
+from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, given, routed
 from helpers.judging.app_exercise import AppExercise, Case
 
 __all__ = ["RULES", "Reading", "caught", "ex1", "ex2", "ex3", "readings", "reply", "ticks"]
@@ -31,6 +32,7 @@ _TICKER = (
     keeps_its_cancellation,
     rules.ends,
     leaves_nothing_to_catch,
+    ends_at_once,
     rules.ends_quietly,
     rules.leaves_no_task,
     rules.hides_no_error,
@@ -52,6 +54,7 @@ SCRIPTS = (
 )
 ODD = ("", " ", "again", "again", "0", "[]", " straße\n", "x" * 2_000)
 HOURS = 3 * 3600.0 + 60  # virtual seconds: the time of three ticks more, longer than any deadline that one would choose
+WAIT = Wait(2_400)
 MANY = tuple(map(str, range(120)))
 
 
@@ -59,7 +62,7 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
     """Return what is explored besides: odd ticks, hours of silence, other goodbyes, a slow reply and many texts."""
     later = tuple(Expect(f"tick {number}") for number in (3, 4, 5))
     return (
-        Case((*TICKING, *(step for text in SAID for step in (Send(text), Expect(text.upper())))), most=60),
+        Case((*TICKING, *_numbered(*SAID)), most=60, mount=given(mount, replies=0)),
         Case(
             (*TICKING, Send("again"), Send("slowly"), Send(""), Expect("AGAIN"), Expect("SLOWLY"), Expect("")), most=120
         ),
@@ -68,7 +71,8 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
         *(Case((*TICKING, Leave(code)), most=8) for code in (1000, 1008, 4000)),
         Case((*TICKING, Send("very slowly"), Wait(20), *map(Expect, _up("very slowly"))), most=8),
         Case((*TICKING, Send("slowly"), *map(Send, MANY), *map(Expect, _up("slowly", *MANY))), most=2),
-        Case((*TICKING, Send("for ages"), Wait(2_400), Expect("FOR AGES")), most=8),
+        # the third tick comes while the reply is made; which of them goes out first is left open
+        Case((*TICKING, WAIT, Send("for ages"), WAIT, Expect(), Expect(), WAIT, Expect("tick 4")), most=8),
         Case(
             (
                 *(*TICKING, Expect("tick 1", by="b"), Expect("tick 2", by="b"), Send("very slowly")),
@@ -77,6 +81,12 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
             most=8,
         ),
     )
+
+
+def _numbered(*said: str) -> tuple[Send | Expect, ...]:
+    """Return the steps of a client whose replies are numbered: the same text twice has two."""
+    numbers = enumerate(said, start=1)
+    return tuple(step for number, text in numbers for step in (Send(text), Expect(f"{text.upper()} {number}")))
 
 
 def _up(*said: str) -> list[str]:
@@ -110,6 +120,7 @@ ex1 = AppExercise(
         keeps_its_cancellation: 1,
         hides_nothing_from_litestar: 1,
         rules.ends: 2,
+        ends_at_once: 2,
         rules.leaves_no_task: 2,
         leaves_nothing_to_catch: 3,
         rules.ends_quietly: 3,
@@ -130,6 +141,7 @@ OTHERS = (
     Reading("日本 \\ {}", -273.15),
     Reading("x" * 2_000, 1234567.875),
 )
+CROWD = tuple(Reading(f"cellar {number}", float(number)) for number in range(1_200))
 SILENT = Reading("roof", 20.0)
 
 
@@ -141,7 +153,7 @@ ex2 = AppExercise(
     title="Measure",
     kind=HANDLER,
     parameters=(),
-    mount=watched,
+    mount=routed,
     facts=after_a_lost_send,
     scripts=(
         (*(Expect(each) for each in READ),),
@@ -149,15 +161,17 @@ ex2 = AppExercise(
         (),
     ),
     also=(
-        Case(_read(*OTHERS), most=12, mount=given(watched, readings=OTHERS)),
-        Case((), most=20, mount=given(watched, readings=())),
-        Case((*_read(*READINGS), Wait(HOURS), *_read(SILENT)), most=12, mount=given(watched, silent=HOURS)),
+        Case(_read(*OTHERS), most=12, mount=given(routed, readings=OTHERS)),
+        Case(_read(*CROWD), most=1, mount=given(routed, readings=CROWD)),
+        Case((), most=20, mount=given(routed, readings=())),
+        Case((*_read(*READINGS), Wait(HOURS), *_read(SILENT)), most=12, mount=given(routed, silent=HOURS)),
         *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
     ),
     rules=(
         rules.answers_everything,
         sends_texts,
         rules.ends,
+        ends_at_once,
         raises_only_what_send_raised,
         rules.ends_quietly,
         rules.leaves_no_task,
@@ -173,7 +187,7 @@ ex2 = AppExercise(
         "`send_websocket_stream` both: `send_handler=WebSocket.send_json, listen_for_disconnect=True`.",
     ),
     why="Somebody waits for the disconnect while the thermometers are silent, and ends the stream when it comes.",
-    helps={rules.answers_everything: 1, rules.ends: 1, raises_only_what_send_raised: 2},
+    helps={rules.answers_everything: 1, rules.ends: 1, ends_at_once: 1, raises_only_what_send_raised: 2},
 )
 
 
@@ -201,6 +215,7 @@ ex3 = AppExercise(
     helps={
         rules.answers_everything: 1,
         rules.ends: 2,
+        ends_at_once: 2,
         leaves_nothing_to_catch: 3,
         rules.ends_quietly: 3,
         rules.leaves_no_task: 3,

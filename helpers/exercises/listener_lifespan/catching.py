@@ -15,6 +15,7 @@ from hangup.record.rules import rule
 from helpers.exercises.listener_lifespan.clock import Broken
 from helpers.judging.moment import slip
 
+_BLINK = 0.05  # virtual seconds
 _SEND = "litestar.connection.websocket", "wrapped_send"
 
 
@@ -68,6 +69,16 @@ def leaves_nothing_to_catch(session: Session) -> str | None:
         if not each.broken and (each.late or not each.refused):
             return f"Litestar caught {each.words}, and sent websocket.close" + " after the disconnect" * each.late
     return None
+
+
+@rule
+def ends_at_once(session: Session) -> str | None:
+    """When the peer has left, the handler does not wait for anything but a reply."""
+    left, over = session.facts.get("left"), session.facts.get("over")
+    if left is None or over is None or session.cancelled_by:
+        return None
+    late: float = over - max(left, session.facts.get("replied", left))
+    return f"the handler ended {late:.3g} seconds after the disconnect" if late > _BLINK else None
 
 
 @rule

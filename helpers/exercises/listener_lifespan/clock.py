@@ -50,8 +50,9 @@ async def reply(text: str) -> str:
     """Return `text` in capitals, after a little thought: the shorter it is, the longer that takes.
 
     "stop" stops the clock that ticks; raises Broken for "crash". Where time is virtual, "slowly" takes 3 seconds,
-    "very slowly" 20, and "for ages" 40 minutes.
+    "very slowly" 20, and "for ages" 40 minutes. A session's fact "replies" counts them, and each has its number.
     """
+    session = current()
     if text == "crash":
         raise _breaks("reply()")
     if text == "stop":
@@ -59,7 +60,13 @@ async def reply(text: str) -> str:
     if text in _TAKES and time_is_virtual():
         await asyncio.sleep(_TAKES[text])
     await _pause(12 - 2 * min(len(text), 5))
-    return text.upper()
+    if session is None:
+        return text.upper()
+    session.facts["replied"] = asyncio.get_running_loop().time()
+    if "replies" not in session.facts:
+        return text.upper()
+    session.facts["replies"] += 1
+    return f"{text.upper()} {session.facts['replies']}"
 
 
 @dataclass(frozen=True)

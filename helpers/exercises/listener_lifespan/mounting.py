@@ -3,6 +3,7 @@
 One app serves every session of a check: building one takes longer than exploring it.
 """
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +15,7 @@ from litestar.handlers.websocket_handlers import WebsocketListener
 from litestar.handlers.websocket_handlers._utils import ListenerHandler
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe
+from hangup.time.virtual import time_is_virtual
 from helpers.exercises.listener_lifespan.catching import caught
 from helpers.exercises.listener_lifespan.clock import reply
 from helpers.judging.answers import Kind
@@ -89,27 +91,42 @@ def _listener(lifespan: Any) -> Any:
 
 def echoing(answer: Any) -> ASGIApp:
     """Mount a lifespan around a listener that replies."""
-    return _once(answer, _listener)  # type: ignore[return-value]  # Litestar has types of its own for ASGI
+    return _noting(_once(answer, _listener))
 
 
 def routed(answer: Any) -> ASGIApp:
     """Mount a handler that says itself where it is."""
-    return _once(answer, lambda handler: handler)  # type: ignore[return-value]
+    return _noting(_once(answer, lambda handler: handler))
 
 
-def watched(answer: Any) -> ASGIApp:
-    """Mount a handler that says itself where it is, and note whether it sends bytes, in the fact "bytes"."""
-    app = routed(answer)
+def _noting(litestar: Any) -> ASGIApp:
+    """Note in a session's facts what an app sends as "bytes", when it was told that the peer had "left", and its end.
+
+    The end is in the fact "over", in virtual time.
+    """
+    app: ASGIApp = litestar  # which has types of its own for ASGI
 
     async def within(scope: Scope, receive: Receive, send: Send) -> None:
         session = current()
+        facts: dict[str, Any] = {} if session is None else session.facts
+        now = asyncio.get_running_loop().time
 
-        async def noting(message: Message) -> None:
-            if session is not None and message.get("bytes") is not None:
-                session.facts.setdefault("bytes", message["bytes"])
+        async def hearing() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                facts.setdefault("left", now())
+            return message
+
+        async def saying(message: Message) -> None:
+            if message.get("bytes") is not None:
+                facts.setdefault("bytes", message["bytes"])
             await send(message)
 
-        await app(scope, receive, noting)
+        try:
+            await app(scope, hearing, saying)
+        finally:
+            if time_is_virtual():
+                facts["over"] = now()
 
     return within
 
