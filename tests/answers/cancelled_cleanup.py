@@ -456,13 +456,13 @@ async def holds_out_ten_times(websocket, audit):
 
 
 @wrong(ex1, "counts_right")
-async def counts_to_ten(websocket, audit):
-    """Its rows have a single digit."""
+async def counts_to_a_thousand(websocket, audit):
+    """Its rows have three digits."""
     counter = [0]
     try:
         await echo(websocket, counter)
     finally:
-        await persist(asyncio.create_task(audit.write(min(counter[0], 9))))
+        await persist(asyncio.create_task(audit.write(min(counter[0], 999))))
 
 
 @wrong(ex1, "answers_everything")
@@ -1095,6 +1095,25 @@ async def waits_half_an_hour_for_a_message(websocket, desk, seconds):
         await persist(asyncio.create_task(reports(desk, count, seconds)))
 
 
+@wrong(ex2, "has_hours")
+async def closes_within_a_minute(websocket, desk, seconds):
+    """The close has a deadline, which nobody has asked for."""
+    count = [0]
+
+    async def leave():
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(seconds):
+                await desk.report(count[0])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await desk.close()
+
+    try:
+        await echo(websocket, count)
+    finally:
+        await persist(asyncio.create_task(leave()))
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1678,6 +1697,55 @@ class FiveGenerations(_Holding):
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
+
+
+@wrong(ex3, "drains_quietly")
+class TakesTheirCancellation(_Holding):
+    """Waits for one after the other: the cancellation of one is taken for its own."""
+
+    async def drain(self, seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    with contextlib.suppress(Exception):
+                        await asyncio.shield(next(iter(self.tasks)))
+        await super().drain(0)
+
+
+@wrong(ex3, "lets_go")
+class SweepsAtTheStart:
+    """Lets go of what is done when something is started, and not before."""
+
+    def __init__(self):
+        self.tasks = set()
+
+    def start(self, coroutine):
+        self.tasks = {task for task in self.tasks if not task.done()}
+        self.tasks.add(asyncio.create_task(coroutine))
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while left := {task for task in self.tasks if not task.done()}:
+            if (time := end - asyncio.get_running_loop().time()) <= 0:
+                break
+            await asyncio.wait(left, timeout=time)
+        while left := {task for task in self.tasks if not task.done()}:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
+
+
+@wrong(ex3, "has_hours")
+class GoesAfterAMinute(_Holding):
+    """Waits for a minute when it has cancelled."""
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await super().drain(0)
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

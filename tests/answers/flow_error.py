@@ -879,12 +879,12 @@ async def takes_runtime_errors_for_goodbyes(scope, receive, send, pages):
 
 @wrong(ex2, "tells_at_once")
 async def waits_for_quiet(scope, receive, send, pages):
-    """Waits a second for others to come and go, and tells them all together."""
+    """Waits a moment for others to come and go, and tells them all together."""
     await receive()
     await send(ACCEPT)
     pages.add(send)
     try:
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.3)
         await tell(pages)
         await until_gone(receive)
     finally:
@@ -1555,6 +1555,82 @@ class RaisesAtOnce:
             return send(message)
 
         await self.app(scope, take, give)
+
+
+# ---- 3, more wrong -------------------------------------------------------------------------------------------------
+
+
+def guarding(connection):
+    """Return a guard that puts such an object between app and server."""
+
+    def guard(app):
+        async def guarded(scope, receive, send):
+            if scope["type"] != "websocket":
+                return await app(scope, receive, send)
+            own = connection(receive, send)
+            await app(scope, own.receive, own.send)
+
+        return guarded
+
+    guard.__name__, guard.__doc__ = connection.__name__, connection.__doc__
+    return guard
+
+
+@wrong(ex3, "tells_the_app")
+@guarding
+class TakesBackWhatFailed(Connection):
+    """An accept or a close that raised has not been sent."""
+
+    async def send(self, message):
+        before = self.accepted, self.closed
+        try:
+            await super().send(message)
+        except ConnectionError:
+            self.accepted, self.closed = before
+            raise
+
+
+@wrong(ex3, "tells_the_app")
+@guarding
+class KnowsOneCode(Connection):
+    """A close is one with 1000."""
+
+    async def send(self, message):
+        await super().send(message)
+        self.closed = self.closed and message.get("code", 1000) == 1000
+
+
+@wrong(ex3, "lets_the_rest_through")
+@guarding
+class OneAtATime(Connection):
+    """A lock for both ways: nothing is sent while somebody waits for a message."""
+
+    def __init__(self, receive, send):
+        lock = asyncio.Lock()
+
+        async def receive_alone():
+            async with lock:
+                return await receive()
+
+        async def send_alone(message):
+            async with lock:
+                await send(message)
+
+        super().__init__(receive_alone, send_alone)
+
+
+@wrong(ex3, "lets_the_rest_through")
+def keeps_misuse_to_itself(app):
+    """Whatever the app misuses, the server hears of no error."""
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        own = Connection(receive, send)
+        with contextlib.suppress(Misuse):
+            await app(scope, own.receive, own.send)
+
+    return guarded
 
 
 # ---- attempts ------------------------------------------------------------------------------------------------------

@@ -455,6 +455,30 @@ async def knows_few_codes(socket: WebSocket):
         pass
 
 
+@wrong(ex1, "ends_at_once")
+@asynccontextmanager
+async def looks_five_times_a_second(socket: WebSocket):
+    """A flag, and a task that looks at it."""
+    await socket.accept()
+    over = False
+    task = asyncio.create_task(_tick_until_gone(socket))
+
+    async def watch() -> None:
+        while not over:
+            await asyncio.sleep(0.2)
+        task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        with suppress(WebSocketDisconnect):
+            yield
+    finally:
+        over = True
+        await watcher
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -817,6 +841,44 @@ async def gives_up_on_silent_thermometers(socket: WebSocket) -> None:
 
     await socket.accept()
     await send_websocket_stream(socket, texts(), listen_for_disconnect=True)
+
+
+@wrong(ex2, "ends_at_once")
+@websocket("/")
+async def looks_between_readings(socket: WebSocket) -> None:
+    """A flag, looked at five times a second."""
+    await socket.accept()
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        async for _ in socket.iter_data():
+            pass
+        left = True
+
+    stream = readings()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watch())
+        coming = group.create_task(anext(stream))
+        while not left:
+            await asyncio.wait([coming], timeout=0.2)
+            if coming.done() and not coming.exception():
+                with suppress(OSError, WebSocketDisconnect):
+                    await socket.send_json(coming.result())
+                coming = group.create_task(anext(stream))
+        coming.cancel()
+
+
+@wrong(ex2, "answers_everything")
+@measuring
+async def sends_a_thousand(socket):
+    """Enough is enough."""
+    count = 0
+    with suppress(OSError):
+        async for reading in readings():
+            count += 1
+            if count <= 1_000:
+                await socket.send_json(reading)
 
 
 # ---- 2, right ------------------------------------------------------------------------------------------------------
@@ -1354,6 +1416,48 @@ async def queues_a_hundred(socket: WebSocket) -> None:
                     queue.put_nowait(text)
             for task in tasks:
                 task.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def remembers_replies(socket: WebSocket) -> None:
+    """The same text has the same reply."""
+    await socket.accept()
+    known: dict[str, str] = {}
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                if text not in known:
+                    known[text] = await reply(text)
+                await socket.send_text(known[text])
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def ticks_when_it_has_time(socket: WebSocket) -> None:
+    """A tick that comes while a reply is made is left out."""
+    await socket.accept()
+    busy = False
+
+    async def tick() -> None:
+        async for each in ticks():
+            if not busy:
+                await socket.send_text(each)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(tick())
+            async for text in socket.iter_data():
+                busy = True
+                await socket.send_text(await reply(text))
+                busy = False
+            ticker.cancel()
     except* (WebSocketDisconnect, OSError):
         pass
 
