@@ -7,7 +7,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -1463,6 +1463,33 @@ async def ticks_when_it_has_time(socket: WebSocket) -> None:
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+@websocket("/")
+async def replies_to_the_last(socket: WebSocket) -> None:
+    """A ticker that is gone keeps no reply from being made."""
+    await socket.accept()
+
+    async def quietly(sending: Coroutine[Any, Any, None]) -> None:
+        with suppress(OSError, WebSocketDisconnect):
+            await sending
+
+    async def answer() -> None:
+        while True:
+            await socket.send_text(await reply(await socket.receive_text()))
+
+    ticking = asyncio.create_task(quietly(send_websocket_stream(socket, ticks())))
+    answering = asyncio.create_task(quietly(answer()))
+    try:
+        await asyncio.wait([answering])
+    finally:
+        ticking.cancel()
+        answering.cancel()
+        await asyncio.wait([ticking, answering])
+    for task in (answering, ticking):
+        if not task.cancelled():
+            task.result()
 
 
 @asynccontextmanager
