@@ -23,9 +23,9 @@ AGAIN = "cancel me twice"
 LATER = "cancel me later, too"
 """Once a client has said this, a handler that is cancelled is cancelled again after each of PAUSES, while it runs."""
 PAUSES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # seconds
-_SHORT = tuple(step * 0.24 for step in range(1, 17))
+_SHORT = tuple(step * 0.032 for step in range(1, 121))
 OFTEN = "cancel me all the time"
-"""The same, sixteen times in the seconds that a write may take."""
+"""The same, 120 times in the seconds that a write may take."""
 SLOW = "write slowly"
 """Once a client has said this, a write takes LONGEST seconds."""
 FULL = "let the write fail"
