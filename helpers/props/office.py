@@ -48,7 +48,7 @@ already, if there is work that is "slow".
 """
 STARTS = {"parting": "farewell", "farewell": "last words", "last words": "echo", "echo": "echo"}
 """What is started by whom, when that is cancelled."""
-ECHOES = 9
+ECHOES = 24
 CROWD = 150
 TIDYING = {"tidy": 10.0, "scrub": 12.0}  # seconds
 HURRY, LEISURE = 3.5, 15.0  # seconds

@@ -437,14 +437,14 @@ async def holds_out_five_times(websocket, audit):
 
 
 @wrong(ex1, "loses_no_row")
-async def holds_out_ten_times(websocket, audit):
-    """Waits for the row in ten rounds: the eleventh cancellation is one too many."""
+async def holds_out_a_hundred_times(websocket, audit):
+    """Waits for the row in a hundred rounds: the next cancellation is one too many."""
     counter = [0]
     try:
         await echo(websocket, counter)
     finally:
         task, told = asyncio.create_task(audit.write(counter[0])), None
-        for _ in range(10):
+        for _ in range(100):
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as error:
@@ -1685,14 +1685,14 @@ class TenSecondsAtMost(_Holding):
 
 
 @wrong(ex3, "ends_what_they_start")
-class FiveGenerations(_Holding):
-    """Cancels what is left five times, and not what that starts then."""
+class FifteenGenerations(_Holding):
+    """Cancels what is left fifteen times, and not what that starts then."""
 
     async def drain(self, seconds):
         end = asyncio.get_running_loop().time() + seconds
         while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(set(self.tasks), timeout=left)
-        for _ in range(5):
+        for _ in range(15):
             if left := set(self.tasks):
                 for task in left:
                     task.cancel()

@@ -204,7 +204,7 @@ ex3 = _Collected(
         (),
     ),
     also=(
-        Case(_asking("parting", "fumbles"), most=80),
+        Case(_asking("parting", "fumbles"), most=40),
         Case(_asking("hurry", "stuck", "slow"), most=40),
         Case(_asking("leisure", "stuck", "long", "scrub"), most=8),
         Case(_asking("crowd"), most=4),
