@@ -17,7 +17,7 @@ from helpers.exercises.late_send.rules import (
     lets_it_out,
     returns_when_all_are_certain,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, SLOW, Line, Scene
+from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Line, Scene
 
 QUIET = 1.0  # seconds after which the peer acknowledges what it has
 
@@ -72,9 +72,9 @@ ex3 = SceneExercise(
         Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=0.7),
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", (0.0,) * 3 + MORE, "close", after=3, code=4000),
-        Scene(SLOW, MORE, "close", code=1000, tidies=True),
-        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True),
-        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True, again=True),
+        Scene(SLOW, MORE, "close", code=1000, tidies=TIDY),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=LONG_TIDY),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises before the last acknowledgement", (0.0,) * 4, fails=True),
         Scene("messages raises when all are acknowledged", (0.0,) * 3, fails=True, tail=5.0),

@@ -11,7 +11,7 @@ from helpers.exercises.late_send.rules import (
     knows_at_once,
     lets_it_out,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, MORE, SLOW, Scene
+from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Scene
 
 WORDS = 150  # many more than the 16 messages that websockets keeps unread
 
@@ -38,9 +38,9 @@ ex1 = SceneExercise(
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", MORE, "close", code=4000, wait=0.5),
         Scene("the next message is an hour away", MORE, "silence", wait=0.5),
-        Scene(SLOW, MORE, "close", code=1000, tidies=True),
-        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True),
-        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=True, again=True),
+        Scene(SLOW, MORE, "close", code=1000, tidies=TIDY),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=LONG_TIDY),
+        Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
         Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),

@@ -76,7 +76,8 @@ def knows_at_once(session: Session) -> str | None:
     """The sender returns at once when the connection ends, also while it waits for the next message."""
     took = _took(session)
     scene = _scene(session)
-    if took is None or took <= (PATIENT if scene.ending == "silence" else TRIPS * scene.seconds) + PROMPT:
+    most = (PATIENT if scene.ending == "silence" else TRIPS * scene.seconds) + scene.tidies + PROMPT
+    if took is None or took <= most:
         return None
     return f"it ended {took:g} s after the connection"
 

@@ -23,7 +23,7 @@ MORE = (0.0, HOUR)
 SLOW = "the next message is an hour away, and the source tidies up"
 _SPREAD: tuple[str | bytes, ...] = (texts()[0], binaries()[2], *texts()[1:], *binaries())
 PLAIN = 2  # messages that are no nasty texts, so that pictures of short scenes are easy to read
-TIDY = 0.05  # seconds that a source of messages takes to clean up, when it is slow to do so
+TIDY, LONG_TIDY = 0.05, 30.0  # seconds that a source of messages takes to clean up: a moment, or longer than you would
 KEEPALIVE: dict[str, Any] = {"ping_interval": 20, "ping_timeout": 20, "close_timeout": 1}
 
 
@@ -34,8 +34,8 @@ class Scene:
     The connection ends in the way of `ending` ("cancel": the client is cancelled), `wait` seconds after the server has
     `after` messages. Everything takes `seconds` each way. `words` is what the server says of its own accord. `tail` is
     how many seconds after the last message it becomes known that it was the last; with `fails`, `messages` raises then.
-    `code` is what a server that closes says. With `tidies`, the source of messages takes its time when it is cancelled;
-    with `again`, the client is cancelled once more meanwhile.
+    `code` is what a server that closes says. The source of messages takes `tidies` seconds when it is cancelled; with
+    `again`, the client is cancelled once more meanwhile.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Scene:
     tail: float = 0.0
     fails: bool = False
     code: int = 1001
-    tidies: bool = False
+    tidies: float = 0.0
     again: bool = False
 
     @property
@@ -78,7 +78,7 @@ class Paced(Scene):
         return f"interval={self.interval:g} · {super().when}"
 
 
-class SourceFailed(OSError):
+class SourceFailed(TimeoutError):
     """What `messages` raises in a scene that fails, as a serial port would: an OSError, but not the connection's."""
 
 
@@ -117,7 +117,7 @@ class Messages:
                 await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             if self._scene.tidies:
-                await asyncio.sleep(TIDY)
+                await asyncio.sleep(self._scene.tidies)
             raise
 
 

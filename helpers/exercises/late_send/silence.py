@@ -43,7 +43,7 @@ async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
 
 # No constants do for both a long interval, in which a pong may be late, and a short one, which ends before that.
 LONG, MIDDLE, SHORT, SHORTEST = 120.0, 20.0, 3.0, 0.1
-WORDS = 150  # many more than the 16 that websockets keeps unread
+WORDS, MANY = 150, 1_100  # many more than the 16 that websockets keeps unread, or than anybody would let it keep
 MOMENTS = (0.03, 0.3, 0.49, 0.51, 0.7, 0.99, 1.01, 1.49, 1.99, 2.01, 3.7)  # intervals after the first message
 AFTER_A_PONG = (0.28, 0.78)  # of the first ping, if pings go out every half interval, or every interval
 
@@ -67,7 +67,7 @@ ex2 = SceneExercise(
         ),
         *(_paced(SHORTEST, "often", "silence", wait=wait) for wait in (0.3, 0.7, 1.2)),
         _slow_wire(SHORTEST),
-        _paced(MIDDLE, "seldom", words=WORDS),
+        _paced(MIDDLE, "seldom", words=MANY),
         _paced(SHORT, "often", words=WORDS),
         _paced(MIDDLE, "often", "silence", wait=1.2, words=WORDS),
         Paced("messages raises after two messages", (1.0, 1.0), fails=True, tail=1.0, interval=MIDDLE),

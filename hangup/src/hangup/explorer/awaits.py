@@ -4,6 +4,7 @@ The shape is that of SQLAlchemy's testing/cancellation.py: something that stands
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -11,8 +12,8 @@ from typing import Any
 class CountedAwaits:
     """Stands for a coroutine: `awaits` is how often it has waited so far; at the `cancel_at`-th time it is cancelled.
 
-    `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine. With
-    `twice`, it is cancelled again where it waits next, which it does if it cleans up.
+    `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine, but
+    not where asyncio loses it. With `twice`, it is cancelled again where it waits next, which it does if it cleans up.
     """
 
     def __init__(
@@ -54,9 +55,26 @@ class CountedAwaits:
                 except BaseException as error:
                     if isinstance(error, asyncio.CancelledError):
                         self._thrown = True
-                        self._on_thrown()
+                        if not _is_lost(self.coroutine):
+                            self._on_thrown()
                     resume = steps.throw, error
         except StopIteration as end:
             return end.value
         finally:
             del resume  # it may hold the exception whose traceback holds this frame
+
+
+def _is_lost(coroutine: Any) -> bool:
+    """Return whether a cancellation that comes now is lost: a task group waits whose tasks have failed already.
+
+    Until Python 3.12 such a group raises what failed, and asks for the cancellation no more (cpython issue 116720).
+    """
+    if sys.version_info >= (3, 13):
+        return False
+    frame = None
+    while coroutine is not None:
+        frame, coroutine = getattr(coroutine, "cr_frame", None) or frame, getattr(coroutine, "cr_await", None)
+    if frame is None or frame.f_code is not asyncio.TaskGroup.__aexit__.__code__:
+        return False
+    group = frame.f_locals["self"]
+    return bool(group._errors)  # it has no public name
