@@ -13,6 +13,8 @@ from hangup.servers.script import Expect, Leave, Script, Send
 LESSON = "07-chat-room"
 TRIP = 0.002  # seconds; what a trip to Redis and back may take, and time enough for a member to die meanwhile
 
+WORDS = ("bye", "quit")  # which end no talk
+
 TALK = (
     Send("hi"),
     Send(""),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,10 @@ from hangup.record import rules
 from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.script import Expect, Leave, Send, Wait
 from hangup.servers.sessions import run
 from hangup.time.virtual import time_is_virtual
-from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, Around, said, what_is_left
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, what_is_left
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.patience import patience
 from helpers.judging.values import texts
@@ -34,38 +35,57 @@ LAST_WORDS = (
 )
 """Client a closes while what it said lies unread. In memory, who leaves takes that along, so real servers play it."""
 SOON = 0.05  # seconds that the first client waits for another one
+SLOW = 40.0  # virtual seconds that a message to a slow client takes
+MANY = 24  # messages that are said meanwhile
+TO_A_SLOW_ONE = (
+    Send("one"),
+    Wait(2 * SLOW),
+    *(Expect("one", by=each) for each in "abc"),
+    *(Send(str(number), by="b") for number in range(MANY)),
+    Leave(),
+    Wait((MANY + 1) * SLOW),
+    *(Expect(str(number), by=each) for number in range(MANY) for each in "bc"),
+)
+"""Client c takes long for each message; meanwhile b says many, and a leaves."""
 
 
 class Hall(Around):
     """What is sent to the first client takes `TRIP` seconds, as with full buffers.
 
     Meanwhile that client may go and its handler end. In virtual time the hall notes what a member was not sent before
-    it left, though the handler that had read it was done, and had not been cancelled. With `turned`, the first client
-    becomes a member after another one, if one comes soon: then it is not the first of the list that leaves.
+    it left, though the handler that had read it was done, and had not been cancelled; and what it was sent more often
+    than it was said. With `turned`, the first client becomes a member after another one, if one comes soon: then it is
+    not the first of the list that leaves. The client that comes as number `slow` waits `SLOW` seconds for each message,
+    unless it is gone.
     """
 
-    def __init__(self, answer: Any, *, turned: bool = False) -> None:
+    def __init__(self, answer: Any, *, turned: bool = False, slow: int = 0) -> None:
         super().__init__(answer)
-        self.turned = turned
+        self.turned, self.slow, self.coming = turned, slow, 0
+        self.said: Counter[str] = Counter()
         self.came = asyncio.Event()
         self.owed: dict[int, list[tuple[int, str]]] = {}  # to a member: who read it, and the text
         self.done: set[int] = set()
 
     async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         """Run the room for one connection."""
-        me = id(scope)
+        me, sent = id(scope), Counter[str]()
+        self.coming += 1
+        slow, gone = self.coming == self.slow, asyncio.Event()
 
         async def hear() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
+                gone.set()
                 self._leaves(me)
             elif message["type"] == "websocket.receive":
                 self._owe(me, message.get("text") or "")
             return message
 
         async def tell(message: Message) -> None:
-            if me in self.owed:
-                self.owed[me] = [each for each in self.owed[me] if each[1] != message.get("text")]
+            if slow and message["type"] == "websocket.send":
+                await _up_to(SLOW, gone)
+            self._tell(me, message.get("text"), sent)
             try:
                 await send(message)
             finally:
@@ -85,20 +105,36 @@ class Hall(Around):
         if scope is not self.first:
             self.came.set()
         elif self.turned:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SOON):
-                    await self.came.wait()
+            await _up_to(SOON, self.came)
 
     def _owe(self, reader: int, text: str) -> None:
+        self.said[text] += 1
         for member, owed in self.owed.items():
             if member != reader:
                 owed.append((reader, text))
+
+    def _tell(self, member: int, text: str | None, sent: Counter[str]) -> None:
+        """Take note of what is sent to a member."""
+        if member in self.owed:
+            self.owed[member] = [each for each in self.owed[member] if each[1] != text]
+        if text is not None:
+            sent[text] += 1
+            session = current()
+            if sent[text] > self.said[text] and session is not None:
+                session.facts["again"] = text
 
     def _leaves(self, member: int) -> None:
         missed = [text for reader, text in self.owed.pop(member, []) if reader in self.done]
         session = current()
         if missed and session is not None and time_is_virtual():
             session.facts["missed"] = missed[0]
+
+
+async def _up_to(seconds: float, event: asyncio.Event) -> None:
+    """Wait for an event, for so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 @dataclass(kw_only=True)
@@ -123,8 +159,10 @@ class Survive(AppExercise):
 
 @rule
 def hears_everything(session: Session) -> str | None:
-    """Who stays hears all that was said, also the last words of somebody who is gone."""
-    missed = session.facts.get("missed")
+    """Who stays hears all that was said, once, also the last words of somebody who is gone."""
+    missed, again = session.facts.get("missed"), session.facts.get("again")
+    if again is not None:
+        return f"{again!r} was sent to one client more often than it was said"
     if session.facts.get("last words"):
         said = ", ".join(str(step.text) for step in LAST_WORDS if isinstance(step, Send) and step.by == "a")
         return f"client a said {said} and closed; client {session.letter} waited for them, and did not hear them all"
@@ -168,7 +206,10 @@ ex2 = Survive(
         ),
         (),
     ),
-    also=(Case(said(texts()), most=0),),
+    also=(
+        Case(said((*texts(), *WORDS)), most=0),
+        Case(TO_A_SLOW_ONE, most=20, mount=functools.partial(Hall, slow=3)),
+    ),
     rules=(
         rules.answers_everything,
         rules.ends_quietly,

@@ -12,7 +12,7 @@ from hangup.record.errors import describe
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send
-from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, said
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, said
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
@@ -22,7 +22,7 @@ FAREWELL = "one has left"
 PARTING: Script = (
     Send("hi"),
     *(Expect("hi", by=each) for each in "abc"),
-    Leave(),
+    Leave(4000),
     *(Expect(FAREWELL, by=each) for each in "bc"),
     Send("still here", by="b"),
     *(Expect("still here", by=each) for each in "bc"),
@@ -145,7 +145,7 @@ ex1 = AppExercise(
     facts=_subscriptions,
     lifespan=True,
     scripts=(TALK, ()),
-    also=(Case(said(texts()), most=0), Case(PARTING, most=0, mount=_parting)),
+    also=(Case(said((*texts(), *WORDS)), most=0), Case(PARTING, most=0, mount=_parting)),
     rules=(
         rules.answers_everything,
         rules.leaves_no_task,
