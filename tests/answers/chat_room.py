@@ -39,6 +39,43 @@ async def talking(websocket, broadcast):
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex1, "says_farewell")
+async def farewell_at_known_codes(websocket, broadcast):
+    """Says it for the codes that a list names; an application's own code is not on it."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        listener, code = asyncio.create_task(listen(websocket, events)), 1012
+        try:
+            while True:
+                await broadcast.publish("room", await websocket.receive_text())
+        except WebSocketDisconnect as end:
+            code = end.code
+        except RuntimeError:
+            code = 1006
+        finally:
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
+            if code in {1000, 1001, 1005, 1006, 1011, 1012}:
+                await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "answers_everything")
+async def heeds_a_word(websocket, broadcast):
+    """A word is a command, and ends the talk."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    if text == "quit":
+                        break
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
 @wrong(ex1, "leaves_no_task")
 async def waits_for_nobody(websocket, broadcast):
     """The advice of many threads: cancel the listener, and do not wait for it."""
@@ -399,6 +436,60 @@ def forget(members, member):
     """Remove a member who may have been removed already."""
     with suppress(ValueError):
         members.remove(member)
+
+
+@wrong(ex2, "hears_everything")
+async def walks_backwards(websocket, members):
+    """No copy, from behind: when somebody leaves, the one who is sent to has its turn again."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while "text" in (said := await websocket.receive()):
+            for member in reversed(members):
+                with suppress(*GONE):
+                    await member.send_text(said["text"])
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def half_a_minute_is_enough(websocket, members):
+    """A slow member misses what takes thirty seconds."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while "text" in (said := await websocket.receive()):
+            for member in list(members):
+                with suppress(*GONE, TimeoutError):
+                    async with asyncio.timeout(30):
+                        await member.send_text(said["text"])
+    finally:
+        members.remove(websocket)
+
+
+@wrong(ex2, "answers_everything")
+async def an_inbox_of_twenty(websocket, members):
+    """An inbox that drops the oldest: a slow member misses what was said meanwhile."""
+    await websocket.accept()
+    inbox: asyncio.Queue[str] = asyncio.Queue(20)
+    members.append(inbox)
+
+    async def send():
+        with suppress(*GONE):
+            while True:
+                await websocket.send_text(await inbox.get())
+
+    sending = asyncio.create_task(send())
+    try:
+        while "text" in (said := await websocket.receive()):
+            for each in members:
+                if each.full():
+                    each.get_nowait()
+                each.put_nowait(said["text"])
+    finally:
+        members.remove(inbox)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
 
 
 @wrong(ex2, "answers_everything")

@@ -23,6 +23,58 @@ def connect(url, **options):
 # ---- 1, wrong ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex1, "lets_it_out")
+async def forgives_timeouts(websocket, messages):
+    """Takes the source's TimeoutError for one of its own."""
+    sent = 0
+
+    class Over(Exception):
+        pass
+
+    async def read():
+        await _read(websocket)
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            reading.cancel()
+    except* (Over, ConnectionClosed, TimeoutError):
+        pass
+    return sent
+
+
+@wrong(ex1, "leaves_no_task")
+async def waits_a_second_for_its_tasks(websocket, messages):
+    """Cancels its tasks, waits a second for them, and leaves."""
+    sent = 0
+
+    async def write():
+        nonlocal sent
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(write()), asyncio.create_task(_read(websocket))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks, timeout=1)
+        await asyncio.wait(tasks, timeout=1)
+    for task in done:
+        task.result()
+    return sent
+
+
 @wrong(ex1, "knows_at_once")
 async def catches(websocket, messages):
     """Wraps send() in try and except, as many pages advise."""
@@ -493,6 +545,41 @@ async def _read(websocket):
 
 
 @right(ex1)
+async def a_queue_between(websocket, messages):
+    """Three tasks of one group: whichever ends it fails, and a cancellation may come in that moment."""
+    sent, end = 0, object()
+    queue: asyncio.Queue[object] = asyncio.Queue(1)
+
+    class Over(Exception):
+        pass
+
+    async def pump():
+        async for message in messages:
+            await queue.put(message)
+        await queue.put(end)
+
+    async def watch():
+        await _read(websocket)
+        raise Over
+
+    async def push():
+        nonlocal sent
+        while (message := await queue.get()) is not end:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in (pump, watch, push):
+                group.create_task(each())
+    except* (Over, ConnectionClosed):
+        pass
+    return sent
+
+
+@right(ex1)
 async def tasks(websocket, messages):
     """Two tasks and asyncio.wait."""
     return await race(websocket, messages, _read(websocket))
@@ -610,6 +697,19 @@ async def send_all(websocket, messages):
         async for message in messages:
             await websocket.send(message)
             sent += 1
+    return sent
+
+
+@wrong(ex2, "delivers")
+async def a_longer_queue(url, messages, interval):
+    """Lets websockets keep 256 words in place of 16."""
+    times = dict.fromkeys(("open_timeout", "ping_interval", "ping_timeout", "close_timeout"), interval / 2)
+    sent = 0
+    async with hangup.connect(url, max_queue=256, **times) as websocket:
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
     return sent
 
 
@@ -1335,6 +1435,44 @@ async def gives_up_soon_after_the_last(websocket, messages):
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@right(ex3)
+async def a_group_that_fails(websocket, messages):
+    """asyncio.TaskGroup, ended by an exception of its own; a cancellation may come in that moment."""
+    acknowledged = sent = 0
+    ended = False
+
+    class Over(Exception):
+        pass
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.removeprefix("ack "))
+                if ended and acknowledged == sent:
+                    break
+        raise Over
+
+    async def write():
+        nonlocal sent, ended
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            ended = True
+            if acknowledged == sent:
+                raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            group.create_task(write())
+    except* Over:
+        pass
+    return acknowledged
 
 
 @right(ex3)

@@ -11,7 +11,7 @@ from hangup.record import rules
 from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Wait
+from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.servers.sessions import run
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, what_is_left
@@ -37,7 +37,7 @@ LAST_WORDS = (
 SOON = 0.05  # seconds that the first client waits for another one
 SLOW = 40.0  # virtual seconds that a message to a slow client takes
 MANY = 24  # messages that are said meanwhile
-TO_A_SLOW_ONE = (
+TO_A_SLOW_ONE: Script = (
     Send("one"),
     Wait(2 * SLOW),
     *(Expect("one", by=each) for each in "abc"),

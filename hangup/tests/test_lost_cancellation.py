@@ -1,0 +1,61 @@
+"""Until Python 3.12 a task group that has failed may lose a cancellation: nobody is blamed for that."""
+
+import asyncio
+import contextlib
+
+import websockets
+
+from hangup.explorer.clients.explore import explore_client
+
+
+async def echo(websocket):
+    """Say everything back."""
+    async for message in websocket:
+        await websocket.send(message)
+
+
+async def asks(url):
+    """Asks once, and minds no end."""
+    with contextlib.suppress(websockets.ConnectionClosed, OSError, websockets.InvalidHandshake):
+        async with websockets.connect(url, compression=None, proxy=None) as websocket:
+            await websocket.send("one")
+            await websocket.recv()
+
+
+async def over_in_a_group(url):
+    """Ends in a group that has failed and waits for its other task, in which asyncio may lose a cancellation."""
+
+    async def fails():
+        raise LookupError
+
+    async def tidies():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+
+    await asks(url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(tidies())
+            group.create_task(fails())
+    except* LookupError:
+        pass
+
+
+def test_a_cancellation_that_asyncios_group_loses_is_nobodys_fault():
+    report = explore_client(over_in_a_group, lambda: echo)
+    assert not [each.got for each in report.broken if "it was cancelled" in each.got]
+
+
+async def swallows_in_a_group(url):
+    """Takes its own cancellation for the end of its group, in which nothing has failed."""
+    await asks(url)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(1))
+
+
+def test_a_cancellation_that_the_client_swallows_is_its_own_fault():
+    report = explore_client(swallows_in_a_group, lambda: echo)
+    assert [each.got for each in report.broken if "it was cancelled" in each.got]
