@@ -1108,6 +1108,33 @@ wrong(ex3, "keeps_the_newest")(
 )
 
 
+@wrong(ex3, "answers_everything")
+async def three_in_all(websocket, inboxes):
+    """Three wait in all inboxes together: two slow members take each other's places."""
+    await websocket.accept()
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+
+    async def send():
+        with suppress(*GONE):
+            while True:
+                await websocket.send_text(await inbox.get())
+
+    inboxes.append(inbox)
+    sending = asyncio.create_task(send())
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for each in inboxes:
+                    crowded = sum(other.qsize() for other in inboxes) > 3 and not each.empty()
+                    if each.full() or crowded:
+                        each.get_nowait()
+                    each.put_nowait(text)
+    finally:
+        inboxes.remove(inbox)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
 @wrong(ex3, "never_waits")
 async def sends_directly(websocket, inboxes):
     """No queue at all: the speaker sends to everybody."""

@@ -8,7 +8,7 @@ from hangup.record import rules
 from hangup.record.recorder import Message, Receive, Scope, Session, current, note
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send
+from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, Around, said, what_is_left
 from helpers.judging.app_exercise import AppExercise, Case
@@ -16,6 +16,7 @@ from helpers.judging.values import texts
 
 SLOW_FROM = "now a is slow"
 ONE_AFTER, AWAKE_AFTER = "6", "9"
+LAST = "6"
 KEPT = ("1", "4", "8", "8", "9")  # what a is sent: what was on its way each time, and the newest three
 SOON = 0.05  # seconds that a message is waited for
 LONG = 0.6  # virtual seconds for which a is slow
@@ -92,6 +93,30 @@ class Tunnel(Around):
         gate.set()
 
 
+class TwoTunnels(Around):
+    """Holds what is sent to the first and to the third client from `SLOW_FROM` on, until the second one heard `LAST`."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
+        self.slow, self.coming, self.passed = False, 0, asyncio.Event()
+
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the room for one connection."""
+        self.coming += 1
+        held = self.coming != 2
+
+        async def tell(message: Message) -> None:
+            text = message.get("text")
+            if held and self.slow and text not in {None, SLOW_FROM}:
+                await self.passed.wait()
+            await send(message)
+            self.slow = self.slow or text == SLOW_FROM
+            if not held and text == LAST:
+                asyncio.get_running_loop().call_later(LONG, self.passed.set)
+
+        await self.app(scope, receive, tell)
+
+
 def _took(heard: list[tuple[float, str]]) -> None:
     """Take note of what kept a handler busy longest, in virtual time: real time depends on others."""
     loop, session = asyncio.get_running_loop(), current()
@@ -102,7 +127,7 @@ def _took(heard: list[tuple[float, str]]) -> None:
 
 def _late(app: Any, session: Session) -> None:
     what_is_left(app, session)
-    if session.letter == "a":
+    if session.letter == "a" and isinstance(app, Tunnel):
         session.facts["late"] = tuple(app.late)
 
 
@@ -137,6 +162,16 @@ def _said_by_b(*texts: str) -> list[Send | Expect]:
     return [step for text in texts for step in (Send(text, by="b"), Expect(text, by="b"))]
 
 
+TWO_SLOW: Script = (
+    Send(SLOW_FROM),
+    *(Expect(SLOW_FROM, by=each) for each in "abc"),
+    *_said_by_b("1"),
+    Wait(1),
+    *_said_by_b("2", "3", "4", "5", LAST),
+    *(Expect(text, by=each) for text in ("1", "4", "5", LAST) for each in "ac"),
+)
+
+
 ex3 = AppExercise(
     lesson=LESSON,
     number=3,
@@ -162,7 +197,7 @@ ex3 = AppExercise(
         ),
         (),
     ),
-    also=(Case(said(texts()), most=0),),
+    also=(Case(said(texts()), most=0), Case(TWO_SLOW, most=0, mount=TwoTunnels)),
     rules=(
         never_waits,
         keeps_the_newest,
