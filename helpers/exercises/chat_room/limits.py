@@ -94,7 +94,7 @@ class Tunnel(Around):
 
 
 class TwoTunnels(Around):
-    """Holds what is sent to the first and to the third client from `SLOW_FROM` on, until the second one heard `LAST`."""
+    """Holds what is sent to the first and third client from `SLOW_FROM` on, until the second one heard `LAST`."""
 
     def __init__(self, answer: Any) -> None:
         super().__init__(answer)
