@@ -419,6 +419,21 @@ def test_who_sleeps_on_the_event_loop_is_named_with_the_line():
     assert replay(works(sleeps), report.broken[0].schedule).facts["held_for"] == report.broken[0].got
 
 
+def test_a_probe_sees_what_its_own_session_has_left_and_nothing_of_those_that_are_measured():
+    """A session that takes long, on a busy machine any, is played again; facts are of the one that is judged."""
+    played: list[object] = []
+
+    def noted():
+        played.append(None)
+        sleeps()
+
+    def probe(_, session):
+        session.facts["played"] = len(played)
+
+    assert replay(works(noted), "uvicorn/close@end", probe=probe).facts["played"] == 1
+    assert len(played) > 1
+
+
 def test_what_only_waits_for_a_processor_does_not_hold_the_loop(monkeypatch):
     """As on a busy machine, where a step of 4 ms takes 20 and more each time."""
 

@@ -271,11 +271,11 @@ def replay(
             plays.append(kind(app, read, wanted, trace, path, **options))
             session = await plays[0].play()
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
+            for each in (session, *session.others):
+                with_invariant(probe, invariant)(app, each)  # of this session, and of none that follows
             if not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 session.facts["held_for"] = await Holding().look(began, timed.unjudged, wanted)
-            for each in (session, *session.others):
-                with_invariant(probe, invariant)(app, each)
             if closer and wanted.order is None:
                 again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
                 await again.look_closer(wanted, (session, *session.others))
