@@ -59,7 +59,9 @@ class Learner:
         number = session.json()["kernel"]["id"]
         address = f"{own.replace('http', 'ws', 1)}/kernels/{number}/channels?session_id={uuid.uuid4().hex}"
         headers = {"Authorization": self.client.headers["Authorization"]}
-        async with connect(address, additional_headers=headers, max_size=None, open_timeout=300, ping_timeout=None) as socket:
+        async with connect(
+            address, additional_headers=headers, max_size=None, open_timeout=300, ping_timeout=None
+        ) as socket:
             yield Kernel(socket)
 
 
