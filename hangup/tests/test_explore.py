@@ -142,6 +142,23 @@ def test_a_resource_that_stays_taken_shows_when_a_send_fails():
     assert "uvicorn/reset@receive#2" not in found
 
 
+def test_a_cancellation_that_wait_for_takes_for_itself_is_not_swallowed_by_the_app():
+    """Until Python 3.11, wait_for() returns what comes in the very turn in which it is cancelled."""
+
+    async def answer(text):
+        await asyncio.sleep(0)
+        return text
+
+    async def patient(websocket):
+        await websocket.accept()
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                text = await asyncio.wait_for(websocket.receive_text(), 60)
+                await websocket.send_text(await asyncio.wait_for(answer(text), 5))
+
+    assert explore(app(patient), endings=["cancel"]).ok
+
+
 def test_a_swallowed_cancellation_has_a_name():
     rule = "a handler that is cancelled while it works ends, and lets CancelledError through"
     assert broken(explore(app(swallows)))[rule][0].startswith("uvicorn/cancel@await#")

@@ -12,6 +12,7 @@ from hangup.cli import arguments
 from hangup.cli.loading import Error, load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
 from hangup.explorer.clients.schedules import FAULTS, FURTHER, ClientSchedule
+from hangup.explorer.report import Report
 from hangup.record.rules import CLIENT
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ def _run(options: argparse.Namespace) -> int:
         line = f"{options.client} against {options.server}; faults: {faults}"
         begin(line, sys.stderr if options.json else sys.stdout)
     out = sys.stdout
-    with given_up("the client"), contextlib.redirect_stdout(sys.stderr):
+
+    def ended(report: Report) -> None:
+        if options.json:
+            out.write(f"{as_json(report, client=options.client, server=options.server, ended=True)}\n")
+
+    with given_up("the client", ended), contextlib.redirect_stdout(sys.stderr):
         try:
             from hangup import explore_client  # noqa: F401  # says what to install
         except ModuleNotFoundError as missing:

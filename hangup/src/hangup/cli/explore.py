@@ -6,6 +6,8 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
+from typing import Any
 
 from hangup.cli import arguments
 from hangup.cli.loading import load, name_of
@@ -87,11 +89,17 @@ def _explore(options: argparse.Namespace) -> int:
     models = tuple(dict.fromkeys(options.server or EXPLORED))
     endings = tuple(dict.fromkeys(options.ending or USUAL))
     out = sys.stdout
+    told = partial(as_json, app=options.app, models=models)
+
+    def ended(report: Report) -> None:
+        if options.json:
+            out.write(f"{told(report, company=report.company, ended=True)}\n")
+
     check_published(options, options.error)
     with contextlib.redirect_stdout(sys.stderr):  # what the app prints is no part of the report
         asked = said.read(options)
         begin(_heading(options, asked, models), sys.stderr if options.json else out)
-        with given_up("the app"), _started(options):
+        with given_up("the app", ended), _started(options):
             make, anew = _load(options), _makes(options)
             with bar(sys.stderr) as progress:
                 report = explore(
@@ -113,8 +121,8 @@ def _explore(options: argparse.Namespace) -> int:
             untried = "" if options.ending else f"\nnot tried: {_list(report.untried)} (--ending NAME tries one)"
             untried += "" if options.order else "\norder of tasks: not tried; --order 200"
             if options.json:
-                orders = {"order": asdict(report.orders)} if options.order else {}
-                text = as_json(report, app=options.app, models=models, company=report.company, **orders)
+                orders: dict[str, Any] = {"order": asdict(report.orders)} if options.order else {}
+                text = told(report, company=report.company, **orders)
             elif report.ok:
                 text = f"\n{report}{untried}"
             elif not report.broken or report.broken[0].got.endswith(NO_END):

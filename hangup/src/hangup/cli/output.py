@@ -4,10 +4,12 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TextIO
 
-from hangup.explorer.report import Report
+from hangup.explorer.report import Broken, Report
+from hangup.explorer.unknown import Unknown
+from hangup.record.rules import heeds_cancellation
 from hangup.record.threads import Escaped, Stuck
 
 Progress = Callable[[int, int], None]
@@ -18,20 +20,40 @@ class GivenUp(SystemExit):
 
 
 @contextlib.contextmanager
-def given_up(what: str) -> Iterator[None]:
-    """Say in a sentence why an exploration of `what`, such as "the app", did not come to its end; raise GivenUp."""
+def given_up(what: str, tell: Callable[[Report], None] = lambda _: None) -> Iterator[None]:
+    """Say in a sentence why an exploration of `what`, such as "the app", did not come to its end; raise GivenUp.
+
+    `tell` is called with what was found before that, and with this.
+    """
     try:
         yield
     except (Stuck, Escaped) as problem:
-        if isinstance(problem, Escaped):
-            why = f"{what} raised {problem}"
-        elif problem.loop_runs:
-            why = f"{what} runs on though it is cancelled again and again, or a lower --limit is needed"
-        else:
-            why = f"{what} holds its event loop{f' at {problem.where}' if problem.where else ''}"
         at = f" ({schedule})" if (schedule := getattr(problem, "schedule", "")) else ""
-        sys.stderr.write(f"The exploration was given up: {why}{at}.\n")
+        said = f"The exploration was given up: {_why(what, problem)}{at}"
+        sys.stderr.write(f"{said}.\n")
+        tell(_with_end(problem, said))
         raise GivenUp(1) from None
+
+
+def _why(what: str, problem: Stuck | Escaped) -> str:
+    """Say why an exploration did not come to its end."""
+    if isinstance(problem, Escaped):
+        return f"{what} raised {problem}"
+    if problem.tasks:
+        return f"{what} runs on though it is cancelled again and again: {', '.join(problem.tasks)}"
+    if problem.loop_runs:
+        return f"{what} takes too long; a lower --limit is needed"
+    return f"{what} holds its event loop{f' at {problem.where}' if problem.where else ''}"
+
+
+def _with_end(problem: Stuck | Escaped, said: str) -> Report:
+    """Return what was found before an exploration was given up, with what goes on though it is cancelled."""
+    found = problem.found or Report(0, 0, (), ())
+    found = replace(found, unknown=(*found.unknown, Unknown("what was not explored", said)))
+    if isinstance(problem, Stuck) and problem.tasks and problem.schedule:
+        got = f"cancelled again and again, and still running: {', '.join(problem.tasks)}"
+        found = replace(found, broken=(*found.broken, Broken(heeds_cancellation.sentence, problem.schedule, got)))
+    return found
 
 
 def begin(line: str, stream: TextIO) -> None:
@@ -57,9 +79,9 @@ def bar(stream: TextIO) -> Iterator[Progress]:
         stream.write(f"\r{' ' * 60}\r")
 
 
-def as_json(report: Report, **more: object) -> str:
-    """Return a report as JSON, with more at its beginning."""
-    kept = {"explored": report.explored, "schedules": report.schedules, "ok": report.ok}
+def as_json(report: Report, *, ended: bool = False, **more: object) -> str:
+    """Return a report as JSON, with more at its beginning; `ended` says that its exploration was given up."""
+    kept = {"explored": report.explored, "schedules": report.schedules, "ok": report.ok and not ended}
     found = {
         name: [asdict(each) for each in getattr(report, name)] for name in ("broken", "later", "remarks", "unknown")
     }

@@ -65,16 +65,20 @@ class CountedAwaits:
 
 
 def _is_lost(coroutine: Any) -> bool:
-    """Return whether a cancellation that comes now is lost: a task group waits whose tasks have failed already.
+    """Return whether a cancellation that comes now is lost.
 
-    Until Python 3.12 such a group raises what failed, and asks for the cancellation no more (cpython issue 116720).
+    Until Python 3.12 a task group whose tasks have failed already raises what failed, and asks for the cancellation no
+    more (cpython issue 116720); until 3.11 wait_for() returns what came in the same turn (cpython issue 86296).
     """
-    if sys.version_info >= (3, 13):
-        return False
     frame = None
     while coroutine is not None:
-        frame, coroutine = getattr(coroutine, "cr_frame", None) or frame, getattr(coroutine, "cr_await", None)
-    if frame is None or frame.f_code is not asyncio.TaskGroup.__aexit__.__code__:
+        frame = getattr(coroutine, "cr_frame", None) or frame
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    if frame is None:
         return False
-    group = frame.f_locals["self"]
-    return bool(group._errors)  # it has no public name
+    if frame.f_code is asyncio.TaskGroup.__aexit__.__code__ and sys.version_info < (3, 13):
+        return bool(frame.f_locals["self"]._errors)  # it has no public name
+    if frame.f_code is asyncio.wait_for.__code__ and sys.version_info < (3, 12):
+        waits_for = frame.f_locals.get("fut")
+        return isinstance(waits_for, asyncio.Future) and waits_for.done()
+    return False

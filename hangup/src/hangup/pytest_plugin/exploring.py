@@ -137,8 +137,10 @@ def _why(what: str, problem: Stuck | Escaped) -> str:
     """Say why an exploration did not come to its end."""
     if isinstance(problem, Escaped):
         return f"the {what} raised {problem}"
+    if problem.tasks:
+        return f"the {what} runs on though it is cancelled again and again: {', '.join(problem.tasks)}"
     if problem.loop_runs:
-        return f"the {what} runs on though it is cancelled again and again, or a lower --hangup-limit is needed"
+        return f"the {what} takes too long; a lower --hangup-limit is needed"
     return f"the {what} holds its event loop {getattr(problem, 'where', '')}".strip()
 
 

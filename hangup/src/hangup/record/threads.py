@@ -25,21 +25,26 @@ class Stuck(Exception):
 
     `loop_runs` tells whether its event loop could still do something, `ended` whether it ended when it was cancelled.
     `where` is the line that holds the loop and `schedule` what was played, where somebody knows; `starved` tells
-    whether it never had the time, because others had the processor.
+    whether it never had the time, because others had the processor. `tasks` are those that go on though they are
+    cancelled again and again. `found` is the report of what was found before, where somebody makes one.
     """
 
     starved = False
+    found: Any = None
     where = ""
     schedule = ""
 
-    def __init__(self, *, loop_runs: bool, ended: bool = False) -> None:
+    def __init__(self, *, loop_runs: bool, ended: bool = False, tasks: tuple[str, ...] = ()) -> None:
         super().__init__("the event loop runs on" if loop_runs else "the event loop is held")
         self.loop_runs = loop_runs
         self.ended = ended
+        self.tasks = tasks
 
 
 class Escaped(Exception):
-    """The coroutine raised what ends a process or an event loop; `error` is that exception."""
+    """The coroutine raised what ends a process or an event loop; `error` is that exception, `found` as of Stuck."""
+
+    found: Any = None
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(repr(error))

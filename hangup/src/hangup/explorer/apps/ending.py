@@ -74,7 +74,7 @@ async def stop(
             session.cancelled_by = "server"
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
-        await _cancel(tasks, wait)
+        await _cancel(tasks, wait, sessions)
         for session in sessions[1:]:
             session.stops()
         sessions[0].stops(beside=lifespan.still_running())
@@ -89,11 +89,11 @@ async def stop(
     if something_failed(wait.loop):
         await write_down(wait.loop, sessions[0])
     if lifespan is not None:
-        await _cancel([lifespan.task], wait)
-    await _cancel([*(task for session in sessions for task in session.tasks), *tasks], wait)
+        await _cancel([lifespan.task], wait, ())
+    await _cancel([*(task for session in sessions for task in session.tasks), *tasks], wait, sessions)
 
 
-async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
+async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait, sessions: Sequence[Session]) -> None:
     left = [task for task in tasks if not task.done()]
     for _ in range(3):
         if not left:
@@ -106,7 +106,14 @@ async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait) -> None:
         for each in left:
             drop_from_all_tasks(each)  # the loop's end would wait for it
             never_collect(each)
-        raise Stuck(loop_runs=True)
+        raise Stuck(loop_runs=True, tasks=tuple(sorted({_name_of(each, sessions) for each in left})))
+
+
+def _name_of(task: "asyncio.Task[Any]", sessions: Sequence[Session]) -> str:
+    session = next((session for session in sessions if task in session.tasks), None)
+    if session is not None:
+        return session.name_of(task)
+    return "the handler" if sessions else "the lifespan"
 
 
 async def until_done(

@@ -23,7 +23,7 @@ from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
-from hangup.record.threads import Stuck
+from hangup.record.threads import Escaped, Stuck
 from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS
 from hangup.servers.players import row_of
@@ -79,8 +79,12 @@ class Exploration:
         except Stuck as stuck:
             stuck.schedule = str(self.playing.schedule) if self.playing else ""
             if not (stuck.where and self.playing):
+                stuck.found = self.findings.report()
                 raise
             self._given_up(str(self.playing.schedule), self.playing.held)
+        except Escaped as escaped:
+            escaped.found = self.findings.report()
+            raise
 
     def _given_up(self, schedule: str, where: str) -> None:
         """Judge the session that did not end even so, and say what was not explored for that."""

@@ -20,7 +20,7 @@ from hangup.explorer.report import Report
 from hangup.network.toxics import Stream
 from hangup.record.recorder import Session, watch_tasks
 from hangup.record.rules import CLIENT, Rule
-from hangup.record.threads import run_in_thread
+from hangup.record.threads import Escaped, Stuck, run_in_thread
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.trace import Trace
 
@@ -67,7 +67,11 @@ def explore_client(
                     findings.stopped = STOPPED
                     return
 
-    run_in_thread(work, seconds=seconds, loop_factory=LoopbackLoop)
+    try:
+        run_in_thread(work, seconds=seconds, loop_factory=LoopbackLoop)
+    except (Stuck, Escaped) as problem:
+        problem.found = findings.report(rows="stream")
+        raise
     return findings.report(rows="stream")
 
 

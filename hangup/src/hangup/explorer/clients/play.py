@@ -20,7 +20,7 @@ from hangup.explorer.clients.trouble import Trouble, settle
 from hangup.network.proxy import HOST, proxy
 from hangup.network.toxics import Stream
 from hangup.record.errors import describe, stack
-from hangup.record.internals import never_collect
+from hangup.record.internals import drop_from_all_tasks, never_collect
 from hangup.record.session import Session, set_current
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
@@ -123,8 +123,11 @@ class ClientPlay:
             if left:
                 await asyncio.wait(left, timeout=LINGER)
         if not task.done():
+            drop_from_all_tasks(task)  # the loop's end would wait for it
             never_collect(task)
-            raise Stuck(loop_runs=True)
+            stuck = Stuck(loop_runs=True, tasks=("the client",))
+            stuck.schedule = str(self.schedule)
+            raise stuck
 
     async def _client(self, url: str) -> None:
         session = self.session
