@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.websockets import WebSocketDisconnect
 
-from hangup.explorer.apps.explore import explore
+from hangup.explorer.apps.explore import explore, replay
 from support.apps import app
 from support.reports import found
 
@@ -183,6 +184,40 @@ def test_an_error_that_is_logged_about_a_peer_that_left_is_found(propagate):
 def test_what_an_undisturbed_app_logs_is_not_about_a_peer_that_left():
     report = explore(logging_app(always=True), models=["granian"])
     assert report.ok
+
+
+def told_of_the_end(log):
+    """Return an app that logs something whenever its peer leaves, while it handles that."""
+
+    async def handler(websocket):
+        await websocket.accept()
+        try:
+            while True:
+                await websocket.send_text(await websocket.receive_text())
+        except WebSocketDisconnect as gone:
+            log(logging.getLogger("shop"), gone)
+
+    return app(handler)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        lambda logger, _: logger.exception("oops"),
+        lambda logger, gone: logger.error("oops: %r", gone),
+        lambda logger, gone: logger.error(f"oops: {gone!r}"),
+    ],
+)
+def test_an_error_that_shows_that_a_peer_has_left_is_found_though_it_is_logged_of_everybody(log):
+    report = explore(told_of_the_end(log), models=["granian"])
+    assert set(found(report)) == {LOGGED}
+    assert "granian/close@end" in {each.schedule for each in report.broken}
+    session = replay(told_of_the_end(log), "granian/close@end", closer=True)
+    assert session.logged
+
+
+def test_an_error_of_the_apps_own_that_is_logged_of_everybody_who_leaves_is_not_about_that():
+    assert explore(told_of_the_end(lambda logger, _: logger.error("not paid"))).ok
 
 
 FRAMEWORK = """

@@ -180,3 +180,77 @@ def test_a_proxy_that_raises_whatever_it_is_asked_for_is_not_asked():
     (got,) = found(report)[KEPT]
     assert f"`pairs`, a list of module {__name__}" in got
     pairs.clear()
+
+
+# ---- what lasts as long as the lifespan ------------------------------------------------------------------------------
+
+
+def lasting(join, leave, *, sweep=None):
+    """Return an app with a list that lives as long as its lifespan, in its state."""
+
+    async def raw(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            members: list[object] = []
+            scope["state"]["members"] = members
+            task = asyncio.create_task(sweep(members)) if sweep else None
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            if task:
+                task.cancel()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await receive()
+        members = scope["state"]["members"]
+        join(members, send)
+        try:
+            await send({"type": "websocket.accept"})
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+        except OSError:
+            pass
+        leave(members, send)
+
+    return raw
+
+
+async def stands_by(_members):
+    await asyncio.Event().wait()
+
+
+async def sweeps(members):
+    while True:
+        await asyncio.sleep(60)
+        members.clear()
+
+
+def enters(members, send):
+    members.append(send)
+
+
+def enters_a_full_room(members, send):
+    members[:] = [*members[-20:], send]
+
+
+def stays(_members, _send):
+    """Let the connection stay where it is."""
+
+
+@pytest.mark.parametrize("sweep", [None, stands_by])
+def test_what_is_kept_until_the_lifespan_ends_is_found(sweep):
+    broken = lasting(enters, stays, sweep=sweep)
+    report = explore(broken, lifespan=True)
+    (got,) = found(report)[KEPT]
+    assert got.endswith("stays reachable: `members`, a list in the state of its lifespan")
+    assert not report.unknown
+    session = replay(broken, report.broken[0].schedule, lifespan=True, closer=True)
+    assert session.facts["kept"].endswith("`members`, a list in the state of its lifespan")
+
+
+@pytest.mark.parametrize(
+    ("join", "leave", "sweep"),
+    [(enters, list.remove, None), (enters, stays, sweeps), (enters_a_full_room, stays, None)],
+)
+def test_who_lets_go_while_the_lifespan_lasts_keeps_nothing(join, leave, sweep):
+    report = explore(lasting(join, leave, sweep=sweep), lifespan=True)
+    assert report.ok

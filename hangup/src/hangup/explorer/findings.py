@@ -101,8 +101,11 @@ class Findings:
         self.broken.setdefault(place, []).append(broken)
 
     def accuse_of_holding(self, schedule: str, where: str) -> None:
-        """Take note of a session that holds the event loop and could not be ended."""
+        """Take note of a session that holds the event loop and could not be ended; no more are explored."""
         self.accuse(len(self.rules), Broken(HELD.sentence, schedule, f"it was still at {where}{NO_END}"))
+        rest = max(self.schedules - self.explored, 0)
+        what = f"{rest:,} schedules" if self.schedules else "all other schedules"
+        self.unknown.append(Unknown(what, f"not explored, because {schedule} could not be ended"))
 
     def report(self, rows: str = "server") -> Report:
         """Return the Report; `rows` is what the first part of a schedule's name is."""

@@ -43,10 +43,19 @@ class Kept(Generic[S]):
 
 
 class Keeping(Generic[S]):
-    """Looks at each session of an exploration; `play` plays one of an app by a schedule, `make` gives the app."""
+    """Looks at each session of an exploration; `play` plays one of an app by a schedule, `make` gives the app.
 
-    def __init__(self, make: Callable[[], ASGIApp], play: Callable[[ASGIApp, S], Awaitable[Sequence[Session]]]) -> None:
+    `state` is that of a lifespan which all sessions share, if there is one.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], ASGIApp],
+        play: Callable[[ASGIApp, S], Awaitable[Sequence[Session]]],
+        state: dict[str, Any] | None = None,
+    ) -> None:
         self._make, self._play = make, play
+        self._state = state
         self._suspects: list[Suspect[S]] = []
         self._limit = MANY
 
@@ -72,9 +81,13 @@ class Keeping(Generic[S]):
             return []
         await asyncio.sleep(HOUR)
         self._sift()
-        wanted = list(dict.fromkeys((each.schedule, each.letter) for each in self._suspects))[:FEW]
+        wanted = list(dict.fromkeys((each.schedule, each.letter) for each in self._suspects))
         self._suspects.clear()
-        found = await self._by_itself(await self._again(wanted))
+        return await self.growing(wanted)
+
+    async def growing(self, wanted: Sequence[tuple[S, str]]) -> list[Kept[S]]:
+        """Return under which of these schedules, and of which client, the app keeps each connection."""
+        found = await self._by_itself(await self._again(wanted[:FEW]))
         grows: dict[str, bool] = {}
         for kept in found:
             if kept.where not in grows and len(grows) < TRIES:
@@ -101,7 +114,7 @@ class Keeping(Generic[S]):
             first = next((key for key in left if key not in found), None)
             if first is None:
                 break
-            held_by = holder(left[first], app, (left,))
+            held_by = holder(left[first], app, (left,), self._state)
             if held_by is None:
                 del left[first]
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 
 from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.kept import doubt, ends_all, may_keep, who_stays
-from hangup.explorer.apps.lifespan import Mode
+from hangup.explorer.apps.lifespan import Lifespan, Mode
 from hangup.explorer.apps.play import Play
 from hangup.explorer.apps.schedules import CANCELS, Schedule
 from hangup.explorer.apps.talk.script import ParsedScript
@@ -19,7 +19,6 @@ from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.report import Broken, Report
-from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
@@ -47,7 +46,7 @@ class Exploration:
     patience: Patience | None
     """None where no rule asks what becomes of tasks that their handlers leave behind."""
     usual: set[tuple[str, str, str]] = field(default_factory=set)
-    """What an undisturbed app logs: that is not about a peer that has left."""
+    """What an undisturbed app logs without showing that it is about a peer that has left: it may not be."""
     early: dict[Schedule, Judged] = field(default_factory=dict)
     """What came of the schedules that were played to make the plan."""
     first: dict[str, set[str]] = field(default_factory=dict)
@@ -56,6 +55,8 @@ class Exploration:
     """What broke in the very first session."""
     stopped: dict[str, None] = field(default_factory=dict)
     """The tasks that had to be stopped when a session was over: one of them may let go of connections in time."""
+    outlived: dict[tuple[Schedule, str], None] = field(default_factory=dict)
+    """Under which schedules, and whose, connections were still there when the app's lifespan came to its end."""
     holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
     costly: Costly = field(default_factory=Costly)
@@ -81,18 +82,10 @@ class Exploration:
             if not (stuck.where and self.playing):
                 stuck.found = self.findings.report()
                 raise
-            self._given_up(str(self.playing.schedule), self.playing.held)
+            self.findings.accuse_of_holding(stuck.schedule, self.playing.held)
         except Escaped as escaped:
             escaped.found = self.findings.report()
             raise
-
-    def _given_up(self, schedule: str, where: str) -> None:
-        """Judge the session that did not end even so, and say what was not explored for that."""
-        findings = self.findings
-        findings.accuse_of_holding(schedule, where)
-        rest = max(findings.schedules - findings.explored, 0)
-        what = f"{rest:,} schedules" if findings.schedules else "all other schedules"
-        findings.unknown.append(Unknown(what, f"not explored, because {schedule} could not be ended"))
 
     def repeats_itself(self, report: Report) -> bool:
         """Play the undisturbed runs and the first of each outcome twice more: whether the same breaks as before."""
@@ -137,7 +130,7 @@ class Exploration:
             if judged.broken:  # what was played is told, though it was not asked for
                 self.findings.count(judged)
         if keeps_no_connection in self.findings.rules and not self.findings.stopped:
-            self._tell(await self.keeping.confirm())
+            self.accuse_of_keeping(await self.keeping.confirm())
 
     async def plan(self, models: Sequence[str], endings: Sequence[str]) -> list[Schedule]:
         """Run the app undisturbed on each model and return every schedule that follows from what it did."""
@@ -168,7 +161,7 @@ class Exploration:
         session = await play.play()
         sessions = (session, *session.others)
         for each in sessions:
-            self.usual.update(logged.key for logged in each.logged if not logged.escaped)
+            self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
@@ -233,12 +226,13 @@ class Exploration:
             each.drop_references()
         if self._asks_what_is_kept and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, sessions)
+            self.outlived.update({(schedule, each.letter): None for each in sessions if each.facts.get("outlives")})
         return judged
 
-    def _tell(self, kept: "Sequence[Kept[Schedule]]") -> None:
+    def accuse_of_keeping(self, kept: "Sequence[Kept[Schedule]]", *, sure: bool = False) -> None:
         """Accuse the app of what it keeps, unless a task that had to be stopped might let go of it in time."""
         rule, findings = keeps_no_connection, self.findings
-        if kept and self.stopped:
+        if kept and self.stopped and not sure:
             findings.unknown.append(doubt(kept, self.stopped))
             return
         place = list(findings.rules).index(rule)
@@ -260,35 +254,23 @@ class Exploration:
             await self.undisturbed(Schedule(schedule.model, "close"))
         self.findings.count(self._judge(app, schedule, sessions))
         if may_keep(schedule, sessions):
-            self._tell([Kept(schedule, letter, "") for letter in await still_reachable(held)])
-
-    async def look_closer(self, schedule: Schedule, sessions: Sequence[Session]) -> None:
-        """Find out of a schedule that is played again what one session alone does not tell."""
-        if any(each.logged for each in sessions):
-            await self.undisturbed(Schedule(schedule.model, "close"))
-            for each in sessions:
-                each.logged = [logged for logged in each.logged if logged.key not in self.usual]
-        if not may_keep(schedule, sessions) or any(each.stopped for each in sessions):
-            return
-        self.keeping.look(self.make(), schedule, await self.played(self.make(), schedule))
-        kept = await self.keeping.confirm()
-        for each in sessions:
-            if mine := [one for one in kept if one.letter == each.letter]:
-                each.facts["kept"] = who_stays(mine)
+            left = [*await still_reachable(held), *(each.letter for each in sessions if each.facts.get("outlives"))]
+            outlived = any(each.facts.get("outlives") for each in sessions)
+            self.accuse_of_keeping([Kept(schedule, letter, "") for letter in dict.fromkeys(left)], sure=outlived)
 
     async def unjudged(self, schedule: Schedule) -> Sequence[Session]:
         """Play a schedule that nobody judges, as the next session."""
         return await self.played(self.make(), schedule)
 
-    async def played(self, app: ASGIApp, schedule: Schedule) -> Sequence[Session]:
-        """Play a schedule that nobody judges."""
-        session = await self._play(app, schedule).play()
+    async def played(self, app: ASGIApp, schedule: Schedule, *, beside: Lifespan | None = None) -> Sequence[Session]:
+        """Play a schedule that nobody judges, maybe beside a lifespan that lasts longer."""
+        session = await self._play(app, schedule, beside).play()
         sessions = (session, *session.others)
         for each in sessions:
             each.drop_references()
         return sessions
 
-    def _play(self, app: ASGIApp, schedule: Schedule) -> Play:
+    def _play(self, app: ASGIApp, schedule: Schedule, beside: Lifespan | None = None) -> Play:
         self.playing = play = Play(
             app,
             self.script,
@@ -298,5 +280,6 @@ class Exploration:
             lifespan=self.lifespan,
             excuse=self.excuse,
             patience=self.patience,
+            beside=beside,
         )
         return play

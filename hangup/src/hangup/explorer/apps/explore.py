@@ -27,8 +27,10 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.anew import anew, remember
 from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, packed, told_apart
+from hangup.explorer.further.closer import look_closer
 from hangup.explorer.further.goodbye import goodbye
 from hangup.explorer.further.held import Holding
+from hangup.explorer.further.lasting import tell_what_lasts
 from hangup.explorer.invariant import Invariant, rules_with, with_invariant, with_its_doubt
 from hangup.explorer.names import choose
 from hangup.explorer.orders.play import OrderedPlay
@@ -125,6 +127,7 @@ def explore(
             await exploration.explore(models, endings, limit, progress)
             exploration.add_first(first)
             if lifespan and not (exploration.costly.holds or findings.stopped):
+                await tell_what_lasts(exploration)
                 await _say_goodbye(exploration)
         if order:
             with ordered_tasks(loop), watch(loop):
@@ -266,7 +269,7 @@ def replay(
                 if closer and wanted == Schedule(wanted.model, "close"):  # an exploration judges the very first, too
                     opening = await Play(app, read, wanted, Trace(server=wanted.model), path, **options).play()
                     opening.facts["threads"] = []  # as an exploration does
-                    opening.logged = [logged for logged in opening.logged if logged.escaped]
+                    opening.logged = [logged for logged in opening.logged if logged.escaped or logged.shown]
                 read, _ = await accompanied(read, alone.sessions)
             plays.append(kind(app, read, wanted, trace, path, **options))
             session = await plays[0].play()
@@ -278,7 +281,7 @@ def replay(
                 session.facts["held_for"] = await Holding().look(began, timed.unjudged, wanted)
             if closer and wanted.order is None:
                 again = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, patience)
-                await again.look_closer(wanted, (session, *session.others))
+                await look_closer(again, wanted, (session, *session.others))
             trace.silent = False
             return session if opening is None or _broken_in(opening) <= _broken_in(session) else opening
 

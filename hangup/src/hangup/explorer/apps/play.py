@@ -26,7 +26,7 @@ UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its 
 class Play:
     """One session of an app by a schedule: explorer and replay make one for each, and call `play` once.
 
-    Then `calls`, `awaits` and `spins` say what the app did.
+    Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session.
     """
 
     def __init__(
@@ -40,16 +40,18 @@ class Play:
         lifespan: Mode = False,
         excuse: Collection[str] = (),
         patience: ending.Patience | None = None,
+        beside: Lifespan | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.schedule = schedule
         self.recorder = recorder = Recorder(app, trace, excuse=excuse)
-        runs = lifespan not in {False, "off"}
+        runs = lifespan not in {False, "off"} and beside is None
         self.lifespan = Lifespan(recorder, needed=lifespan == "on") if runs else None
         self.wait = wait = Wait(loop)
-        state = self.lifespan.state if self.lifespan is not None else {}
+        lasts = self.lifespan or beside
+        state = lasts.state if lasts is not None else {}
         for letter in script.order:
             trace.peer(0 if letter == "a" and schedule.ending == "early" else ord(letter))
         self.connections = Connections(recorder, schedule, state, on_spin=wait.end, on_ended=self._app_ended)
@@ -148,6 +150,9 @@ class Play:
 
     def _lifespan_stops(self) -> None:
         self._sends_before = {letter: each.sends for letter, each in self.connections.of.items()}
+        for session in self.recorder.sessions:
+            held = session.connection is not None and session.connection() is not None
+            session.facts["outlives"] = held and session.finished.is_set()
 
     # ---- what rules look at --------------------------------------------------------------------------------------
 

@@ -37,9 +37,12 @@ class Holder:
         return wanted & seen
 
 
-def holder(kept: object, app: object, ours: Sequence[object] = ()) -> Holder | None:
+def holder(
+    kept: object, app: object, ours: Sequence[object] = (), state: dict[str, Any] | None = None
+) -> Holder | None:
     """Return what holds an object, or None if nothing of the app's does; `ours` are the caller's, which do not count.
 
+    `state` is that of the app's lifespan, where that lasts.
     Each step back looks through everything that the interpreter has.
     """
     modules = {
@@ -67,6 +70,9 @@ def holder(kept: object, app: object, ours: Sequence[object] = ()) -> Holder | N
                 continue
             seen.add(id(referrer))
             towards[id(referrer)] = inner
+            if referrer is state:
+                name = next(name for name, value in state.items() if value is inner)
+                return Holder(f"`{name}`, {_kind(inner)} in the state of its lifespan", inner)
             if referrer is app:
                 return _closed_over(app, towards) or Holder(f"the app, {_kind(app)}", app)
             level.append(referrer)

@@ -25,6 +25,8 @@ class Logged(NamedTuple):
     words: str
     escaped: bool = False
     """Whether it is what the app's own code let out once the peer had left, which needs not be about that."""
+    shown: bool = False
+    """Whether it shows the exception by which the app was told, and is not only made while that is handled."""
 
 
 def _look(record: logging.LogRecord) -> None:
@@ -32,16 +34,18 @@ def _look(record: logging.LogRecord) -> None:
     session = current()
     if session is None or record.name == "asyncio":  # what asyncio says of tasks is another rule's
         return
-    error = (record.exc_info[1] if record.exc_info else None) or sys.exception() or _among(record.args)
+    shown = (record.exc_info[1] if record.exc_info else None) or _among(record.args)
+    error = shown or sys.exception()
     if error is None:
         return
     about = _is_about_the_end(session, error)
     escaped = not about and bool(session.codes or session.refusals or session.late) and _has_escaped(record, error)
     if about or escaped:
         said, words = record.getMessage().strip().partition("\n")[0], describe(error)
+        says = about and (shown is not None or type(error).__name__ in said)
         key = (record.name, str(record.msg), type(error).__name__)
-        said = said if words in said else f"{said}: {words}"
-        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", escaped))
+        said = said if words in said or repr(error) in said else f"{said}: {words}"
+        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", escaped, says))
 
 
 def _among(arguments: Any) -> BaseException | None:
