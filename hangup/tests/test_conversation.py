@@ -164,7 +164,11 @@ def test_a_task_of_the_app_outlives_its_session():
 
 
 def test_an_app_that_speaks_no_lifespan_is_explored_all_the_same():
+    """It is asked once, as by a server: what it does before it refuses must not add up."""
+    asked = []
+
     async def raw(scope, receive, send):
+        asked.append(scope["type"])
         assert scope["type"] == "websocket"
         await receive()
         await send({"type": "websocket.accept"})
@@ -172,6 +176,7 @@ def test_an_app_that_speaks_no_lifespan_is_explored_all_the_same():
             await send({"type": "websocket.send", "text": message["text"]})
 
     assert explore(raw, lifespan=True).ok
+    assert asked.count("lifespan") == 1
 
 
 async def patient(scope, receive, send):

@@ -271,6 +271,8 @@ class Exploration:
         return sessions
 
     def _play(self, app: ASGIApp, schedule: Schedule, beside: Lifespan | None = None) -> Play:
+        if self.playing is not None and self.playing.speaks_no_lifespan:
+            self.lifespan = False  # a server asks once; what an app does before it refuses must not add up
         self.playing = play = Play(
             app,
             self.script,

@@ -65,6 +65,8 @@ class Play:
         """How often the app had sent to each client when its lifespan began to shut down."""
         self.last_word: Callable[[], Awaitable[None]] | None = None
         """What happens when all clients have had their say, and before the app is stopped."""
+        self.speaks_no_lifespan = False
+        """Whether the app was asked for a lifespan, and has none."""
         self.spins = False
         """Whether the loop turned again and again without letting time pass."""
 
@@ -87,7 +89,7 @@ class Play:
                 await ending.stop((), [self.lifespan.task], None, wait, None)
                 raise
             if not self.lifespan.spoken:
-                self.lifespan = None
+                self.lifespan, self.speaks_no_lifespan = None, True
         loop.know_threads()
         wait.begin(LIFETIME + self.conversation.script.pauses)
         self.conversation.start()
