@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from hangup.record.errors import describe, leaves, stack
-from hangup.record.session import Session, current, in_session, note, set_current, watch_tasks
+from hangup.record.session import Ended, Session, current, in_session, note, set_current, watch_tasks
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
@@ -63,38 +63,34 @@ class Recorder:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self.websocket(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope.get("client")
-        session = Session(self.trace, self.trace.peer(int(address[1]) if address else len(self.sessions)))
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app for one connection, which becomes a Session."""
+        address, trace = scope.get("client"), self.trace
+        session = Session(trace, trace.peer(int(address[1]) if address else len(self.sessions)))
         session.excuse = self.excuse
         session.main = asyncio.current_task()
         self.sessions.append(session)
         set_current(session)  # for good: what the server logs in this task afterwards belongs to the session too
-        gives = f"{session.letter}.ended"
-        channel = (_SilentChannel if self.trace.silent else _Channel)(session, receive, send)
+        channel = (_SilentChannel if trace.silent else _Channel)(session, receive, send)
         session.connection = weakref.ref(channel)
-        self._channels += [] if self.trace.silent else [channel]
+        if not trace.silent:
+            self._channels.append(channel)
         try:
             await self.app(scope, channel.receive, channel.send)
         except asyncio.CancelledError as error:
-            session.ended, session.error = "cancelled", error
-            session.record(Event(session.app, "is cancelled"), gives=gives, final=True)
+            _ended(session, "cancelled", error)
             raise
-        except Interrupted as error:
-            session.ended, session.error = "cancelled", error  # the server need not hear of it
-            session.record(Event(session.app, "is cancelled", describe(error)), gives=gives, final=True)
+        except Interrupted as error:  # the server need not hear of it
+            _ended(session, "cancelled", error, describe(error))
         except BaseException as error:
-            session.ended, session.error = "raised", error
-            session.where = [] if self.trace.silent else stack(error)
-            session.record(Event(session.app, "raises", describe(error)), gives=gives, final=True)
+            _ended(session, "raised", error)
             raise
         else:
-            session.ended = "returned"
-            session.record(Event(session.app, "returns"), gives=gives, final=True)
+            _ended(session, "returned")
         finally:
             session.end()
 
@@ -127,6 +123,18 @@ class Recorder:
         except BaseException as error:
             self.lifespan_error = self.lifespan_error or error
             raise
+
+
+_IN_WORDS = {"returned": "returns", "raised": "raises", "cancelled": "is cancelled"}
+
+
+def _ended(session: Session, how: Ended, error: BaseException | None = None, said: str = "") -> None:
+    """Write down how the app has ended a session."""
+    session.ended, session.error = how, error
+    if not session.trace.silent:
+        if error is not None and how == "raised":
+            session.where, said = stack(error), describe(error)
+        session.record(Event(session.app, _IN_WORDS[how], said), gives=f"{session.letter}.ended", final=True)
 
 
 # ---- what an app is given ----------------------------------------------------------------------------------------

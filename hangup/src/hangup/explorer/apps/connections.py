@@ -86,7 +86,7 @@ class Connections:
         return exchange
 
     async def _serve(self, letter: str, scope: dict[str, Any], connection: Connection) -> None:
-        call: Any = self.recorder(scope, connection.receive, connection.send)
+        call: Any = self.recorder.websocket(scope, connection.receive, connection.send)
         counted = None
         if letter == "a" and self.schedule.cancel_at:
             at = self.schedule.cancel_at
