@@ -1,7 +1,8 @@
-"""The private names of asyncio that hangup leans on: what is lost when a Python release takes one away."""
+"""The private names of asyncio and threading that hangup leans on: what is lost when a Python release takes one away."""
 
 import ast
 import asyncio
+import threading
 from pathlib import Path
 
 import hangup
@@ -13,6 +14,7 @@ from hangup.record.internals import (
     peek_exception,
     ready,
     step_of,
+    threads_now,
 )
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
@@ -26,6 +28,8 @@ PRIVATE |= {
     "_wakeup",
     "_run",
     "_callback",
+    "_active",
+    "_limbo",
 }
 
 
@@ -162,8 +166,10 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
     used = {path.stem: names for path in Path(hangup.__file__).parent.rglob("*.py") if (names := private_names(path))}
     assert {stem: sorted(names) for stem, names in used.items()} == {
         "internals": [
+            "_active",
             "_callback",
             "_exception",
+            "_limbo",
             "_log_traceback",
             *["_ready"] * 3,
             *["_run"] * 2,
@@ -171,3 +177,20 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
             "_unregister_task",
         ]
     }
+
+
+def test_without_the_registries_of_threading_each_session_would_take_its_lock_to_see_that_no_thread_is_new():
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    assert thread not in threads_now()
+    thread.start()
+    assert set(threads_now()) == set(threading.enumerate()) >= {thread}
+    over.set()
+    thread.join()
+    assert thread not in threads_now()
+
+
+def test_a_thread_that_is_about_to_start_is_not_missed(monkeypatch):
+    thread = threading.Thread()
+    monkeypatch.setitem(threading._limbo, thread, thread)
+    assert thread in threads_now() and thread in threading.enumerate()

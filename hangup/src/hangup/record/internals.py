@@ -1,12 +1,13 @@
-"""Every private name of asyncio that hangup leans on, each in a function that says what it is for.
+"""Every private name of asyncio and threading that hangup leans on, each in a function that says what it is for.
 
-asyncio promises none of them. A test stands beside each: when a Python release takes one away, that test says what is
+Neither promises any of them. A test stands beside each: when a Python release takes one away, that test says what is
 lost, and here is the place to look for another way.
 """
 
 import asyncio
 import ctypes
 import gc
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -106,3 +107,11 @@ def step_runner() -> "Callable[[Any], None]":
 def run_steps_by(run: "Callable[[Any], None]") -> None:
     """Let this run the handles of every loop, until it is put back."""
     setattr(asyncio.Handle, "_run", run)  # noqa: B010 - mypy takes it for a bound method
+
+
+def threads_now() -> "list[threading.Thread]":
+    """Return what `threading.enumerate()` does, without its lock, which would cost each session two per cent.
+
+    Who is about to start stands in the first registry and moves to the second; so none is missed, but one may be twice.
+    """
+    return [*threading._limbo.values(), *threading._active.values()]  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hangup.time.order import Order
 
-from hangup.record.internals import forget_callbacks
+from hangup.record.internals import forget_callbacks, ready, threads_now
 from hangup.record.processor import usage
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
 from hangup.time.parked import Parked
@@ -66,9 +66,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.real = False
         """Whether time is real: for what runs on real servers, on the loop that module-level locks are bound to."""
         self.elsewhere = Elsewhere()
+        self.checks = False
+        """Whether asyncio itself looks at each call: in debug mode, and when the loop is closed."""
         self.begin()
         selector = _Selector(self)
         super().__init__(selector)
+        self._queue = ready(self)
         selector.own = frozenset(key.fd for key in selector.get_map().values())
 
     def begin(self) -> None:
@@ -100,6 +103,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer.handle = super().call_at(when, timer, context=context)
         return timer.handle
 
+    def set_debug(self, enabled: bool) -> None:
+        """Turn asyncio's debug mode on or off."""
+        super().set_debug(enabled)
+        self.checks = enabled
+
+    def close(self) -> None:
+        """Close the loop: from here on asyncio refuses whatever is called."""
+        super().close()
+        self.checks = True
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        """Call a callback in the next turn, without asyncio's own four calls for it."""
+        if self.checks:
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._queue.append(handle)
+        return handle
+
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
         if threading.get_ident() == self._thread:
@@ -128,13 +149,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def know_threads(self) -> None:
         """Take note that the threads that run now are the app's own: it has made them, or its lifespan has."""
-        self._known.update(threading.enumerate())
+        if not self._runs_what_is_known():
+            self._known.update(threading.enumerate())
+
+    def _runs_what_is_known(self) -> bool:
+        """Return whether the threads that run are the known ones, each of them and no other."""
+        running = threads_now()
+        return len(running) == len(self._known) and self._known.issuperset(running)
 
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; workers do not count.
 
         A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
+        if self._runs_what_is_known():
+            return []
         running = threading.enumerate()
         new = [t for t in running if t not in self._known and not t.name.startswith(WORKERS)]
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
