@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 MOST = 10  # times as long as it should is waited at most for a thread that gets no processor
 LOOKS = 0.5  # seconds between two looks at it
@@ -31,10 +30,20 @@ def usage(thread: threading.Thread) -> tuple[float, float]:
     Both are 0.0 if it is gone, or nobody can say.
     """
     try:
-        words = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii").split()
-        return int(words[0]) / 1e9, int(words[1]) / 1e9
-    except (OSError, ValueError, IndexError):
+        file = _opened(thread)
+    except OSError:
         return 0.0, 0.0
+    try:
+        ran, waited, _ = os.read(file, 100).split()
+        return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0
+    finally:
+        os.close(file)
+
+
+def _opened(thread: threading.Thread) -> int:
+    return os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
 
 
 @contextlib.contextmanager
@@ -44,7 +53,7 @@ def waiting_of(thread: threading.Thread) -> Iterator[Callable[[], float]]:
     It says 0.0 where nobody can say.
     """
     try:
-        file = os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
+        file = _opened(thread)
     except OSError:
         yield lambda: 0.0
         return
