@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hangup.record.recorder import Message
-from hangup.servers.memory.drawing import Drawing
+from hangup.servers.memory.drawing import NOTHING_DRAWN, Drawing
 from hangup.servers.memory.end import End
 from hangup.servers.memory.inbox import Inbox
 from hangup.servers.memory.lasting import LASTING, Lasting
@@ -36,6 +36,33 @@ class MemoryConnection:
     there, and `lasting` is what goes on until another one follows. `trace` gets the picture of the client `letter`.
     """
 
+    code: int | None = 1001
+    """With which code its client closes by itself, None for none."""
+    yields = False
+    """Whether every call gives way once, so that a task can be cancelled there."""
+    on_change: Callable[[], None] = staticmethod(_nothing)
+    """Called when the client may have something to read, and when the connection has ended."""
+    on_spin: Callable[[], None] = staticmethod(_nothing)
+    """Called when the app is given the same disconnect again and again."""
+    receives = 0
+    """How often the app has called receive()."""
+    sends = 0
+    """How often the app has called send()."""
+    gone = ""
+    """The ending that has happened, "own" when the app closed first, or nothing yet."""
+    done = False
+    """Whether the app has ended the session."""
+    spun = False
+    """Whether the app was given the same disconnect again and again."""
+    reads = True
+    """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
+    accepted = False
+    """Whether the app has accepted it, and in time."""
+    lasting: Lasting | None = None
+    """The end that has begun and takes its time, if it is such a one."""
+    _end: End | None = None
+    _room: asyncio.Future[None] | None = None
+
     def __init__(
         self, model: Model, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
     ) -> None:
@@ -44,36 +71,10 @@ class MemoryConnection:
         """How it will end, one of `hangup.servers.models.ENDINGS` or `FURTHER`."""
         self.moment = moment
         self.letter = letter
-        self.code: int | None = 1001
-        """With which code its client closes by itself, None for none."""
-        self.yields = False
-        """Whether every call gives way once, so that a task can be cancelled there."""
-        self.on_change: Callable[[], None] = _nothing
-        """Called when the client may have something to read, and when the connection has ended."""
-        self.on_spin: Callable[[], None] = _nothing
-        """Called when the app is given the same disconnect again and again."""
-        self.receives = 0
-        """How often the app has called receive()."""
-        self.sends = 0
-        """How often the app has called send()."""
-        self.gone = ""
-        """The ending that has happened, "own" when the app closed first, or nothing yet."""
-        self.done = False
-        """Whether the app has ended the session."""
-        self.spun = False
-        """Whether the app was given the same disconnect again and again."""
-        self.reads = True
-        """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
-        self.accepted = False
-        """Whether the app has accepted it, and in time."""
         self.outbox: deque[str | bytes] = deque()
         """What the client has not read yet."""
         self._inbox = Inbox()
-        self.lasting: Lasting | None = None
-        """The end that has begun and takes its time, if it is such a one."""
-        self._end: End | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._drawing = Drawing(trace, letter)
+        self._drawing = NOTHING_DRAWN if trace is None else Drawing(trace, letter)
 
     @property
     def over(self) -> bool:
@@ -94,29 +95,32 @@ class MemoryConnection:
 
     async def receive(self) -> Message:
         """Return the next message, as the model says once the peer is gone."""
-        self.receives += 1
-        if self.receives == 1:
+        self.receives = number = self.receives + 1
+        if number == 1:
             if self.yields:
                 await asyncio.sleep(0)
             return {"type": "websocket.connect"}
-        self._leave_at("receive", self.receives)
+        if self.moment is not None and self.moment.number == number:
+            self._leave_at("receive")
         if self.yields:  # where a server might let others run (a full buffer, a lock); uvicorn does only if it must
             await asyncio.sleep(0)
-        if self.model.receive_again is not None and self._inbox.awaited and self.accepted:
-            raise self.model.receive_again("")
-        if self._inbox.ends:
-            for _ in range(self.model.turns):
+        model, inbox = self.model, self._inbox
+        if model.receive_again is not None and inbox.awaited and self.accepted:
+            raise model.receive_again("")
+        if model.turns and inbox.ends:
+            for _ in range(model.turns):
                 await asyncio.sleep(0)
-        message = await self._inbox.get()
-        if self._inbox.spins:
-            self.spun = True
-            self.on_spin()
+        if (message := inbox.take()) is None:
+            message = await inbox.get()
+            if inbox.spins:
+                self.spun = True
+                self.on_spin()
         return message
 
     async def send(self, message: Message) -> None:
         """Take a message from the app, or do what the model says of one that comes too late."""
-        self.sends += 1
-        leaves = self._leave_at("send", self.sends)
+        self.sends = number = self.sends + 1
+        leaves = self.moment is not None and self.moment.number == number and self._leave_at("send")
         kind: str = message["type"]
         read = self._inbox.read  # a server looks whether it has told the app when it is called, and waits after that
         if self.lasting is not None and kind != "websocket.accept":
@@ -272,13 +276,12 @@ class MemoryConnection:
             return False
         return "shutdown" not in self.model.told and "shutdown" not in self.model.early
 
-    def _leave_at(self, call: str, number: int) -> bool:
-        """Let the client leave, with what it has said unheard, if this call is the moment for it; return whether.
+    def _leave_at(self, call: str) -> bool:
+        """Let the client leave, with what it has said unheard, if the moment is one of this call; return whether.
 
         If the connection has ended before, nothing happens: what the app is told of that end stays to be heard.
         """
-        moment = self.moment
-        if moment is None or moment.number != number or moment.call != call or self.gone or self.lasting is not None:
+        if self.moment is None or self.moment.call != call or self.gone or self.lasting is not None:
             return False
         self._inbox.clear()
         self.leave(self.code)

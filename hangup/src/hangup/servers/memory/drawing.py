@@ -39,7 +39,8 @@ class Drawing:
 
     def cuts(self, flag: str) -> None:
         """Draw the end of the TCP connection, "FIN" or "RST", from the client's side."""
-        self._from_client(f"TCP {flag}", "", "end")
+        if self._trace is not None:
+            self._from_client(f"TCP {flag}", "", "end")
 
     def thinks(self, text: str) -> None:
         """Draw a note on the client's lifeline."""
@@ -50,7 +51,8 @@ class Drawing:
 
     def accepted(self) -> None:
         """Draw the end of a handshake that the app has accepted."""
-        self._from_server("101", "Switching Protocols", f"{self._letter}.accept")
+        if self._trace is not None:
+            self._from_server("101", "Switching Protocols", f"{self._letter}.accept")
 
     def hears(self, said: str | bytes) -> None:
         """Draw a message of the app."""
@@ -67,7 +69,7 @@ class Drawing:
     def sees(self, seen: Seen, cause: str, reason: str = "", *, accepted: bool) -> None:
         """Draw what the client sees of an end that is not its own, and how it answers."""
         code = seen.open if accepted else seen.handshake
-        if code is None:
+        if code is None or self._trace is None:
             return
         needs = cause if cause == "stop" else f"{self._letter}.{cause}"
         if code == 1006:
@@ -90,6 +92,10 @@ class Drawing:
         if self._trace is not None:
             event = Event("server", action, detail, self._client)
             self._trace.record(event, chains=self._chains, needs=[needs], rank=(-1, self._letter))
+
+
+NOTHING_DRAWN = Drawing(None, "")
+"""For all connections that have no picture."""
 
 
 def _kind(said: str | bytes) -> str:

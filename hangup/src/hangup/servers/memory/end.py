@@ -8,6 +8,10 @@ Told = tuple[list[Message], int | None]
 """The disconnects that receive() gives, in order, and the code that it repeats then; None: it waits for ever."""
 
 
+_LAST = {"close": 1, "shutdown": 1, "too-big": 1, "closing": 0}
+"""The last turn of the closing handshake; and of a transport that closes, the one in which FIN was read."""
+
+
 class End:
     """One end of a connection, and what follows from it on the server that `model` describes.
 
@@ -25,8 +29,7 @@ class End:
         self._accepted = accepted
         self._answered = accepted or how == "own"  # whether the app has accepted, or closed in place of accept
         self._early = None if accepted else model.early.get(how)
-        # The last turn of the closing handshake; and of a transport that closes, the one in which FIN was read.
-        last = {"close": 1, "shutdown": 1, "too-big": 1, "closing": 0}.get(how)
+        last = _LAST.get(how)
         self._closing_until = -1 if last is None else turn() + last
 
     def told(self) -> Told | None:

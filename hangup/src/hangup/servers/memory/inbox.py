@@ -22,7 +22,7 @@ class Inbox:
         self._forever: int | None = None
         self._repeated = 0
         self._messages: deque[Message] = deque()
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: list[asyncio.Future[None]] = []
 
     @property
     def spins(self) -> bool:
@@ -39,18 +39,24 @@ class Inbox:
         """Whether a call of receive() waits."""
         return bool(self._waiters)
 
+    def take(self) -> Message | None:
+        """Return the next message, if there is one."""
+        if not self._messages:
+            return None
+        message = self._messages.popleft()
+        if message["type"] == "websocket.disconnect":
+            self.read = True
+        return message
+
     async def get(self) -> Message:
         """Return the next message; when none will ever come, repeat the last disconnect or wait, as `tell` was told."""
-        while not self._messages:
+        while (message := self.take()) is None:
             if self._forever is not None:
                 await asyncio.sleep(0)
                 self._repeated += 1
                 self.read = True
                 return {"type": "websocket.disconnect", "code": self._forever}
             await self._something()
-        message = self._messages.popleft()
-        if message["type"] == "websocket.disconnect":
-            self.read = True
         return message
 
     async def _something(self) -> None:
