@@ -200,7 +200,7 @@ def test_who_connects_while_an_app_sends_is_no_task_of_that_app():
     """Client b connects inside a's accept; still b's session is one of its own."""
     session = replay(patient, "uvicorn/close@send#1", RELOAD)
     assert session.tasks == {}
-    assert session.left == []
+    assert not session.left
     assert [other.ended for other in session.others] == ["returned"]
 
 

@@ -1,4 +1,4 @@
-"""The private names of asyncio and threading that hangup leans on: what is lost when a Python release takes one away."""
+"""The private names of asyncio and threading that hangup leans on: what is lost when a release takes one away."""
 
 import ast
 import asyncio
@@ -193,4 +193,5 @@ def test_without_the_registries_of_threading_each_session_would_take_its_lock_to
 def test_a_thread_that_is_about_to_start_is_not_missed(monkeypatch):
     thread = threading.Thread()
     monkeypatch.setitem(threading._limbo, thread, thread)
-    assert thread in threads_now() and thread in threading.enumerate()
+    assert thread in threads_now()
+    assert thread in threading.enumerate()

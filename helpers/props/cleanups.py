@@ -14,8 +14,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from hangup.explorer.awaits import CountedAwaits
+from hangup.record.current import in_session
 from hangup.record.recorder import Message, Receive, Scope, Send, Session, current, note
-from hangup.record.session import in_session
 from hangup.time.virtual import time_is_virtual
 
 AGAIN = "cancel me twice"

@@ -35,7 +35,7 @@ def look(app: Any, session: Session) -> None:
     session.facts["written"] = audit.ended.get(session)
     session.facts["allowed"] = (Full,)
     if session in audit.failed and session.ended == "cancelled":
-        session.never_retrieved.clear()  # the CancelledError came out in its place
+        session.never_retrieved = ()  # the CancelledError came out in its place
 
 
 @rule

@@ -8,8 +8,9 @@ from typing import Any
 
 from hangup.explorer.clients.play import ClientSession
 from hangup.explorer.clients.trouble import settle
+from hangup.record.current import in_session
 from hangup.record.errors import describe, stack
-from hangup.record.session import Session, in_session
+from hangup.record.session import Session
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event

@@ -10,8 +10,9 @@ import weakref
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
+from hangup.record.current import current, in_session, note, set_current, watch_tasks
 from hangup.record.errors import describe, leaves, stack
-from hangup.record.session import Ended, Session, current, in_session, note, set_current, watch_tasks
+from hangup.record.session import Ended, Session
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
@@ -193,7 +194,7 @@ class _Channel:
             with in_session(None):
                 await self._send(message)
         except Exception as error:
-            (session.late if told and not session.in_one_breath(error) else session.refusals).append(error)
+            session.refused(error, told=told)
             needs = ["stop", f"{session.letter}.end"]
             session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
             raise
@@ -207,22 +208,26 @@ class _SilentChannel(_Channel):
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] == "websocket.receive":
+        kind = message["type"]
+        if kind == "websocket.receive":
             self.session.received += 1
-        elif message["type"] == "websocket.disconnect":
+        elif kind == "websocket.disconnect":
             self.session.hears_goodbye(message.get("code"))
         return message
 
     async def send(self, message: Message) -> None:
         session, kind = self.session, message["type"]
         told = bool(session.codes or session.closes)
-        session.sends_after_close += session.closes > 0
-        session.closes += kind == "websocket.close"
-        session.sent += kind == "websocket.send"
+        if session.closes:
+            session.sends_after_close += 1
+        if kind == "websocket.send":
+            session.sent += 1
+        elif kind == "websocket.close":
+            session.closes += 1
         try:
             await self._send(message)
         except Exception as error:
-            (session.late if told and not session.in_one_breath(error) else session.refusals).append(error)
+            session.refused(error, told=told)
             raise
 
 

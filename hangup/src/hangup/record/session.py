@@ -1,16 +1,10 @@
-"""A connection as the app lived it, a Session; and in which session code runs.
-
-A context variable says the latter. Tasks inherit it: so a task that an app spawns is known by `watch_tasks`, and
-`note("...")`, called anywhere in an app, lands on the lifeline of the task that calls it.
-"""
+"""A connection as the app lived it, a Session: what the app did and was told, what became of its tasks, what else."""
 
 import asyncio
-import contextlib
 import re
 import traceback
 import types
-from collections.abc import Collection, Coroutine, Iterator, Sequence
-from contextvars import Context, ContextVar, Token
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
 Ended = Literal["running", "returned", "raised", "cancelled"]
 
 RECORDED_EVENTS = 2_000
-_current: ContextVar["Session | None"] = ContextVar("session", default=None)
 
 
 @dataclass(eq=False)
@@ -48,22 +41,46 @@ class Session:
     schedule: str = ""
     ended: Ended = "running"
     error: BaseException | None = None
-    where: list[traceback.FrameSummary] = field(default_factory=list, repr=False)
-    codes: list[int] = field(default_factory=list)
-    sent: int = 0
-    received: int = 0
-    closes: int = 0
-    sends_after_close: int = 0
-    refusals: list[BaseException] = field(default_factory=list)
-    late: list[BaseException] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    never_retrieved: list[str] = field(default_factory=list)
-    left_at_shutdown: list[str] = field(default_factory=list)
+
+    # ---- what the app is told, and does ---------------------------------------------------------------------------
+
+    codes: list[int] = field(default_factory=list, init=False)
+    sent: int = field(default=0, init=False)
+    received: int = field(default=0, init=False)
+    closes: int = field(default=0, init=False)
+    sends_after_close: int = field(default=0, init=False)
+    refusals: Sequence[BaseException] = field(default=(), init=False)
+    late: Sequence[BaseException] = field(default=(), init=False)
+    where: Sequence[traceback.FrameSummary] = field(default=(), init=False, repr=False)
+    main: "asyncio.Task[Any] | None" = field(default=None, init=False, repr=False)
+    finished: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
+    cancelled_by: str = field(default="", init=False)
+    """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
+    _recorded: int = field(default=0, init=False)
+    _told: "tuple[asyncio.Task[Any] | None, int]" = field(default=(None, -1), init=False, repr=False)
+    """Which task was told of the end last, and in which turn of the loop; -1 where nobody counts them."""
+
+    # ---- what becomes of its tasks -------------------------------------------------------------------------------
+
+    tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, init=False, repr=False)
+    excuse: Collection[str] = field(default=(), init=False)
+    """Names of tasks, or of their coroutine functions, that may run on."""
+    left: Sequence[str] = field(default=(), init=False)
+    never_retrieved: Sequence[str] = field(default=(), init=False)
+    left_at_shutdown: Sequence[str] = field(default=(), init=False)
     """The tasks that still ran when the app's lifespan had ended."""
     left_for_good: Sequence[str] = field(default=(), init=False)
     """The tasks that never ended by themselves, as far as an exploration waited for them."""
     lingered: Sequence[tuple[str, float]] = field(default=(), init=False)
     """The tasks that ended by themselves some time after the app, and how many seconds after it."""
+    _ended_at: float = field(default=0.0, init=False)
+    _ends_by_itself: bool = field(default=True, init=False)
+    """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
+    _stopped: Sequence[str] = field(default=(), init=False)
+
+    # ---- what else it shows -----------------------------------------------------------------------------------------
+
+    facts: dict[str, Any] = field(default_factory=dict, init=False)
     outside: Sequence[str] = field(default=(), init=False)
     """What failed where no task of the app's ran, such as in a callback, in words."""
     logged: "Sequence[Logged]" = field(default=(), init=False)
@@ -72,23 +89,8 @@ class Session:
     """The background tasks that were added and never run."""
     connection: "weakref.ref[Any] | None" = field(default=None, init=False, repr=False)
     """What the app got as receive and send, for as long as somebody keeps it."""
-    excuse: Collection[str] = field(default=(), init=False)
-    """Names of tasks, or of their coroutine functions, that may run on."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    cancelled_by: str = ""
-    """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
-    others: "list[Session]" = field(default_factory=list, repr=False)
+    others: "Sequence[Session]" = field(default=(), init=False, repr=False)
     """The sessions of the clients that a script has beside client a."""
-    tasks: "dict[asyncio.Task[Any], str]" = field(default_factory=dict, repr=False)
-    finished: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    main: "asyncio.Task[Any] | None" = field(default=None, repr=False)
-    _recorded: int = field(default=0, init=False)
-    _ended_at: float = field(default=0.0, init=False)
-    _told: "tuple[asyncio.Task[Any] | None, int]" = field(default=(None, -1), init=False, repr=False)
-    """Which task was told of the end last, and in which turn of the loop; -1 where nobody counts them."""
-    _ends_by_itself: bool = field(default=True, init=False)
-    _stopped: Sequence[str] = field(default=(), init=False)
-    """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""
 
     def hears_goodbye(self, code: int | None) -> None:
         """Take note that the task that runs now is told of the end; without a code it is 1005 (RFC 6455, 7.1.5)."""
@@ -104,6 +106,13 @@ class Session:
         if self.closes or isinstance(error, OSError) or turn < 0 or told is asyncio.current_task():
             return False
         return _turn() <= turn + 1
+
+    def refused(self, error: Exception, *, told: bool) -> None:
+        """Take note of what a send has raised; `told` says whether the app could know before that the peer has left."""
+        if told and not self.in_one_breath(error):
+            self.late = (*self.late, error)
+        else:
+            self.refusals = (*self.refusals, error)
 
     @property
     def app(self) -> str:
@@ -160,7 +169,7 @@ class Session:
             if not task.done():
                 self.record(Event(line, "note", "still running"))
         if self.tasks:
-            self.left += self.still_running()
+            self.left = self.still_running()
         self.finished.set()
 
     def still_running(self) -> list[str]:
@@ -198,17 +207,21 @@ class Session:
         """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
         self.main = self.error = None
         self._told = None, -1
-        self.refusals.clear()
-        self.late.clear()
+        self.refusals = self.late = ()
         self.tasks.clear()
 
     def retrieve_exceptions(self) -> list[BaseException]:
         """Return the exceptions of tasks, and note whose nobody asked for; asyncio would log those, some time later."""
+        if not self.tasks:
+            return []
         done = [task for task in self.tasks if task.done() and not task.cancelled()]
-        self.never_retrieved += [
-            f"{self.name_of(task)} ({describe(error)})"
-            for task in done
-            if never_retrieved(task) and (error := peek_exception(task))
+        self.never_retrieved = [
+            *self.never_retrieved,
+            *(
+                f"{self.name_of(task)} ({describe(error)})"
+                for task in done
+                if never_retrieved(task) and (error := peek_exception(task))
+            ),
         ]
         return [error for task in done if (error := task.exception())]
 
@@ -232,69 +245,3 @@ class Session:
 def _turn() -> int:
     """Return how often the running loop has turned, -1 where it does not say."""
     return getattr(asyncio.get_running_loop(), "turn", -1)
-
-
-# ---- in which session code runs ----------------------------------------------------------------------------------
-
-
-def current() -> Session | None:
-    """Return the session in which this code runs, if any."""
-    return _current.get()
-
-
-def set_current(session: Session | None) -> "Token[Session | None]":
-    """Let the rest of this task, and the tasks that it creates from here on, run in the session, or in none.
-
-    Return what `reset_current` takes back: the two are `in_session` for what happens often.
-    """
-    return _current.set(session)
-
-
-reset_current = _current.reset
-
-
-@contextlib.contextmanager
-def in_session(session: Session | None) -> Iterator[None]:
-    """Run the block in a session, or in none; so do the tasks that it creates."""
-    token = _current.set(session)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-def note(text: str) -> None:
-    """Write `text` onto the lifeline of the task that runs now; outside an app that is recorded, do nothing."""
-    session = _current.get()
-    if session is not None:
-        session.record(Event(session.lifeline(), "note", text))
-
-
-_watched: dict[asyncio.AbstractEventLoop, int] = {}
-
-
-@contextlib.contextmanager
-def watch_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """While the block runs, let every session know the tasks that its code creates. Blocks may overlap."""
-    before: Any = loop.get_task_factory()
-
-    def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
-        task: asyncio.Task[Any]
-        task = asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
-        context: Context | None = options.get("context")
-        session = _current.get() if context is None else context.get(_current)
-        if session is not None:
-            session.spawned(task)
-        return task
-
-    factory.before = before  # type: ignore[attr-defined]  # for whoever leaves last
-    if loop not in _watched:
-        loop.set_task_factory(factory)  # type: ignore[arg-type]  # asyncio's own protocol allows fewer factories
-    _watched[loop] = _watched.get(loop, 0) + 1
-    try:
-        yield
-    finally:
-        _watched[loop] -= 1
-        if not _watched[loop]:
-            del _watched[loop]
-            loop.set_task_factory(getattr(loop.get_task_factory(), "before", None))

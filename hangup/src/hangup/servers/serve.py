@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hangup.network.ports import traces
-from hangup.record.logs import logs_of
 from hangup.record.recorder import ASGIApp, Recorder, Session, watch_tasks
 from hangup.servers.running import RUNNERS
 from hangup.servers.running.interrupt import interruptible
 from hangup.servers.running.listening import HOST, Run, ServerError, bound_socket
+from hangup.servers.running.logs import logs_of
 from hangup.servers.running.stopping import clean_up, let_finish, note_stop
 from hangup.trace.trace import Trace
 

@@ -19,9 +19,10 @@ from hangup.explorer.clients.server import LINGER, Handler, ScriptedServer, let_
 from hangup.explorer.clients.trouble import Trouble, settle
 from hangup.network.proxy import HOST, proxy
 from hangup.network.toxics import Stream
+from hangup.record.current import set_current
 from hangup.record.errors import describe, stack
 from hangup.record.internals import drop_from_all_tasks, never_collect
-from hangup.record.session import Session, set_current
+from hangup.record.session import Session
 from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event

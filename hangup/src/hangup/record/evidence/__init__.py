@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hangup.record.current import watch_tasks
 from hangup.record.evidence.background import background_tasks, write_down_unrun
 from hangup.record.evidence.logged import errors_logged
 from hangup.record.evidence.outside import failures_outside, forget, something_failed, write_down
-from hangup.record.session import watch_tasks
 
 __all__ = ["forget", "something_failed", "watch", "write_down", "write_down_unrun"]
 

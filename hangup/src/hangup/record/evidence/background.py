@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hangup.record.session import Session, current
+from hangup.record.current import current
+from hangup.record.session import Session
 
 
 class _Background:

@@ -4,7 +4,7 @@ A task that ends by itself some time after its handler is one; so is an exceptio
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hangup.record.errors import describe, leaves
 from hangup.record.session import Session
@@ -54,7 +54,7 @@ def taken_in_silence(session: Session, error: BaseException) -> bool:
     return type(error).__name__ == "ClientDisconnected" and _is_one_of(error, session.late)
 
 
-def _is_one_of(error: BaseException | None, errors: list[BaseException]) -> bool:
+def _is_one_of(error: BaseException | None, errors: Sequence[BaseException]) -> bool:
     return any(error is each for each in errors)
 
 

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hangup.record.current import current
 from hangup.record.errors import describe, leaves
-from hangup.record.session import Session, current
+from hangup.record.session import Session
 
 
 class Logged(NamedTuple):

@@ -12,8 +12,9 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from hangup.record.current import current
 from hangup.record.errors import describe
-from hangup.record.session import Session, current
+from hangup.record.session import Session
 
 _TURNS = 8  # of the loop, in which an async generator that is closed may still wait for something
 

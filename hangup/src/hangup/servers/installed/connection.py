@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Protocol
 
+from hangup.record.current import reset_current, set_current
 from hangup.record.recorder import Message, Receive, Send
-from hangup.record.session import reset_current, set_current
 from hangup.servers.installed.app import App, AppEndedError, weakly
 from hangup.servers.installed.leaving import OPEN, Leaving
 from hangup.servers.installed.peer import REQUEST, Peer

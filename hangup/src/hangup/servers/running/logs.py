@@ -7,9 +7,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hangup.record.current import current
 from hangup.record.errors import describe
 from hangup.record.recorder import Recorder
-from hangup.record.session import Session, current
+from hangup.record.session import Session
 from hangup.trace.events import Event
 
 _LOGGERS = {
