@@ -72,7 +72,9 @@ class Findings:
             said: list[str] = []
             noisy = False
             for place, rule in enumerate(self.rules):
-                if (got := rule.test(session)) is not None and not any(got in each for each in said):
+                if (got := rule.test(session)) is None:
+                    continue
+                if not any(got in each for each in said):
                     said.append(got)
                     noisy = noisy or rule.name == "ends_quietly"
                     judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))

@@ -188,6 +188,8 @@ class Session:
     @property
     def stopped(self) -> list[str]:
         """The names of the tasks, excused ones too, that had to be stopped when the session was over."""
+        if not self._stopped:
+            return []
         by_itself = {name for name, _ in self.lingered}
         return [name for name in dict.fromkeys(self._stopped) if name not in by_itself]
 

@@ -189,7 +189,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`."""
-        alarm = min(self.alarms, key=lambda alarm: alarm.when, default=_NEVER)
+        alarm = _NEVER
+        for each in self.alarms:
+            alarm = each if each.when < alarm.when else alarm
         if alarm.when < math.inf and alarm.when <= until:
             self.now, alarm.when = max(self.now, alarm.when), math.inf
             alarm.ring()

@@ -4,6 +4,7 @@ While a run is recorded, a lifeline is called `client a`, `server`, `network`, `
 task that the app created. In a picture a lone connection needs no letter, and a task has the name of its coroutine.
 """
 
+import functools
 import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ def _column(lifeline: str) -> tuple[int, str]:
     return kind, lifeline if kind == 0 else lifeline.partition(" · ")[0] if kind == 3 else ""
 
 
+@functools.cache
 def _letter(number: int) -> str:
     """Return a, b, … z, aa, ab and so on."""
     return (_letter(number // 26 - 1) if number >= 26 else "") + string.ascii_lowercase[number % 26]

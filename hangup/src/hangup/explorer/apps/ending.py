@@ -42,8 +42,6 @@ class Patience:
 
         When a handler runs on as well, nothing is known of its tasks, nor of the others'.
         """
-        if not any(session.tasks for session in sessions):
-            return
         known = not any(session.cancelled_by == "server" for session in sessions)
         names = {name for session in sessions for name in session.still_running()}
         if names and known:
@@ -82,7 +80,7 @@ async def stop(
             await until_done(lifespan.stop(), wait)
         for session in sessions:
             session.shut_down()
-    if patience is not None:
+    if patience is not None and any(session.tasks for session in sessions):
         await patience.spend(sessions, wait)
     for session in sessions:
         session.stops()
@@ -90,7 +88,8 @@ async def stop(
         await write_down(wait.loop, sessions[0])
     if lifespan is not None:
         await _cancel([lifespan.task], wait, ())
-    await _cancel([*(task for session in sessions for task in session.tasks), *tasks], wait, sessions)
+    spawned = [task for session in sessions for task in session.tasks]
+    await _cancel([*spawned, *tasks], wait, sessions)
 
 
 async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait, sessions: Sequence[Session]) -> None:

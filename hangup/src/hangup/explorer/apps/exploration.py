@@ -120,9 +120,10 @@ class Exploration:
         """Make the plan, play at most `limit` of its schedules, and look at what the app still keeps."""
         plan = await self.plan(models, endings)
         self.findings.schedules = len(plan)
+        count = min(limit, len(plan))
         for schedule in spread(plan, limit):
             spins = await self.judged(schedule)
-            progress(self.findings.explored, min(limit, len(plan)))
+            progress(self.findings.explored, count)
             self.findings.stopped = self.costly.stops(spins=spins)
             if self.findings.stopped:
                 break
@@ -201,7 +202,7 @@ class Exploration:
         app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
-        if not (play.spins or play.held):
+        if self.holding.is_long(began) and not (play.spins or play.held):
             session.facts["held_for"] = await self.holding.look(began, self.unjudged, schedule)
         self.costly.threads += len(session.facts["threads"])
         sessions = (session, *session.others)
@@ -224,9 +225,11 @@ class Exploration:
             if (stopped := each.stopped) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
-        if self._asks_what_is_kept and may_keep(schedule, sessions):
-            self.keeping.look(app, schedule, sessions)
-            self.outlived.update({(schedule, each.letter): None for each in sessions if each.facts.get("outlives")})
+        reachable = [each for each in sessions if each.connection is not None and each.connection() is not None]
+        outlived = [each for each in sessions if each.facts.get("outlives")]
+        if (reachable or outlived) and self._asks_what_is_kept and may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, reachable)
+            self.outlived.update({(schedule, each.letter): None for each in outlived})
         return judged
 
     def accuse_of_keeping(self, kept: "Sequence[Kept[Schedule]]", *, sure: bool = False) -> None:

@@ -4,7 +4,7 @@ A schedule has a name, such as `granian/reset@receive#2`, by which it is found a
 whose order of tasks deviates from asyncio's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hangup.explorer.orders.names import Deviations
 from hangup.servers.memory import Moment
@@ -19,11 +19,12 @@ EVERY = (*USUAL, *FURTHER, "cancel-twice")
 """All endings that it knows."""
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Schedule:
     """Which server, how the connection ends, and when: before a call (`moment`), or the app's task is cancelled.
 
     Without a moment client a says all its lines and then leaves. `cancel_at` counts the awaits of the app's task.
+    Nobody changes one; to be frozen would cost each session a hundredth of its time.
     """
 
     model: str
@@ -34,13 +35,13 @@ class Schedule:
     """Whether it is cancelled again at its next await."""
     order: Deviations | None = None
     """What comes later than it might; None: the order is not looked at, and asyncio's own."""
+    _name: str = field(default="", init=False, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return the stable name, which is made once: a functools.cached_property takes a lock each time."""
-        known: dict[str, str] = self.__dict__
-        if "_name" not in known:
-            known["_name"] = self._named()
-        return known["_name"]
+        if not self._name:
+            self._name = self._named()
+        return self._name
 
     def _named(self) -> str:
         if self.cancel_at:

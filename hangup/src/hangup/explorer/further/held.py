@@ -83,11 +83,15 @@ class Holding:
             self._asked, self._waited = now, usage(threading.current_thread())[1]
         return now
 
+    def is_long(self, began: float) -> bool:
+        """Return whether a session that began then took long, and nothing has been found yet."""
+        return time.perf_counter() - began >= LONG and not self.found and self.looks > 0
+
     async def look(self, began: float, play: Callable[[Schedule], Awaitable[object]], schedule: Schedule) -> str | None:
         """Return what holds the loop, in words, if a session that began then took long, and `play` does so again."""
-        now = time.perf_counter()
-        if now - began < LONG or self.found or not self.looks:
+        if not self.is_long(began):
             return None
+        now = time.perf_counter()
         waited, before, asked = usage(threading.current_thread())[1], self._waited, self._asked
         self._waited, self._asked = waited, now
         if before is not None:
