@@ -51,11 +51,12 @@ class Connections:
     def open(self, letter: str, asked: Asked) -> Connection:
         """Let a client connect: call the app for it."""
         schedule, port, trace = self.schedule, ord(letter), self.recorder.trace
-        lost = letter == "a" and schedule.ending == "early"  # the first to connect, whom the recorder calls number 0
         ending, moment = (schedule.ending, schedule.moment) if letter == "a" else ("close", None)
+        lost = ending == "early"  # the first to connect, whom the recorder calls number 0
         drawn = None if trace.silent else trace
         self.of[letter] = connection = self.kind(schedule.model, ending, moment, drawn, letter)
-        connection.yields = schedule.cancel_at != 0 or schedule.order is not None
+        if schedule.cancel_at or schedule.order is not None:
+            connection.yields = True
         connection.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(0 if lost else port)
@@ -63,7 +64,7 @@ class Connections:
             drawn.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         self.running += 1
         client = None if lost else ("127.0.0.1", port)
-        scope = websocket_scope(asked) | {"state": dict(self.state), "client": client}
+        scope = {**websocket_scope(asked), "state": dict(self.state), "client": client}
         self.tasks[letter] = _task(self._serve(letter, scope, connection))
         if lost:
             connection.leave()

@@ -108,7 +108,8 @@ class Play:
         self._note_facts()
         first = sessions[0]
         first.facts["threads"] = loop.forgotten_threads()
-        first.others = sessions[1:]
+        if len(sessions) > 1:
+            first.others = sessions[1:]
         self._unlink()
         return first
 
@@ -159,28 +160,29 @@ class Play:
     # ---- what rules look at --------------------------------------------------------------------------------------
 
     def _note_facts(self) -> None:
-        schedule, conversation, first = self.schedule, self.conversation, self.recorder.sessions[0]
-        for session in self.recorder.sessions:
-            connection = self.connections.of[session.letter]
+        schedule, conversation, sessions = self.schedule, self.conversation, self.recorder.sessions
+        for session in sessions:
+            connection, facts = self.connections.of[session.letter], session.facts
             missed = conversation.missed.setdefault(session.letter, [])
             if not (missed or connection.accepted or connection.gone or schedule.cancel_at):
                 missed.append("the connection was not accepted")
             if not missed and not schedule.moment and conversation.cut_off(session.letter):
                 missed.append(SILENT if self.spins else CLOSED)
             session.schedule = str(schedule)
-            session.facts["unanswered"] = [] if schedule.cancel_at else missed
-            session.facts["spun"] = connection.spun
+            facts["unanswered"] = [] if schedule.cancel_at else missed
+            facts["spun"] = connection.spun
             if schedule.ending in FURTHER or conversation.held_by or self._sends_before:
                 self._note_remarks(session)
             session.retrieve_exceptions()
-        if not schedule.cancel_at:  # of those who never came to connect
-            heard = {session.letter for session in self.recorder.sessions}
+        first, gone = sessions[0], self.connections.of["a"].gone
+        if len(conversation.missed) > len(sessions) and not schedule.cancel_at:  # of those who never came to connect
+            heard = {session.letter for session in sessions}
             for who, problems in conversation.missed.items():
                 if problems and who not in heard:
                     first.facts["unanswered"] += [f"client {who}: {each}" for each in problems]
         cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
-        first.facts["gone"] = self.connections.of["a"].gone
-        first.facts["fired"] = bool(cancelled or first.facts["gone"])
+        first.facts["gone"] = gone
+        first.facts["fired"] = bool(cancelled or gone)
         if self.held:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
         if vain := self.loop.elsewhere.in_vain:

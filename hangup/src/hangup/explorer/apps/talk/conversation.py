@@ -42,6 +42,7 @@ class Conversation:
         self._loop = loop
         self._known = Known(script, path)
         self._owed = Owed(script, self._known)
+        self._a: Connection | None = None
         self._place = 0
         self._cut_short = False
         """Whether the app ended client a's session before it had said all its lines."""
@@ -62,10 +63,7 @@ class Conversation:
     @property
     def _lost(self) -> bool:
         """Whether client a is gone, and nobody has taken note."""
-        if self._owed.gone is not None:
-            return False
-        a = self.connections.of.get("a")
-        return a is not None and a.over
+        return self._a is not None and self._owed.gone is None and self._a.over
 
     def _connect(self, who: list[str]) -> None:
         of = self.connections.of
@@ -73,14 +71,16 @@ class Conversation:
             if letter not in of:
                 self.missed.setdefault(letter, [])
                 opened = self.connections.open(letter, self._known.opening(letter))
-                opened.on_change, opened.code = self.go_on, self.script.goodbye if letter == "a" else 1001
+                opened.on_change = self.go_on
+                if letter == "a":
+                    self._a, opened.code = opened, self.script.goodbye
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
         if self.over:
             return
-        if self._lost:
-            self._a_has_left(self.connections.of["a"])
+        if self._a is not None and self._lost:
+            self._a_has_left(self._a)
         script = self.script
         if self.stopped or (script.alone and self._owed.gone is not None):
             return
@@ -133,6 +133,8 @@ class Conversation:
 
     def _one(self, step: Step) -> bool:
         """Do one step; return whether it is done."""
+        if isinstance(step, Send | Expect | StopReading):
+            return (step.by == "a" and self._owed.gone is not None) or self._talks(step)
         if isinstance(step, Leave):
             if self._can_leave:
                 self._goodbye.when = self._loop.now + LATENCY
@@ -140,9 +142,7 @@ class Conversation:
         if isinstance(step, Wait):
             return self._paused(step)
         assert not isinstance(step, Client)
-        if step.by == "a" and self._owed.gone is not None:
-            return True
-        return self._asks(step) if isinstance(step, Request) else self._talks(step)
+        return (step.by == "a" and self._owed.gone is not None) or self._asks(step)
 
     def _talks(self, step: Send | Expect | StopReading) -> bool:
         """Let a client say or hear something; return whether it has, or need not any more."""

@@ -10,6 +10,8 @@ from hangup.servers.clients.response import Response
 from hangup.servers.script import Expect, Request, Send
 
 _asked = functools.lru_cache(maxsize=64)(Asked)
+_NOTHING = Values(frozenset())
+"""What those know whose script binds nothing."""
 
 
 class Known:
@@ -17,7 +19,7 @@ class Known:
 
     def __init__(self, script: ParsedScript, path: str) -> None:
         self._clients, self._asked = script.clients, _asked(path)
-        self._values = Values(script.names)
+        self._values = Values(script.names) if script.names else _NOTHING
         self._jars: dict[str, Jar] = {}
 
     def opening(self, letter: str) -> Asked:
