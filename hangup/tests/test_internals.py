@@ -184,7 +184,7 @@ def test_without_the_registries_of_threading_each_session_would_take_its_lock_to
     thread = threading.Thread(target=over.wait)
     assert thread not in threads_now()
     thread.start()
-    assert set(threads_now()) == set(threading.enumerate()) >= {thread}
+    assert threads_now() == set(threading.enumerate()) >= {thread}
     over.set()
     thread.join()
     assert thread not in threads_now()

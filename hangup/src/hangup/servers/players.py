@@ -50,9 +50,9 @@ def titles(models: Sequence[str]) -> list[str]:
 
 def row_of(name: str) -> Model:
     """Return the model of this name; of an installed server, the one that is known for it."""
-    if name in names.CODE:
-        return names.row_of(name)
-    return model_for(name) if "==" in name else MODELS[name]
+    if (row := MODELS.get(name)) is not None:
+        return row
+    return names.row_of(name) if name in names.CODE else model_for(name)
 
 
 def model_of(name: str) -> str:
@@ -64,6 +64,6 @@ def connection_for(
     name: str, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
 ) -> "Connection":
     """Return a connection, on the running loop, to whoever plays the server of this name."""
-    if name in names.CODE:
-        return names.connect(name, ending, moment, trace, letter)
-    return MemoryConnection(row_of(name), ending, moment, trace, letter)
+    if name in MODELS or name not in names.CODE:
+        return MemoryConnection(row_of(name), ending, moment, trace, letter)
+    return names.connect(name, ending, moment, trace, letter)

@@ -79,7 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now, self.alarms, self.on_idle = 0.0, (), lambda: None
         self.turns = self.turn = 0
         self._thread = threading.get_ident()
-        self._known = set(threading.enumerate())
+        self._known = threads_now()
         self._names: set[str] = set()
         self.elsewhere.begin()
 
@@ -149,22 +149,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def know_threads(self) -> None:
         """Take note that the threads that run now are the app's own: it has made them, or its lifespan has."""
-        if not self._runs_what_is_known():
-            self._known.update(threading.enumerate())
-
-    def _runs_what_is_known(self) -> bool:
-        """Return whether the threads that run are the known ones, each of them and no other."""
-        running = threads_now()
-        return len(running) == len(self._known) and self._known.issuperset(running)
+        self._known |= threads_now()
 
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; workers do not count.
 
         A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
-        if self._runs_what_is_known():
+        running = threads_now()
+        if running == self._known:
             return []
-        running = threading.enumerate()
         new = [t for t in running if t not in self._known and not t.name.startswith(WORKERS)]
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
         if not new:

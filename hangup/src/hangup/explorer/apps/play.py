@@ -1,7 +1,9 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
@@ -29,6 +31,18 @@ class Play:
     Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session.
     """
 
+    lifespan: Lifespan | None = None
+    held = ""
+    """The line at which the app held the event loop, until it was ended."""
+    last_word: Callable[[], Awaitable[None]] | None = None
+    """What happens when all clients have had their say, and before the app is stopped."""
+    speaks_no_lifespan = False
+    """Whether the app was asked for a lifespan, and has none."""
+    spins = False
+    """Whether the loop turned again and again without letting time pass."""
+    _sends_before: Mapping[str, int] = MappingProxyType({})
+    """How often the app had sent to each client when its lifespan began to shut down."""
+
     def __init__(
         self,
         app: ASGIApp,
@@ -47,8 +61,8 @@ class Play:
         self.loop = loop
         self.schedule = schedule
         self.recorder = recorder = Recorder(app, trace, excuse=excuse)
-        runs = lifespan not in {False, "off"} and beside is None
-        self.lifespan = Lifespan(recorder, needed=lifespan == "on") if runs else None
+        if lifespan not in (False, "off") and beside is None:
+            self.lifespan = Lifespan(recorder, needed=lifespan == "on")
         self.wait = wait = Wait(loop)
         lasts = self.lifespan or beside
         state = lasts.state if lasts is not None else {}
@@ -59,16 +73,6 @@ class Play:
         self.patience = patience
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
-        self.held = ""
-        """The line at which the app held the event loop, until it was ended."""
-        self._sends_before: dict[str, int] = {}
-        """How often the app had sent to each client when its lifespan began to shut down."""
-        self.last_word: Callable[[], Awaitable[None]] | None = None
-        """What happens when all clients have had their say, and before the app is stopped."""
-        self.speaks_no_lifespan = False
-        """Whether the app was asked for a lifespan, and has none."""
-        self.spins = False
-        """Whether the loop turned again and again without letting time pass."""
 
     @property
     def awaits(self) -> int:
