@@ -38,11 +38,10 @@ class Wait:
             self.on_end()
             self._over.set_result(None)
 
-    async def over(self) -> None:
-        """Return when the wait that has begun is over."""
+    def over(self) -> "asyncio.Future[None]":
+        """Return what is done when the wait that has begun is over."""
         assert self._over is not None
-        await self._over
-        self._over = None
+        return self._over
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""

@@ -30,6 +30,19 @@ class Conversation:
     all clients are.
     """
 
+    over = False
+    """Whether all clients are gone."""
+    stopped = False
+    """Whether nobody may say anything any more."""
+    _a: Connection | None = None
+    _opened = False
+    """Whether those have connected who do so at the beginning."""
+    _place = 0
+    _cut_short = False
+    """Whether the app ended client a's session before it had said all its lines."""
+    _exchange: Exchange | None = None
+    """The request that is under way."""
+
     def __init__(
         self, script: ParsedScript, connections: Connections, loop: VirtualLoop, path: str, on_left: Call, on_over: Call
     ) -> None:
@@ -38,15 +51,9 @@ class Conversation:
         self.missed: dict[str, list[str]] = {}
         self.held_by: dict[str, str] = {}
         """Of a client whose patience ended: for whose reading the app waited meanwhile, if it did."""
-        self.over = self.stopped = False  # whether all clients are gone; whether nobody may say anything any more
         self._loop = loop
         self._known = Known(script, path)
         self._owed = Owed(script, self._known)
-        self._a: Connection | None = None
-        self._place = 0
-        self._cut_short = False
-        """Whether the app ended client a's session before it had said all its lines."""
-        self._exchange: Exchange | None = None  # the request that is under way
         self._patience = Patience(loop, self._bored)
         self._goodbye = Alarm(self._leave)
         self.alarms = (self._patience.alarm, self._goodbye)
@@ -56,7 +63,7 @@ class Conversation:
         if self.script.opens_at:
             self.go_on()
         else:
-            self._connect(self.script.first)
+            self._open()
             if self._lost:
                 self.go_on()
 
@@ -64,6 +71,12 @@ class Conversation:
     def _lost(self) -> bool:
         """Whether client a is gone, and nobody has taken note."""
         return self._a is not None and self._owed.gone is None and self._a.over
+
+    def _open(self) -> None:
+        """Let those connect who do so at the beginning, unless they have."""
+        if not self._opened:
+            self._opened = True
+            self._connect(self.script.first)
 
     def _connect(self, who: list[str]) -> None:
         of = self.connections.of
@@ -81,24 +94,24 @@ class Conversation:
             return
         if self._a is not None and self._lost:
             self._a_has_left(self._a)
-        script = self.script
-        if self.stopped or (script.alone and self._owed.gone is not None):
+        script, owed = self.script, self._owed
+        if self.stopped or (script.alone and owed.gone is not None):
             return
         steps = script.steps
         while self._place < len(steps):
-            if self._place == script.opens_at:
-                self._connect(script.first)
+            if self._place == script.opens_at and not self._opened:
+                self._open()
                 if self._lost:
                     self.go_on()
                     return
             if not self._one(steps[self._place]):
                 return
             self._place += 1
-        self._connect(self.script.first)
+        self._open()
         self._patience.end()
-        if self._owed.left and all(each.over for each in self.connections.of.values()):
+        if owed.gone is not None and all(each.over for each in self.connections.of.values()):
             self._finish()
-        elif self._owed.left or self._can_leave:
+        elif owed.gone is not None or self._can_leave:
             self._goodbye.when = self._loop.now + LATENCY
 
     @property
@@ -229,7 +242,7 @@ class Conversation:
         """Take note of what a client missed, and let everybody leave."""
         self._place, self._exchange = len(self.script.steps), None
         self.missed.setdefault(letter, []).append(problem)
-        self._connect(self.script.first)
+        self._open()
         if letter in self.connections.of:
             self.connections.of[letter].remark(problem)
         if not self.connections.of["a"].gone:
