@@ -73,24 +73,18 @@ class Findings:
             judged.broken.append((len(self.rules), Broken(HELD.sentence, schedule, held)))
             return judged
         for session in sessions:
-            wrong = [(place, got) for place, test in self._tests if (got := test(session)) is not None]
-            noisy = bool(wrong) and self._blame(session, wrong, judged)
+            said: list[str] = []
+            noisy = False
+            for place, test in self._tests:
+                if (got := test(session)) is not None and not any(got in each for each in said):
+                    said.append(got)
+                    rule = self.rules[place]
+                    noisy = noisy or rule.name == "ends_quietly"
+                    judged.broken.append((place, Broken(rule.sentence, schedule, _stable(got), session.letter)))
             if session.lingered or session.late or session.ended == "cancelled" or "remarks" in session.facts:
                 told = remarks(session, noisy=noisy)
                 judged.remarks += [Remark(schedule, _stable(got), session.letter) for got in told]
         return judged
-
-    def _blame(self, session: Session, wrong: Sequence[tuple[int, str]], judged: Judged) -> bool:
-        """Write down what broke, each in words of its own; return whether the session does not end quietly."""
-        said: list[str] = []
-        noisy = False
-        for place, got in wrong:
-            if not any(got in each for each in said):
-                said.append(got)
-                rule = self.rules[place]
-                noisy = noisy or rule.name == "ends_quietly"
-                judged.broken.append((place, Broken(rule.sentence, judged.schedule, _stable(got), session.letter)))
-        return noisy
 
     def count(self, judged: Judged, before: Judged | None = None) -> None:
         """Count a schedule as explored, with what came of it, and what came of it `before`, if that was another."""

@@ -23,7 +23,7 @@ Ended = Literal["running", "returned", "raised", "cancelled"]
 RECORDED_EVENTS = 2_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Session:
     """One connection as the app lived it: facts for rules to judge, and the trace to show.
 

@@ -27,12 +27,6 @@ class Connections:
     client's letter when the app has ended its session.
     """
 
-    kind: Callable[..., Connection] = staticmethod(connection_for)
-    running = 0
-    """In how many sessions the app has not ended."""
-    awaits = 0
-    """How often the app has waited in client a's session, if the schedule counts that."""
-
     def __init__(
         self,
         recorder: Recorder,
@@ -44,6 +38,11 @@ class Connections:
     ) -> None:
         self.recorder, self.schedule, self.state = recorder, schedule, state
         self.on_spin, self.on_ended = on_spin, on_ended
+        self.kind: Callable[..., Connection] = connection_for
+        self.running = 0
+        """In how many sessions the app has not ended."""
+        self.awaits = 0
+        """How often the app has waited in client a's session, if the schedule counts that."""
         self.of: dict[str, Connection] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.requests: list[asyncio.Task[None]] = []

@@ -68,7 +68,7 @@ async def stop(
     Raises Stuck when a task goes on though it is cancelled again and again.
     """
     for session in sessions:
-        if not session.finished.is_set():
+        if session.ended == "running":
             session.cancelled_by = "server"
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:

@@ -220,7 +220,7 @@ class Exploration:
             if each.logged:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
             self.probe(app, each)
-        judged = self.findings.judge(str(schedule), sessions)
+        judged = self.findings.judge(schedule.name, sessions)
         for each in sessions:
             if (stopped := each.stopped) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))

@@ -1,8 +1,7 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from hangup.explorer.apps import ending
@@ -22,6 +21,7 @@ from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 LIFETIME = 600.0  # virtual seconds that a session may take in all
+_UNTOLD = ("silence", "shutdown")  # of which some servers never tell
 UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its server never tells
 
 
@@ -30,18 +30,6 @@ class Play:
 
     Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session.
     """
-
-    lifespan: Lifespan | None = None
-    held = ""
-    """The line at which the app held the event loop, until it was ended."""
-    last_word: Callable[[], Awaitable[None]] | None = None
-    """What happens when all clients have had their say, and before the app is stopped."""
-    speaks_no_lifespan = False
-    """Whether the app was asked for a lifespan, and has none."""
-    spins = False
-    """Whether the loop turned again and again without letting time pass."""
-    _sends_before: Mapping[str, int] = MappingProxyType({})
-    """How often the app had sent to each client when its lifespan began to shut down."""
 
     def __init__(
         self,
@@ -61,6 +49,7 @@ class Play:
         self.loop = loop
         self.schedule = schedule
         self.recorder = recorder = Recorder(app, trace, excuse=excuse)
+        self.lifespan: Lifespan | None = None
         if lifespan not in (False, "off") and beside is None:
             self.lifespan = Lifespan(recorder, needed=lifespan == "on")
         self.wait = wait = Wait(loop)
@@ -71,6 +60,16 @@ class Play:
         self.connections = Connections(recorder, schedule, state, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, path, self._a_left, self._all_left)
         self.patience = patience
+        self.held = ""
+        """The line at which the app held the event loop, until it was ended."""
+        self.last_word: Callable[[], Awaitable[None]] | None = None
+        """What happens when all clients have had their say, and before the app is stopped."""
+        self.speaks_no_lifespan = False
+        """Whether the app was asked for a lifespan, and has none."""
+        self.spins = False
+        """Whether the loop turned again and again without letting time pass."""
+        self._sends_before: dict[str, int] = {}
+        """How often the app had sent to each client when its lifespan began to shut down."""
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
 
@@ -142,13 +141,15 @@ class Play:
         if not self.connections.running:
             self.wait.end()
             return
-        model, a = row_of(self.schedule.model), self.connections.of["a"]
-        if a.gone == "silence" and "silence" not in model.told:
-            self.wait.give(UNTOLD, self._shut_down)
-            return
-        untold = a.gone == "shutdown" and "shutdown" not in model.told and model.cancels
+        a = self.connections.of["a"]
         takes = a.lasting.seconds if a.lasting is not None else 0.0
-        self.wait.give(ending.LINGER + takes, self._shut_down if untold else None)
+        untold = a.gone in _UNTOLD and a.gone not in row_of(self.schedule.model).told
+        if untold and a.gone == "silence":
+            self.wait.give(UNTOLD, self._shut_down)
+        elif untold and row_of(self.schedule.model).cancels:
+            self.wait.give(ending.LINGER + takes, self._shut_down)
+        else:
+            self.wait.give(ending.LINGER + takes)
 
     def _shut_down(self) -> None:
         """The server's graceful shutdown has lasted long enough."""
@@ -165,28 +166,28 @@ class Play:
 
     def _note_facts(self) -> None:
         schedule, conversation, sessions = self.schedule, self.conversation, self.recorder.sessions
+        name, cancelled = schedule.name, schedule.cancel_at != 0
         for session in sessions:
-            connection, facts = self.connections.of[session.letter], session.facts
-            missed = conversation.missed.setdefault(session.letter, [])
-            if not (missed or connection.accepted or connection.gone or schedule.cancel_at):
+            letter, facts = session.letter, session.facts
+            connection, missed = self.connections.of[letter], conversation.missed.setdefault(letter, [])
+            if not (missed or connection.accepted or connection.gone or cancelled):
                 missed.append("the connection was not accepted")
-            if not missed and not schedule.moment and conversation.cut_off(session.letter):
+            if not missed and not schedule.moment and conversation.cut_off(letter):
                 missed.append(SILENT if self.spins else CLOSED)
-            session.schedule = str(schedule)
-            facts["unanswered"] = [] if schedule.cancel_at else missed
+            session.schedule = name
+            facts["unanswered"] = [] if cancelled else missed
             facts["spun"] = connection.spun
             if schedule.ending in FURTHER or conversation.held_by or self._sends_before:
                 self._note_remarks(session)
             session.retrieve_exceptions()
         first, gone = sessions[0], self.connections.of["a"].gone
-        if len(conversation.missed) > len(sessions) and not schedule.cancel_at:  # of those who never came to connect
+        if len(conversation.missed) > len(sessions) and not cancelled:  # of those who never came to connect
             heard = {session.letter for session in sessions}
             for who, problems in conversation.missed.items():
                 if problems and who not in heard:
                     first.facts["unanswered"] += [f"client {who}: {each}" for each in problems]
-        cancelled = schedule.cancel_at and first.cancelled_by == "schedule"
         first.facts["gone"] = gone
-        first.facts["fired"] = bool(cancelled or gone)
+        first.facts["fired"] = bool(gone or (cancelled and first.cancelled_by == "schedule"))
         if self.held:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
         if vain := self.loop.elsewhere.in_vain:

@@ -35,19 +35,20 @@ class Schedule:
     """Whether it is cancelled again at its next await."""
     order: Deviations | None = None
     """What comes later than it might; None: the order is not looked at, and asyncio's own."""
-    _name: str = field(default="", init=False, compare=False, repr=False)
+    name: str = field(init=False, compare=False, repr=False)
+    """The stable name."""
+
+    def __post_init__(self) -> None:
+        """Make the name."""
+        if self.cancel_at:
+            self.name = f"{self.model}/{CANCELS[self.twice]}@await#{self.cancel_at}"
+            return
+        when = "end" if self.moment is None else f"{self.moment.call}#{self.moment.number}"
+        order = "" if self.order is None else str(self.order)
+        self.name = f"{self.model}/{self.ending}@{when}{order}"
 
     def __str__(self) -> str:
-        """Return the stable name, which is made once: a functools.cached_property takes a lock each time."""
-        if not self._name:
-            self._name = self._named()
-        return self._name
-
-    def _named(self) -> str:
-        if self.cancel_at:
-            return f"{self.model}/{CANCELS[self.twice]}@await#{self.cancel_at}"
-        order = "" if self.order is None else str(self.order)
-        return f"{self.model}/{self.ending}@{self.moment or 'end'}{order}"
+        return self.name
 
     @property
     def left_when(self) -> str:

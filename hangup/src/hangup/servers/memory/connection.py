@@ -36,33 +36,6 @@ class MemoryConnection:
     there, and `lasting` is what goes on until another one follows. `trace` gets the picture of the client `letter`.
     """
 
-    code: int | None = 1001
-    """With which code its client closes by itself, None for none."""
-    yields = False
-    """Whether every call gives way once, so that a task can be cancelled there."""
-    on_change: Callable[[], None] = staticmethod(_nothing)
-    """Called when the client may have something to read, and when the connection has ended."""
-    on_spin: Callable[[], None] = staticmethod(_nothing)
-    """Called when the app is given the same disconnect again and again."""
-    receives = 0
-    """How often the app has called receive()."""
-    sends = 0
-    """How often the app has called send()."""
-    gone = ""
-    """The ending that has happened, "own" when the app closed first, or nothing yet."""
-    done = False
-    """Whether the app has ended the session."""
-    spun = False
-    """Whether the app was given the same disconnect again and again."""
-    reads = True
-    """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
-    accepted = False
-    """Whether the app has accepted it, and in time."""
-    lasting: Lasting | None = None
-    """The end that has begun and takes its time, if it is such a one."""
-    _end: End | None = None
-    _room: asyncio.Future[None] | None = None
-
     def __init__(
         self, model: Model, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
     ) -> None:
@@ -73,6 +46,32 @@ class MemoryConnection:
         self.letter = letter
         self.outbox: deque[str | bytes] = deque()
         """What the client has not read yet."""
+        self.code: int | None = 1001
+        """With which code its client closes by itself, None for none."""
+        self.yields = False
+        """Whether every call gives way once, so that a task can be cancelled there."""
+        self.on_change: Callable[[], None] = _nothing
+        """Called when the client may have something to read, and when the connection has ended."""
+        self.on_spin: Callable[[], None] = _nothing
+        """Called when the app is given the same disconnect again and again."""
+        self.receives = 0
+        """How often the app has called receive()."""
+        self.sends = 0
+        """How often the app has called send()."""
+        self.gone = ""
+        """The ending that has happened, "own" when the app closed first, or nothing yet."""
+        self.done = False
+        """Whether the app has ended the session."""
+        self.spun = False
+        """Whether the app was given the same disconnect again and again."""
+        self.reads = True
+        """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
+        self.accepted = False
+        """Whether the app has accepted it, and in time."""
+        self.lasting: Lasting | None = None
+        """The end that has begun and takes its time, if it is such a one."""
+        self._end: End | None = None
+        self._room: asyncio.Future[None] | None = None
         self._inbox = Inbox()
         self._drawing = NOTHING_DRAWN if trace is None else Drawing(trace, letter)
 
@@ -129,7 +128,7 @@ class MemoryConnection:
             leaves = False
         if not self.reads and kind == "websocket.send":
             await self._until_room()
-        if self._end is not None and not self._served:
+        if self._end is not None and not self._is_served():
             late = self._end.late(kind, read=read)
             if (told := self._end.answered(kind)) is not None:
                 self._inbox.tell(*told)
@@ -166,7 +165,7 @@ class MemoryConnection:
         Where the server closes the connection for that, a task that the app has left behind hears of it: as of a client
         whose process dies.
         """
-        if self._end is None or self._served:
+        if self._end is None or self._is_served():
             seen = self.model.ends[how]
             self._see(seen, "ended")
             if self.accepted and seen.open is not None:
@@ -269,8 +268,7 @@ class MemoryConnection:
 
     # ---- how it ends -------------------------------------------------------------------------------------------
 
-    @property
-    def _served(self) -> bool:
+    def _is_served(self) -> bool:
         """Whether the server shuts down and lets this connection be for as long as the app runs."""
         if self._end is None or self._end.how != "shutdown":
             return False

@@ -21,6 +21,7 @@ from hangup.time.virtual import Alarm, VirtualLoop
 
 LATENCY = 0.001  # virtual seconds after which a client that has nothing more to say leaves
 Call = Callable[[], None]
+_LINES = (Send, Expect, StopReading)
 
 
 class Conversation:
@@ -30,24 +31,23 @@ class Conversation:
     all clients are.
     """
 
-    over = False
-    """Whether all clients are gone."""
-    stopped = False
-    """Whether nobody may say anything any more."""
-    _a: Connection | None = None
-    _opened = False
-    """Whether those have connected who do so at the beginning."""
-    _place = 0
-    _cut_short = False
-    """Whether the app ended client a's session before it had said all its lines."""
-    _exchange: Exchange | None = None
-    """The request that is under way."""
-
     def __init__(
         self, script: ParsedScript, connections: Connections, loop: VirtualLoop, path: str, on_left: Call, on_over: Call
     ) -> None:
         self.script, self.connections = script, connections
         self.on_left, self.on_over = on_left, on_over
+        self.over = False
+        """Whether all clients are gone."""
+        self.stopped = False
+        """Whether nobody may say anything any more."""
+        self._a: Connection | None = None
+        self._opened = False
+        """Whether those have connected who do so at the beginning."""
+        self._place = 0
+        self._cut_short = False
+        """Whether the app ended client a's session before it had said all its lines."""
+        self._exchange: Exchange | None = None
+        """The request that is under way."""
         self.missed: dict[str, list[str]] = {}
         self.held_by: dict[str, str] = {}
         """Of a client whose patience ended: for whose reading the app waited meanwhile, if it did."""
@@ -64,13 +64,13 @@ class Conversation:
             self.go_on()
         else:
             self._open()
-            if self._lost:
+            if self._is_lost():
                 self.go_on()
 
-    @property
-    def _lost(self) -> bool:
-        """Whether client a is gone, and nobody has taken note."""
-        return self._a is not None and self._owed.gone is None and self._a.over
+    def _is_lost(self) -> bool:
+        """Return whether client a is gone, and nobody has taken note."""
+        a = self._a
+        return a is not None and self._owed.gone is None and bool(a.gone or a.done)
 
     def _open(self) -> None:
         """Let those connect who do so at the beginning, unless they have."""
@@ -92,18 +92,17 @@ class Conversation:
         """Let the clients go on with the script as far as they can."""
         if self.over:
             return
-        if self._a is not None and self._lost:
-            self._a_has_left(self._a)
-        script, owed = self.script, self._owed
+        script, owed, a = self.script, self._owed, self._a
+        if a is not None and self._is_lost():
+            self._a_has_left(a)
         if self.stopped or (script.alone and owed.gone is not None):
             return
         steps = script.steps
         while self._place < len(steps):
             if self._place == script.opens_at and not self._opened:
                 self._open()
-                if self._lost:
-                    self.go_on()
-                    return
+                self.go_on()
+                return
             if not self._one(steps[self._place]):
                 return
             self._place += 1
@@ -118,7 +117,7 @@ class Conversation:
     def _can_leave(self) -> bool:
         """Whether it is up to the script when client a leaves."""
         a = self.connections.of["a"]
-        return not self._owed.left and a.moment is None and a.accepted
+        return self._owed.gone is None and a.moment is None and a.accepted
 
     def _leave(self) -> None:
         if self._owed.left:
@@ -146,7 +145,7 @@ class Conversation:
 
     def _one(self, step: Step) -> bool:
         """Do one step; return whether it is done."""
-        if isinstance(step, Send | Expect | StopReading):
+        if isinstance(step, _LINES):
             return (step.by == "a" and self._owed.gone is not None) or self._talks(step)
         if isinstance(step, Leave):
             if self._can_leave:
@@ -163,7 +162,7 @@ class Conversation:
         if connection is None:
             self._connect([step.by])
             connection = self.connections.of[step.by]
-        if connection.over:
+        if connection.gone or connection.done:
             if isinstance(step, Send):
                 self._owed.says(step.by, said=False)
             if step.by != "a" and not self._owed.spares(step, self._place) and not any(self.missed.values()):
@@ -273,7 +272,7 @@ class Conversation:
     def _unfinished(self, letter: str) -> bool:
         """Whether a client has lines left to say or answers to get."""
         left = self.script.steps[self._place :]
-        return any(isinstance(step, Send | Expect | Request) and step.by == letter for step in left)
+        return any(isinstance(step, (Send, Expect, Request)) and step.by == letter for step in left)
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
