@@ -53,7 +53,8 @@ class Session:
     late: Sequence[BaseException] = field(default=(), init=False)
     where: Sequence[traceback.FrameSummary] = field(default=(), init=False, repr=False)
     main: "asyncio.Task[Any] | None" = field(default=None, init=False, repr=False)
-    finished: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
+    _finished: asyncio.Event | None = field(default=None, init=False, repr=False)
+    _over: bool = field(default=False, init=False)
     cancelled_by: str = field(default="", init=False)
     """Who had a reason to cancel the app: "server", when it stopped, or "schedule", when an exploration does so."""
     _recorded: int = field(default=0, init=False)
@@ -115,6 +116,15 @@ class Session:
             self.refusals = (*self.refusals, error)
 
     @property
+    def finished(self) -> asyncio.Event:
+        """What is set once the app has ended; it is made for whoever asks."""
+        if self._finished is None:
+            self._finished = asyncio.Event()
+            if self._over:
+                self._finished.set()
+        return self._finished
+
+    @property
     def app(self) -> str:
         """The app's lifeline."""
         return f"app {self.letter}"
@@ -170,7 +180,9 @@ class Session:
                 self.record(Event(line, "note", "still running"))
         if self.tasks:
             self.left = self.still_running()
-        self.finished.set()
+        self._over = True
+        if self._finished is not None:
+            self._finished.set()
 
     def still_running(self) -> list[str]:
         """Return the names of the spawned tasks that run now, but for those that are excused."""
@@ -232,7 +244,7 @@ class Session:
             return  # it ended in the last turn of a session that is judged by now
         name = self.name_of(task)
         line = self.tasks[task]
-        if self.finished.is_set() and self._ends_by_itself and not self._excused(task):
+        if self._over and self._ends_by_itself and not self._excused(task):
             seconds = task.get_loop().time() - self._ended_at
             if seconds > 0:
                 self.lingered = (*self.lingered, (name, seconds))

@@ -30,7 +30,7 @@ WORKERS = ("asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads o
 _WRAPS = asyncio.wrap_future.__code__
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Alarm:
     """Calls `ring` at the virtual time `when`, once. It costs nothing to set, which a timer of the loop's own does."""
 

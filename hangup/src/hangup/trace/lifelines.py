@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from hangup.trace.events import Event
 
 
-@dataclass
+@dataclass(slots=True)
 class Lifelines:
     """The letters of connections and the names of tasks in one run."""
 

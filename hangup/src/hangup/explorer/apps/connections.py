@@ -73,7 +73,7 @@ class Connections:
     def absent(self, letter: str) -> None:
         """Let a client never connect: it has a session in which nothing happens."""
         session = Session(self.recorder.trace, letter, ended="returned")
-        session.finished.set()
+        session.end()
         self.recorder.sessions.append(session)
         self.of[letter] = connection = MemoryConnection(row_of(self.schedule.model), "fin", letter=letter)
         connection.gone = "fin"

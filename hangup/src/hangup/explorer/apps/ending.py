@@ -23,7 +23,7 @@ SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has ne
 def cancel_as_a_server(sessions: Sequence[Session]) -> None:
     """Cancel the app where it runs, as a server does whose graceful shutdown has lasted long enough."""
     for session in sessions:
-        if session.main is not None and not session.finished.is_set():
+        if session.main is not None and session.ended == "running":
             session.cancelled_by = "shutdown"
             session.main.cancel()
 

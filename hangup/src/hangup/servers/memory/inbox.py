@@ -61,7 +61,7 @@ class Inbox:
 
     async def _something(self) -> None:
         """Wait until there may be a message."""
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
         self._waiters.append(waiter)
         try:
             await waiter
