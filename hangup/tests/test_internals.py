@@ -192,6 +192,6 @@ def test_without_the_registries_of_threading_each_session_would_take_its_lock_to
 
 def test_a_thread_that_is_about_to_start_is_not_missed(monkeypatch):
     thread = threading.Thread()
-    monkeypatch.setitem(threading._limbo, thread, thread)
+    monkeypatch.setitem(threading._limbo, thread, thread)  # type: ignore[attr-defined]
     assert thread in threads_now()
     assert thread in threading.enumerate()
