@@ -163,6 +163,7 @@ class Exploration:
         sessions = (session, *session.others)
         for each in sessions:
             self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
+        self._ask(app, sessions)
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
@@ -202,10 +203,11 @@ class Exploration:
         app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
+        sessions = (session, *session.others)
+        self._ask(app, sessions)
         if self.holding.is_long(began) and not (play.spins or play.held):
             session.facts["held_for"] = await self.holding.look(began, self.unjudged, schedule)
         self.costly.threads += len(session.facts["threads"])
-        sessions = (session, *session.others)
         judged = self._judge(app, schedule, sessions)
         self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
         return play.spins
@@ -215,11 +217,15 @@ class Exploration:
         options = {"lifespan": self.lifespan, "excuse": self.excuse, "patience": self.patience}
         return OrderExploration(self.make, self.script, self.findings, self.probe, self.path, options, progress)
 
+    def _ask(self, app: ASGIApp, sessions: Sequence[Session]) -> None:
+        """Let the probe note what these sessions have left, before others follow on the same app."""
+        for each in sessions:
+            self.probe(app, each)
+
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
         for each in sessions:
             if each.logged:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
-            self.probe(app, each)
         judged = self.findings.judge(schedule.name, sessions)
         for each in sessions:
             if (stopped := each.stopped) and not ends_all(schedule):
@@ -249,9 +255,10 @@ class Exploration:
         app, began = self.make(), time.perf_counter()
         play = self._play(app, schedule)
         session = await play.play()
+        sessions = (session, *session.others)
+        self._ask(app, sessions)
         if not (play.spins or play.held):
             session.facts["held_for"] = await Holding().look(began, self.unjudged, schedule)
-        sessions = (session, *session.others)
         held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
             await self.undisturbed(Schedule(schedule.model, "close"))

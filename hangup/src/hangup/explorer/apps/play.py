@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
 
 from hangup.explorer.apps import ending
 from hangup.explorer.apps.connections import Connections
