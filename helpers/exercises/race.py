@@ -12,11 +12,14 @@ from hangup.record.evidence.grades import let_out
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Session, current
 
 TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
-MOMENT = 0.01  # seconds, on a loop that counts no turns
+MOMENT = 0.004  # seconds for a turn, on a loop that counts none
 
 
-def racing(app: ASGIApp) -> ASGIApp:
-    """Return an app that takes note of what its sends raise while it is being told of the end."""
+def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
+    """Return an app that takes note of what its sends raise while it is being told of the end: for so many turns.
+
+    They have no end (`math.inf`) where nobody asks that the task which reads stops the one that sends.
+    """
 
     async def noting(scope: Scope, receive: Receive, send: Send) -> None:
         session = current()
@@ -35,7 +38,7 @@ def racing(app: ASGIApp) -> ASGIApp:
             try:
                 await send(message)
             except Exception as error:
-                if told and told[0][0] is not asyncio.current_task() and _now() <= told[0][1] + _soon():
+                if told and told[0][0] is not asyncio.current_task() and _now() <= told[0][1] + _soon(turns):
                     session.facts.setdefault("raced", []).append(error)
                 raise
 
@@ -49,8 +52,8 @@ def _now() -> float:
     return float(getattr(loop, "turn", loop.time()))
 
 
-def _soon() -> float:
-    return TURNS if hasattr(asyncio.get_running_loop(), "turn") else MOMENT
+def _soon(turns: float) -> float:
+    return turns if hasattr(asyncio.get_running_loop(), "turn") else MOMENT * turns
 
 
 def _ends_quietly(session: Session) -> str | None:

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Leave, Script, Send, Wait, beside, by
+from helpers.exercises.race import ends_quietly, racing
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
@@ -31,7 +32,7 @@ def mount(answer: Any) -> ASGIApp:
     async def endpoint(websocket: WebSocket) -> None:
         await answer(websocket)  # a callable object is no endpoint for Starlette; this function is
 
-    return Starlette(routes=[WebSocketRoute("/", endpoint)])
+    return racing(Starlette(routes=[WebSocketRoute("/", endpoint)]))
 
 
 ex1 = AppExercise(
@@ -52,12 +53,13 @@ ex1 = AppExercise(
         Case((Wait(4_000), *SHOUTS[:2]), most=5),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
     ),
-    rules=(rules.answers_everything, rules.ends_quietly, rules.ends, rules.leaves_no_task),
+    without=(rules.ends_quietly,),
+    rules=(rules.answers_everything, ends_quietly, rules.ends, rules.leaves_no_task),
     hints=(
         "The handler must do something for *every* message, so it needs a loop.",
         "`async for text in websocket.iter_text():` loops until the peer leaves, and then ends without an exception.",
         "Inside the loop: `await websocket.send_text(text.upper())`.",
     ),
     why="Whoever reads until the end is told of it: the loop ends, and nothing is left to clean up.",
-    helps={rules.answers_everything: 1, rules.ends: 2, rules.ends_quietly: 2},
+    helps={rules.answers_everything: 1, rules.ends: 2, ends_quietly: 2},
 )

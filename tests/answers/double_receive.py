@@ -768,6 +768,26 @@ async def collects_the_words(websocket, words):
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex2, "leaves_no_task")
+async def ten_seconds_to_stop(websocket, words):
+    """Cancels the answer, and waits for it for ten seconds."""
+    await websocket.accept()
+    questions = asyncio.Queue()
+
+    async def reply():
+        while True:
+            async for word in words(await questions.get()):
+                await websocket.send_text(word)
+
+    task = asyncio.create_task(reply())
+    try:
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+
+
 @right(ex2)
 async def memory_stream(websocket, words):
     """An anyio task group, and an unbounded memory object stream."""
@@ -1228,6 +1248,36 @@ async def gives_answers_no_time(websocket):
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
+@wrong(ex3, "gives_it_back")
+async def ten_seconds_to_leave(websocket):
+    """A deadline for the release."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await talk(websocket, hall, seat)
+    finally:
+        with anyio.move_on_after(10):
+            await hall.leave(seat)
+
+
+@wrong(ex3, "answers_everything")
+async def ten_seconds_to_enter(websocket):
+    """A deadline for the seat: who has to wait for one is sent away."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = None
+    with anyio.move_on_after(10):
+        seat = await hall.enter()
+    if seat is None:
+        await websocket.close(1013)
+        return
+    try:
+        async for text in websocket.iter_text():
+            await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        await hall.leave(seat)
+
+
 @right(ex3)
 async def shielded(websocket):
     """Try and finally, with a release that no cancellation interrupts."""
@@ -1556,3 +1606,25 @@ async def gives_back_the_first(websocket):
             await websocket.send_text(await hall.answer(seat, text))
     finally:
         await hall.leave(SEATS.pop(0))
+
+
+@right(ex3)
+async def reader_and_worker(websocket):
+    """A task reads; another answers what has come, and is told by what its send raises."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = await hall.enter()
+    texts = asyncio.Queue()
+
+    async def work():
+        while (text := await texts.get()) is not None:
+            await websocket.send_text(await hall.answer(seat, text))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work())
+            async for text in websocket.iter_text():
+                texts.put_nowait(text)
+            texts.put_nowait(None)
+    finally:
+        await hall.leave(seat)

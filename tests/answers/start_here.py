@@ -152,6 +152,23 @@ async def task_group(websocket):
         pass
 
 
+@right(ex1)
+async def reader_and_writer(websocket):
+    """A task reads, another writes, and is told by what its send raises."""
+    await websocket.accept()
+    texts = asyncio.Queue()
+
+    async def write():
+        while (text := await texts.get()) is not None:
+            await websocket.send_text(text.upper())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        async for text in websocket.iter_text():
+            texts.put_nowait(text)
+        texts.put_nowait(None)
+
+
 class Shouting:
     """A callable object with an option."""
 

@@ -1074,7 +1074,7 @@ async def obeys_stop(websocket, prices):
 
 
 @wrong(ex2, "leaves_no_task")
-async def waits_a_second_for_the_push(websocket, prices):
+async def waits_ten_seconds_for_the_push(websocket, prices):
     """A deadline for the end of a task that has been cancelled."""
     await websocket.accept()
     push = asyncio.create_task(push_all(websocket, prices))
@@ -1082,7 +1082,7 @@ async def waits_a_second_for_the_push(websocket, prices):
         await until_gone(websocket)
     finally:
         push.cancel()
-        await asyncio.wait([push], timeout=1)
+        await asyncio.wait([push], timeout=10)
 
 
 PUSHES: set[asyncio.Task[None]] = set()
@@ -1102,6 +1102,21 @@ async def ends_every_push(websocket, prices):
             task.cancel()
         PUSHES.clear()
         await asyncio.wait([watch, push])
+
+
+@wrong(ex2, "answers_everything")
+async def throws_the_talkative_out(websocket, prices):
+    """Counts the texts that it ignores, and closes after the hundredth."""
+    await websocket.accept()
+    async with anyio.create_task_group() as group:
+        group.start_soon(push_all, websocket, prices)
+        said = 0
+        while (await websocket.receive())["type"] == "websocket.receive":
+            said += 1
+            if said == 100:
+                await websocket.close(1008)
+                break
+        group.cancel_scope.cancel()
 
 
 @right(ex2)

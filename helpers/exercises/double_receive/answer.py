@@ -19,7 +19,7 @@ from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
-LETTING_GO = 1.5  # seconds of a source that is cancelled: longer than the second that one would wait by eye
+LETTING_GO = 12.0  # seconds of a source that is cancelled: longer than the ten that one would wait by eye
 
 
 async def words(question: str) -> AsyncIterator[str]:

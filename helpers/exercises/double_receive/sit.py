@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, by
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.race import ends_quietly, racing
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
@@ -37,6 +39,7 @@ class Hall:
 
     def __init__(self) -> None:
         self.full = False
+        self.queue = False
         self.taken: list[int] = []
         self.returned: list[int] = []
         self.interrupted: list[int] = []
@@ -49,6 +52,8 @@ class Hall:
         """Take a seat; its number is yours until you leave. Raises HallIsFull if there is none."""
         self.askers.append(current())
         await anyio.lowlevel.checkpoint()
+        if self.queue:
+            await _pause(ENTERING)
         if self.full:
             note("enter: the hall is full")
             raise HallIsFull("come back tomorrow")
@@ -99,10 +104,11 @@ class Hall:
         note(f"leave: seat {seat}")
 
 
-LEAVING = 1.5  # seconds to give a seat back: longer than the second that one would wait by eye
+ENTERING = 90.0  # seconds until a seat is free, for those who come by `/queue`
+LEAVING = 11.0  # seconds to give a seat back: longer than the ten that one would wait by eye
 MANY = 300  # texts of one connection: more than a bound that one would choose by eye
 OFTEN = "how often?"  # a text whose answer is never the same
-SLOW = 20.0  # seconds of an answer: less than a server waits for an app that has been told to end
+SLOW = 17.0  # seconds of an answer: with LEAVING, less than a server waits for an app that has been told to end
 
 
 def reply(seat: int, text: str, time: int = 1) -> str:
@@ -117,11 +123,12 @@ async def _pause(seconds: float) -> None:
 
 
 class _Hosting(Starlette):
-    """An app with a hall, which is full for those who come by `/full`."""
+    """An app with a hall, which is full for those who come by `/full`, and slow to let in those by `/queue`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         self.state.hall.full = scope.get("path") == "/full"
-        await super().__call__(scope, receive, send)
+        self.state.hall.queue = scope.get("path") == "/queue"
+        await racing(super().__call__, turns=math.inf)(scope, receive, send)
 
 
 async def _call(answer: Any, websocket: WebSocket) -> None:
@@ -131,7 +138,7 @@ async def _call(answer: Any, websocket: WebSocket) -> None:
 
 def _hall(answer: Any) -> ASGIApp:
     endpoint = answer if inspect.isclass(answer) else partial(_call, answer)
-    app = _Hosting(routes=[WebSocketRoute(path, endpoint) for path in ("/", "/full")])
+    app = _Hosting(routes=[WebSocketRoute(path, endpoint) for path in ("/", "/full", "/queue")])
     app.state.hall = Hall()
     return app
 
@@ -205,13 +212,15 @@ ex3 = AppExercise(
             mount=turned(_hall),
         ),
         Case((), "/full"),
+        Case((Wait(ENTERING + 1), *_seated(["at last"])), "/queue", most=10),
     ),
     excuse=("leave",),
+    without=(rules.ends_quietly,),
     rules=(
         takes_one_seat,
         rules.answers_everything,
         gives_it_back,
-        rules.ends_quietly,
+        ends_quietly,
         rules.ends,
         rules.leaves_no_task,
         rules.hides_no_error,

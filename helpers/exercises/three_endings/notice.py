@@ -20,7 +20,8 @@ from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
-LETTING_GO = 1.5  # seconds of a source that is cancelled: longer than the second that one would wait by eye
+LETTING_GO = 12.0  # seconds of a source that is cancelled: longer than the ten that one would wait by eye
+MANY = 300  # texts that are ignored: more than a bound that one would choose by eye
 
 
 class PricesFailed(Exception):
@@ -129,6 +130,7 @@ ex2 = AppExercise(
         Case([step for price in THREE for step in (Wait(60.5), Expect(price))], "/slow"),
         Case((Send("nothing?"), Wait(90), Wait(200)), "/none"),
         Case([Expect(price) for price in RUSH], "/rush", most=20),
+        Case((*[Send("cheap")] * MANY, *map(Expect, THREE)), most=5),
         Case((Expect("price 1"), Expect("price 2"), Wait(30)), "/fails"),
         Case([*beside([Expect(price) for price in THREE], [Expect(price) for price in THREE]), Leave(), Wait(30)]),
         Case([Client("b", "/"), *beside([Wait(5)], [Expect(price) for price in THREE])], "/none"),
