@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.explorer.apps.schedules import USUAL
 from hangup.explorer.report import HELD, Broken, Report
 from hangup.record.processor import served
 from hangup.record.recorder import ASGIApp, Session
@@ -28,13 +29,14 @@ from helpers.judging.verdict import Verdict
 class Case:
     """A script that is explored only: of its schedules `most`, spread evenly; the client asks for `path`.
 
-    `mount`, if there is one, takes the place of the exercise's.
+    `mount`, if there is one, takes the place of the exercise's; `endings` are those of hangup's `explore`.
     """
 
     script: Script
     path: str = "/"
     most: int = 80
     mount: Callable[[Any], ASGIApp] | None = None
+    endings: Sequence[str] = USUAL
 
 
 @dataclass(kw_only=True)
@@ -117,6 +119,7 @@ class AppExercise(Exercise):
         return explore(
             make=functools.partial(case.mount or self.mount, answer),
             script=case.script,
+            endings=case.endings,
             rules=noticed.rules,
             probe=self.facts,
             seconds=left(until),

@@ -21,7 +21,8 @@ def when(session: Session) -> str:
     ending, _, moment = rest.partition("@")
     call, _, number = moment.partition("#")
     if call == "await":
-        return f"{server} · your handler is cancelled at its await number {number} ({session.schedule})"
+        again = ", and again where it waits next" if ending == "cancel-twice" else ""
+        return f"{server} · your handler is cancelled at its await number {number}{again} ({session.schedule})"
     if ending == "close" and session.facts.get("gone") == "fin":
         ending = "fin"  # before it is accepted, a client cannot close
     words = CUT if ending == "cut" else ENDINGS.get(ending, ("the server shuts down", None))[0]

@@ -238,6 +238,20 @@ async def swallows_cancellation(websocket, ended):
         ended("cancelled")
 
 
+@wrong(ex1, "reports_once")
+async def writes_its_log_first(websocket, ended):
+    """Awaits something before it reports that it was cancelled: a second cancellation comes there."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0.1)
+        ended("cancelled")
+        raise
+
+
 @wrong(ex1, "ends_quietly")
 async def invents_a_word(websocket, ended):
     """A word that ended() does not know."""

@@ -179,6 +179,7 @@ ex1 = AppExercise(
         Case((*_echoed(texts()[:12], at_once=True), Send("bye"))),
         Case((*_echoed([f"number {number}" for number in range(MANY)]), Send("bye")), most=10),
         Case((Send("bye"),)),
+        Case(_echoed(["hello"]), endings=["cancel-twice"]),
         Case((Wait(90), *_echoed(["late"]), Wait(200), Leave(3000))),
         Case(beside((*_echoed(["hello", "again"]), Leave(3000)), (*_echoed(["one"]), Send("bye")))),
         Case((*_echoed(["hello"]), *by("b", _echoed(["one", "two"])))),
