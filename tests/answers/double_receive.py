@@ -772,7 +772,7 @@ async def collects_the_words(websocket, words):
 async def ten_seconds_to_stop(websocket, words):
     """Cancels the answer, and waits for it for ten seconds."""
     await websocket.accept()
-    questions = asyncio.Queue()
+    questions: asyncio.Queue[str] = asyncio.Queue()
 
     async def reply():
         while True:
@@ -1614,7 +1614,7 @@ async def reader_and_worker(websocket):
     hall = websocket.app.state.hall
     await websocket.accept()
     seat = await hall.enter()
-    texts = asyncio.Queue()
+    texts: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def work():
         while (text := await texts.get()) is not None:

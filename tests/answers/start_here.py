@@ -156,7 +156,7 @@ async def task_group(websocket):
 async def reader_and_writer(websocket):
     """A task reads, another writes, and is told by what its send raises."""
     await websocket.accept()
-    texts = asyncio.Queue()
+    texts: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def write():
         while (text := await texts.get()) is not None:
