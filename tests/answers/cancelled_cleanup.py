@@ -1748,6 +1748,18 @@ class GoesAfterAMinute(_Holding):
                 await super().drain(0)
 
 
+@wrong(ex3, "has_hours")
+class SecondsForEachRound(_Holding):
+    """Each round of waiting gets all the seconds: what the last round has started is cancelled late."""
+
+    async def drain(self, seconds):
+        while self.tasks:
+            _, left = await asyncio.wait(set(self.tasks), timeout=seconds)
+            if left:
+                break
+        await super().drain(0)
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 

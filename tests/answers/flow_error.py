@@ -1020,6 +1020,43 @@ async def counts_once_before_it_tells(scope, receive, send, pages):
         await tell()
 
 
+@wrong(ex2, "tells_everybody")
+async def says_nothing_when_cancelled(scope, receive, send, pages):
+    """Removes the page however it leaves, and tells that after `finally`, where a cancellation does not come."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+    await tell(pages)
+
+
+@wrong(ex2, "tells_everybody")
+async def tries_when_it_has_told(scope, receive, send, pages):
+    """Tells the opening before `try`: who is cancelled meanwhile stays in the set, until somebody's message fails."""
+
+    async def tell_or_remove():
+        for other in list(pages):
+            if other in pages:
+                try:
+                    await other(text(len(pages)))
+                except OSError:
+                    pages.discard(other)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    await tell_or_remove()
+    try:
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_or_remove()
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 

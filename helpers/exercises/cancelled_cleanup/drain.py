@@ -150,13 +150,15 @@ def minds_its_own(session: Session) -> str | None:
 
 @rule
 def has_hours(session: Session) -> str | None:
-    """Works have `seconds`, and those that are cancelled have their cleanup, however long that is."""
+    """Works have `seconds`, no more, and those that are cancelled have their cleanup, however long that is."""
     return session.facts.get("beside") or None
 
 
 async def _for_hours(answer: Any) -> tuple[Rule, str] | None:
-    cut = await drained(answer())
-    return (has_hours, cut) if cut else None
+    for late in (False, True):
+        if cut := await drained(answer(), started_late=late):
+            return has_hours, cut
+    return None
 
 
 def _asking(*names: str) -> tuple[Send | Expect, ...]:

@@ -30,7 +30,7 @@ def _as_it_is(answer: Any) -> ASGIApp:
     return app
 
 
-NUMBERS = (" 7 ", "+5", "007", "1_000", "٣", "²", "2.7", "1e3", "inf", "0", "-0", "10", "10", "9" * 40, "-" + "9" * 40)
+NUMBERS = ("0", " 7 ", "+5", "007", "1_000", "٣", "²", "2.7", "1e3", "inf", "-0", "10", "10", "9" * 40, "-" + "9" * 40)
 """Numbers, and what looks like one; `int` decides."""
 
 

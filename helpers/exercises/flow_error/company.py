@@ -52,8 +52,9 @@ async def visited(answer: Any) -> str:
             return f"a page {what}: {problem}"
     if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
         return f"a message to another page takes {SLOW:g} seconds: {problem}"
-    if problem := await _while_one_leaves(answer):
-        return problem
+    for scene in (_while_one_leaves, _cancelled):
+        if problem := await scene(answer):
+            return problem
     for error in (ConnectionResetError, TimeoutError, OSError):
         for place in (0, 2, 5):
             living = [_Page(each) for each in (0, 2, 5) if each != place]
@@ -84,6 +85,27 @@ async def _while_one_leaves(answer: Any) -> str:
     if not problem and "4" in told:
         problem = "another was told 4 afterwards, in place of 3"
     return f"a page leaves while a slow one is told: {problem}" if problem else ""
+
+
+async def _cancelled(answer: Any) -> str:
+    """Cancel a page's handler while a slow page is told that it has opened, and while it waits; say who counts it."""
+    moments = ((SLOW / 2, "while a slow page is told that it has opened"), (2 * SLOW, "while its page is silent"))
+    for seconds, when in moments:
+        others = [_Page(0), _Page(2, SLOW), _Page(3)]
+        visitor, pages = _Page(1), set[Any](others)
+        task = asyncio.create_task(_opens(answer, visitor, pages))
+        await asyncio.sleep(seconds)
+        task.cancel()
+        await asyncio.wait([task])
+        problem = "" if task.cancelled() else task.result()
+        if not problem and visitor in pages:
+            problem = "its page is still in `pages`"
+        for page in others:
+            if not problem and page.told[-1:] != ["3"]:
+                problem = f"another is told {_words(page.told)}, and 3 are there"
+        if problem:
+            return f"a page's `count` is cancelled {when}: {problem}"
+    return ""
 
 
 async def _opens(answer: Any, visitor: _Page, pages: set[Any]) -> str:
