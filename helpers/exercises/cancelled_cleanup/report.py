@@ -64,7 +64,8 @@ def gets_its_time(session: Session) -> str | None:
 def gives_up(session: Session) -> str | None:
     """A report that is not answered in `seconds` is given up."""
     for call in session.facts["calls"]:
-        if call.lasted > call.allowed + BLINK or call.how == "still on its way":
+        late = call.lasted > call.allowed + BLINK
+        if late or call.deserted or call.how == "still on its way":
             return f"the report was still waited for after {call.allowed:g} seconds"
     return None
 
