@@ -3,6 +3,8 @@
 import gc
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -175,20 +177,26 @@ def _not_a_registry(answer: Any) -> str:
     return ""
 
 
+@contextmanager
+def older_put_aside() -> Iterator[None]:
+    """Run a block whose sessions collect garbage: what is older than the block need not be searched each time."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.collect()
+
+
 class _Collected(BesideExercise):
-    """An exercise whose sessions collect garbage: what is older than the check need not be searched each time."""
+    """An exercise whose sessions collect garbage."""
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Judge an answer, with what is older put aside."""
-        gc.collect()
-        gc.freeze()
-        with warnings.catch_warnings():  # the verdict says which work was never begun
+        with older_put_aside(), warnings.catch_warnings():  # the verdict says which work was never begun
             warnings.filterwarnings("ignore", r"coroutine .* was never awaited", RuntimeWarning)
-            try:
-                return super().judge(answer, until)
-            finally:
-                gc.unfreeze()
-                gc.collect()
+            return super().judge(answer, until)
 
 
 ex3 = _Collected(
