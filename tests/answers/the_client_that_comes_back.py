@@ -38,6 +38,12 @@ def minutes():
         yield random.uniform(60, 70)
 
 
+def at_once_first():
+    """Yield no pause at all, then full jitter."""
+    yield 0.0
+    yield from full_jitter()
+
+
 def seconds():
     """Yield a second."""
     while True:
@@ -302,6 +308,12 @@ async def counts_its_losses(url, inbox):
 async def without_jitter(url, inbox):
     """Exponential backoff, as it is in most examples."""
     await receive(url, inbox, pauses=doubling)
+
+
+@wrong(ex1, "comes_at_its_own_time")
+async def first_attempt_at_once(url, inbox):
+    """Has jitter from the second attempt on: the first comes at once, everybody's."""
+    await receive(url, inbox, pauses=at_once_first)
 
 
 @wrong(ex1, "comes_at_its_own_time")

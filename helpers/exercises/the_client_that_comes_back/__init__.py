@@ -7,7 +7,7 @@ a dozen times, throw out, close for good, acknowledge late or forget.
 from collections.abc import Callable
 from functools import partial
 
-from helpers.exercises.the_client_that_comes_back.archive import Archive, PairOfMeters
+from helpers.exercises.the_client_that_comes_back.archive import Archive, CrowdOfMeters
 from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
@@ -33,9 +33,9 @@ from helpers.exercises.the_client_that_comes_back.servers import (
     REFUSALS,
     STRANGE,
     Book,
+    Crowd,
+    CrowdOfPayers,
     Feed,
-    Pair,
-    PairOfPayers,
     Scripted,
 )
 from helpers.props.station import for_good
@@ -100,7 +100,7 @@ ex1 = ReturningExercise(
             _undisturbed(f"the server closes with {code} after each piece of news", Feed, closes=code)
             for code in (1001, 1005, 1011, 1012, 1013)
         ),
-        _undisturbed("two clients, one server", Pair),
+        _undisturbed("six clients, one server", Crowd),
     ),
     rules=(
         none_is_lost,
@@ -145,7 +145,7 @@ ex2 = ReturningExercise(
         _absent(Book),
         _hard_times(Book, 2 * REFUSALS),
         Case("all kinds of payments", partial(Book, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
-        Case("two clients, one server", PairOfPayers, (UNDISTURBED,)),
+        Case("six clients, one server", CrowdOfPayers, (UNDISTURBED,)),
         *_for_good(Book, 1008, 4001),
         _undisturbed("a hundred payments", Book, 100),
         *(
@@ -197,7 +197,7 @@ ex3 = ReturningExercise(
         *_thrown_out(Archive),
         _absent(Archive),
         _hard_times(Archive, REFUSALS),
-        _undisturbed("two clients, one server", PairOfMeters),
+        _undisturbed("six clients, one server", CrowdOfMeters),
         Case("told to stop, and the wire is silent", partial(Archive, stop_at=5.5), (SILENT,)),
         Case("all kinds of readings", partial(Archive, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         _undisturbed("no reading at all", Archive, 0),

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from hangup.record.recorder import Session, current
 from hangup.time.loopback import now
 from hangup.trace.events import Event
-from helpers.exercises.the_client_that_comes_back.servers import ROUNDS, Book
+from helpers.exercises.the_client_that_comes_back.servers import CLIENTS, Book
 from helpers.props.outbox import Outbox
 
 
@@ -102,24 +102,24 @@ class Archive(Book):
         self.stop.set()
 
 
-class PairOfMeters(Archive):
-    """An Archive with two clients, both lost with 1012 in the same moment; when they come back it has what they have.
+class CrowdOfMeters(Archive):
+    """An Archive with many clients, all lost with 1012 in the same moment; when they come back it has what they have.
 
     Each has an outbox that holds one reading, and is closed.
     """
 
     async def serve(self, websocket: ServerConnection) -> None:
-        """Greet, and lose both; later, say that all is done."""
-        done = len(self.both_lost) == ROUNDS
+        """Greet, and lose all; later, say that all is done."""
+        done = self.all_lost is not None
         await websocket.send(f"have {int(done)}")
-        if not await self.lose_both(websocket):
+        if not await self.lose_all(websocket):
             await websocket.wait_closed()
 
     async def call(self, answer: Any, url: str) -> Any:
-        """Run two clients."""
+        """Run the clients."""
         self.book[:], self.acknowledged = self.due, len(self.due)
         async with asyncio.TaskGroup() as group:
-            for _ in range(2):
+            for _ in range(CLIENTS):
                 outbox = Outbox(1)
                 await outbox.put("reading 1")
                 outbox.close()

@@ -13,7 +13,7 @@ import websockets
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.record.recorder import Session, describe
 from hangup.record.rules import rule
-from helpers.exercises.the_client_that_comes_back.servers import LATE, REFUSALS, ROUNDS
+from helpers.exercises.the_client_that_comes_back.servers import CLIENTS, LATE, REFUSALS
 
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
 EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
@@ -121,14 +121,12 @@ def begins_anew(session: Session) -> str | None:
 
 @rule
 def comes_at_its_own_time(session: Session) -> str | None:
-    """Two clients that lose the server at the same moment do not come back at the same moment."""
+    """Clients that lose the server at the same moment do not all come back at the same moment."""
     server = session.facts["server"]
-    pairs = list(zip(server.both_lost, server.came[2::2], server.came[3::2], strict=False))
-    if session.cancelled_by or len(pairs) < ROUNDS or any(second - first >= 0.01 for _, first, second in pairs):
+    back = server.came[CLIENTS : 2 * CLIENTS]
+    if session.cancelled_by or server.all_lost is None or len(back) < CLIENTS or back[-1] - back[0] >= 0.01:
         return None
-    return f"{len(pairs)} times both were lost, and both came back after " + " and ".join(
-        f"{first - lost:.3g} s" for lost, first, _ in pairs
-    )
+    return f"all {CLIENTS} were lost, and all came back after {back[0] - server.all_lost:.3g} s"
 
 
 @rule
@@ -137,7 +135,7 @@ def does_not_wait_for_each(session: Session) -> str | None:
     server = session.facts["server"]
     if session.schedule != UNDISTURBED or session.ended != "returned" or server.for_good or server.thrown_out:
         return None
-    if server.both_lost or server.closes:
+    if server.all_lost is not None or server.closes:
         return None
     took = (server.ended_at or 0.0) - server.came[0]
     most = 1 + 2 * LATE + EACH * len(server.due)

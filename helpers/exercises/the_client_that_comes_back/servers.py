@@ -1,6 +1,6 @@
 """Scripted servers for clients that come back; each keeps book of what rules look at, and is made for one session.
 
-A `Feed` tells news, a `Pair` does so to two clients, a `Book` hears payments and acknowledges them, also of two
+A `Feed` tells news, a `Crowd` does so to many clients, a `Book` hears payments and acknowledges them, also of many
 clients. (An `Archive`, which hears readings, is in `archive`.)
 """
 
@@ -19,7 +19,7 @@ from hangup.time.loopback import LoopbackLoop, now
 from helpers.judging.values import texts
 
 REFUSALS = 12
-ROUNDS = 2  # how often two clients are lost together: once they may come back together by chance
+CLIENTS = 6  # so many are lost together: two may come back together by chance
 HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
@@ -59,9 +59,9 @@ class Scripted:
     ) -> None:
         self.for_good, self.thrown_out, self.code, self.closes, self.absent = for_good, thrown_out, code, closes, absent
         self.book = []
-        self.both_lost: list[float] = []
-        """When it lost two clients in the same moment."""
-        self._pair: list[ServerConnection] = []
+        self.all_lost: float | None = None
+        """When it lost all clients in the same moment."""
+        self._crowd: list[ServerConnection] = []
         self.came: list[float] = []
         self.lost_at: float | None = None
         self.away: list[float] = []
@@ -134,15 +134,14 @@ class Scripted:
         async with serve(self, sock=sock, compression=None, ping_interval=None, close_timeout=1, logger=_quiet):
             await asyncio.sleep(FOREVER)
 
-    async def lose_both(self, websocket: ServerConnection) -> bool:
-        """With two clients, close both with 1012 when both are there, and return whether it has done so."""
-        if len(self.both_lost) == ROUNDS:
+    async def lose_all(self, websocket: ServerConnection) -> bool:
+        """With many clients, close each with 1012 when all are there, and return whether it has done so."""
+        if self.all_lost is not None:
             return False
-        self._pair.append(websocket)
-        if len(self._pair) == 2:
-            self.both_lost.append(now())
-            await asyncio.gather(*(each.close(1012) for each in self._pair))
-            self._pair.clear()
+        self._crowd.append(websocket)
+        if len(self._crowd) == CLIENTS:
+            self.all_lost = now()
+            await asyncio.gather(*(each.close(1012) for each in self._crowd))
         await websocket.wait_closed()
         return True
 
@@ -182,19 +181,19 @@ class Feed(Scripted):
         return answer(url, self.book)  # type: ignore[no-any-return]  # any awaitable will do
 
 
-class Pair(Feed):
-    """Has two clients, and loses both with 1012 in the same moment, when both are there."""
+class Crowd(Feed):
+    """Has many clients, and loses all with 1012 in the same moment, when all are there."""
 
     async def serve(self, websocket: ServerConnection) -> None:
-        """Lose both; later, serve."""
-        if not await self.lose_both(websocket):
+        """Lose all; later, serve."""
+        if not await self.lose_all(websocket):
             await super().serve(websocket)
 
     async def call(self, answer: Any, url: str) -> Any:
-        """Run two clients."""
+        """Run the clients."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(answer(url, self.book), context=Context())
-            group.create_task(answer(url, []), context=Context())
+            for number in range(CLIENTS):
+                group.create_task(answer(url, [] if number else self.book), context=Context())
 
 
 class Book(Scripted):
@@ -278,22 +277,22 @@ class Book(Scripted):
         return answer(url, tuple(self.due))  # type: ignore[no-any-return]  # any awaitable will do
 
 
-class PairOfPayers(Book):
-    """A Book with two clients, both lost with 1012 in the same moment; when they come back it says that it has all."""
+class CrowdOfPayers(Book):
+    """A Book with many clients, all lost with 1012 in the same moment; when they come back it says that it has all."""
 
     async def serve(self, websocket: ServerConnection) -> None:
-        """Greet, and lose both; later, say that all is done."""
-        if len(self.both_lost) == ROUNDS:
+        """Greet, and lose all; later, say that all is done."""
+        if self.all_lost is not None:
             self.book[:] = self.due
         await self._say(websocket, "have")
-        if not await self.lose_both(websocket):
+        if not await self.lose_all(websocket):
             await websocket.wait_closed()
 
     async def take(self, websocket: ServerConnection, number: int, payment: str) -> None:
         """Take none."""
 
     async def call(self, answer: Any, url: str) -> Any:
-        """Run two clients."""
+        """Run the clients."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(2):
+            for _ in range(CLIENTS):
                 group.create_task(answer(url, tuple(self.due)), context=Context())
