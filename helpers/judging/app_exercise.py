@@ -4,7 +4,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hangup.explorer.apps.explore import explore, replay
@@ -23,6 +23,8 @@ from helpers.judging.exercise import Exercise, too_late
 from helpers.judging.moment import held_at, when
 from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
+
+FEWER = 4  # times fewer schedules of a case are played when a script before it has broken a rule
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class AppExercise(Exercise):
         own = {rule.sentence for rule in self.rules if rule.name not in {each.name for each in self.general}}
         try:
             for case, each in zip(self._cases, noticed, strict=True):
-                reports.append(self._explore(answer, case, each, until))
+                most = case.most // FEWER if any(other.broken for other in noticed) else case.most
+                reports.append(self._explore(answer, replace(case, most=max(most, 1)), each, until))
                 enough = self.one_by_one or reports[-1].stopped
                 if any(enough or broken.rule in own for broken in each.broken) or _held(reports[-1]):
                     break
