@@ -24,7 +24,7 @@ from helpers.judging.moment import held_at, when
 from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
-FEWER = 4  # times fewer schedules of a case are played when a script before it has broken a rule
+FEW = 20  # schedules of each further case are played when a script has broken a rule
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ class AppExercise(Exercise):
         own = {rule.sentence for rule in self.rules if rule.name not in {each.name for each in self.general}}
         try:
             for case, each in zip(self._cases, noticed, strict=True):
-                most = case.most // FEWER if any(other.broken for other in noticed) else case.most
-                reports.append(self._explore(answer, replace(case, most=max(most, 1)), each, until))
+                if case in self.also and any(other.broken for other in noticed):
+                    case = replace(case, most=min(case.most, FEW))
+                reports.append(self._explore(answer, case, each, until))
                 enough = self.one_by_one or reports[-1].stopped
                 if any(enough or broken.rule in own for broken in each.broken) or _held(reports[-1]):
                     break
