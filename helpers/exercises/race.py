@@ -5,6 +5,8 @@ of his own: on uvicorn-websockets it is a RuntimeError, which would invite to ca
 """
 
 import asyncio
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from hangup.record import rules
@@ -26,19 +28,19 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
         if session is None:
             await app(scope, receive, send)
             return
-        told: list[tuple[asyncio.Task[object] | None, float]] = []
+        told: list[tuple[asyncio.Task[object] | None, Callable[[], bool]]] = []
 
         async def hear() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                told.append((asyncio.current_task(), _now()))
+                told.append((asyncio.current_task(), _in_turns(turns)))
             return message
 
         async def say(message: Message) -> None:
             try:
                 await send(message)
             except Exception as error:
-                if told and told[0][0] is not asyncio.current_task() and _now() <= told[0][1] + _soon(turns):
+                if told and told[0][0] is not asyncio.current_task() and told[0][1]():
                     session.facts.setdefault("raced", []).append(error)
                 raise
 
@@ -47,13 +49,28 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
     return noting
 
 
-def _now() -> float:
+def _in_turns(turns: float) -> Callable[[], bool]:
+    """Return what says whether the loop has turned no more often since.
+
+    On a loop that counts none they have some time as well, for what a server does in other threads; on a busy machine
+    that alone would be over too soon.
+    """
     loop = asyncio.get_running_loop()
-    return float(getattr(loop, "turn", loop.time()))
+    if hasattr(loop, "turn"):
+        until = loop.turn + turns
+        return lambda: loop.turn <= until
+    if turns == math.inf:
+        return lambda: True
+    left, until = turns, loop.time() + MOMENT * turns
 
+    def turned() -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            loop.call_soon(turned)
 
-def _soon(turns: float) -> float:
-    return turns if hasattr(asyncio.get_running_loop(), "turn") else MOMENT * turns
+    loop.call_soon(turned)
+    return lambda: left > 0 or loop.time() <= until
 
 
 def _ends_quietly(session: Session) -> str | None:

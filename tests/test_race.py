@@ -1,0 +1,55 @@
+"""What a send raises while the app is being told of the end is a race; later it is a mistake."""
+
+import asyncio
+import time
+
+import pytest
+
+from hangup.record.recorder import Recorder
+from helpers.exercises import race
+
+
+async def raced(between):
+    """Return what was noted of a send that fails after the reader of another task was told, and `between` after that."""
+    told = asyncio.Event()
+
+    async def app(scope, receive, send):
+        async def reads():
+            await receive()
+            told.set()
+
+        reader = asyncio.ensure_future(reads())
+        await told.wait()
+        await between()
+        with pytest.raises(OSError, match="gone"):
+            await send({"type": "websocket.send", "text": ""})
+        await reader
+
+    async def receive():
+        return {"type": "websocket.disconnect", "code": 1001}
+
+    async def send(message):
+        raise OSError("gone")
+
+    recorder = Recorder(race.racing(app))
+    await recorder({"type": "websocket", "path": "/", "headers": []}, receive, send)
+    return [str(each) for each in recorder.sessions[0].facts.get("raced", [])]
+
+
+async def at_once():
+    """Wait for nothing."""
+
+
+async def on_a_busy_machine():
+    time.sleep(2 * race.TURNS * race.MOMENT)
+
+
+async def much_later():
+    end = time.monotonic() + 2 * race.TURNS * race.MOMENT
+    while time.monotonic() < end:
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("between", "noted"), [(at_once, ["gone"]), (on_a_busy_machine, ["gone"]), (much_later, [])])
+def test_a_send_that_comes_with_the_goodbye_is_noted_however_busy_the_machine_is(between, noted):
+    assert asyncio.run(raced(between)) == noted
