@@ -10,7 +10,7 @@ from helpers.exercises import race
 
 
 async def raced(between):
-    """Return what was noted of a send that fails after the reader of another task was told, and `between` after that."""
+    """Return what was noted of a send that fails when another task has been told, and `between` is over."""
     told = asyncio.Event()
 
     async def app(scope, receive, send):
@@ -41,7 +41,7 @@ async def at_once():
 
 
 async def on_a_busy_machine():
-    time.sleep(2 * race.TURNS * race.MOMENT)
+    time.sleep(2 * race.TURNS * race.MOMENT)  # noqa: ASYNC251 - the loop does not turn meanwhile
 
 
 async def much_later():
