@@ -266,7 +266,7 @@ def test_what_broke_before_time_was_up_is_told(monkeypatch):
 
 def test_the_last_line_says_the_rule_again():
     assert str(shout.check(forgets_to_catch)).splitlines()[-1] == (
-        "  ✗ 682 of 871 schedules break this rule: the handler ends quietly when the peer leaves · stuck? ex1.hint()"
+        "  ✗ 392 of 518 schedules break this rule: the handler ends quietly when the peer leaves · stuck? ex1.hint()"
     )
     starter = check(three_endings.ex2, source(three_endings.ex2, "starter"))
     assert starter.note.startswith("○ ")
