@@ -92,5 +92,6 @@ def test_an_office_knows_who_holds_its_tasks(registry, collected, leaks):
             await asyncio.sleep(0)
         return office.collected, office.leaks
 
+    before = gc.get_freeze_count()
     assert asyncio.run(work()) == (collected, leaks)
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == before  # Python 3.12 has some of its own

@@ -16,6 +16,7 @@ import pytest
 
 from hangup.servers import releases
 from hangup.servers.releases import NoEnvironmentError, ProbeError, Run
+from helpers.exercises.late_send.releases import late_sends
 from helpers.props import isolated as module
 from helpers.props.isolated import isolated, record
 
@@ -279,3 +280,16 @@ def test_nbval_takes_both_origins_for_equal_and_nothing_else(why):
 
     assert sanitized("one", "two", why=why) == sanitized("one", "two")
     assert sanitized("one", "three", why=why) != sanitized("one", "two")
+
+
+@pytest.mark.parametrize("release", ["10.4", "11.0.3", "13.1"])
+def test_what_lesson_06_runs_is_recorded_as_it_stands(monkeypatch, release):
+    """There is no wheel of websockets 10.4 for Python 3.12 and later."""
+
+    def nowhere(*_: object) -> Run:
+        raise NoEnvironmentError("no usable wheels")
+
+    monkeypatch.setattr(module, "run_program", nowhere)
+    run = isolated(late_sends, under=[f"websockets=={release}"])
+    assert "no usable wheels" in run.origin
+    assert len(run.values[0]) == 2
