@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import contextlib
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hangup.record.internals import (
     ready,
     step_of,
     threads_now,
+    will_be_cancelled,
 )
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
@@ -171,6 +173,7 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
             "_exception",
             "_limbo",
             "_log_traceback",
+            "_must_cancel",
             *["_ready"] * 3,
             *["_run"] * 2,
             *["_scheduled"] * 2,
@@ -195,3 +198,17 @@ def test_a_thread_that_is_about_to_start_is_not_missed(monkeypatch):
     monkeypatch.setitem(threading._limbo, thread, thread)  # type: ignore[attr-defined]
     assert thread in threads_now()
     assert thread in threading.enumerate()
+
+
+def test_without_what_a_task_is_about_to_be_told_a_cleanup_is_blamed_for_a_cancellation_that_came_from_outside():
+    async def work():
+        task = asyncio.current_task()
+        assert task is not None
+        before = will_be_cancelled(task)
+        task.cancel()
+        asked = will_be_cancelled(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return before, asked, will_be_cancelled(task)
+
+    assert asyncio.run(work()) == (False, True, False)

@@ -1,4 +1,4 @@
-"""Until Python 3.12 a task group that has failed may lose a cancellation: nobody is blamed for that."""
+"""A task group that has failed may lose a cancellation, or keep it for later: nobody is blamed for that."""
 
 import asyncio
 import contextlib

@@ -52,6 +52,8 @@ def test_every_recipe_has_a_command():
     }
 
 
+# a handler that is cancelled while it closes its database leaves that to the collector; Python 3.13 says so
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("command", "expected"), COMMANDS)
 def test_a_recipe_does_what_it_says(command, expected, capsys, request):
     if "faked" in command:

@@ -66,6 +66,8 @@ def _named(name: str) -> str:
 
 
 def _inspected(functions: list[FunctionType], file: str) -> str:
+    if file == "<string>":  # from Python 3.13 on that is the text of `python -c`
+        return ""
     try:
         return "\n\n".join(inspect.getsource(each) for each in functions if each.__code__.co_filename == file)
     except (OSError, TypeError):

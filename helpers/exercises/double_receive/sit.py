@@ -16,6 +16,7 @@ from starlette.types import Send as ASGISend
 from starlette.websockets import WebSocket
 
 from hangup.record import rules
+from hangup.record.internals import will_be_cancelled
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, by
@@ -87,7 +88,8 @@ class Hall:
         Raises ValueError for one that is not taken.
         """
         session = current()
-        before = session.cancelled_by if session is not None else ""
+        task = asyncio.current_task()
+        before = session is not None and bool(session.cancelled_by) and not (task and will_be_cancelled(task))
         if seat not in self.taken or seat in self.returned:
             self.returned.append(seat)
             note(f"leave: seat {seat}, which is not taken")

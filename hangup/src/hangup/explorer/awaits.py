@@ -65,10 +65,10 @@ class CountedAwaits:
 
 
 def _is_lost(coroutine: Any) -> bool:
-    """Return whether a cancellation that comes now is lost.
+    """Return whether a cancellation that comes now is lost, or kept for a later await, if there is one.
 
-    Until Python 3.12 a task group whose tasks have failed already raises what failed, and asks for the cancellation no
-    more (cpython issue 116720); until 3.11 wait_for() returns what came in the same turn (cpython issue 86296).
+    A task group whose tasks have failed already raises what failed; from Python 3.13 on it asks for the cancellation
+    once more (cpython issue 116720). Until 3.11 wait_for() returns what came in the same turn (cpython issue 86296).
     """
     frame = None
     while coroutine is not None:
@@ -76,7 +76,7 @@ def _is_lost(coroutine: Any) -> bool:
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     if frame is None:
         return False
-    if frame.f_code is asyncio.TaskGroup.__aexit__.__code__ and sys.version_info < (3, 13):
+    if frame.f_code is asyncio.TaskGroup.__aexit__.__code__:
         return bool(frame.f_locals["self"]._errors)  # it has no public name
     if frame.f_code is asyncio.wait_for.__code__ and sys.version_info < (3, 12):
         waits_for = frame.f_locals.get("fut")

@@ -30,6 +30,14 @@ def peek_exception(task: "asyncio.Task[Any]") -> BaseException | None:
     return error
 
 
+def will_be_cancelled(task: "asyncio.Task[Any]") -> bool:
+    """Return whether a task that runs is cancelled where it waits next: somebody has asked for it meanwhile.
+
+    A task group does so from Python 3.13 on, when it has failed and was cancelled from outside while it waited.
+    """
+    return bool(getattr(task, "_must_cancel", False))
+
+
 def drop_from_all_tasks(task: "asyncio.Task[Any]") -> None:
     """Take a task that does not heed its cancellation out of `asyncio.all_tasks()`: `asyncio.run` would wait for it."""
     asyncio._unregister_task(task)
