@@ -276,7 +276,8 @@ def replay(
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)  # of this session, and of none that follows
-            if not (plays[0].spins or plays[0].held or wanted.order is not None):
+            # what facts refer to, such as an object of the app's, is not to be what further sessions make of it
+            if probe is _no_facts and not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 session.facts["held_for"] = await Holding().look(began, timed.unjudged, wanted)
             if closer and wanted.order is None:
