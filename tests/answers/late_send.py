@@ -850,6 +850,17 @@ async def returns_none(url, messages, interval):
         await send_all(websocket, messages)
 
 
+@wrong(ex2, "connects_once")
+async def connects_for_each(url, messages, interval):
+    """A new connection for each message: an end is not noticed at all."""
+    sent = 0
+    async for message in messages:
+        async with connect(url, open_timeout=interval, close_timeout=10) as websocket:
+            await websocket.send(message)
+            sent += 1
+    return sent
+
+
 @wrong(ex2, "closes")
 async def leaves_it_open(url, messages, interval):
     """Never closes the connection, so its keepalive runs on."""
