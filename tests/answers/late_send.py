@@ -851,14 +851,15 @@ async def returns_none(url, messages, interval):
 
 
 @wrong(ex2, "connects_once")
-async def connects_for_each(url, messages, interval):
-    """A new connection for each message: an end is not noticed at all."""
-    sent = 0
+async def says_the_first_on_its_own(url, messages, interval):
+    """A connection for the first message, and another one for the others."""
+    half = interval / 2
     async for message in messages:
-        async with connect(url, open_timeout=interval, close_timeout=10) as websocket:
+        async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
             await websocket.send(message)
-            sent += 1
-    return sent
+        break
+    async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
+        return 1 + await send_all(websocket, messages)
 
 
 @wrong(ex2, "closes")
