@@ -77,8 +77,8 @@ class AppExercise(Exercise):
         # from something that a later script shows better
         own = {rule.sentence for rule in self.rules if rule.name not in {each.name for each in self.general}}
         try:
-            for case, each in zip(self._cases, noticed, strict=True):
-                if case in self.also and any(other.broken for other in noticed):
+            for number, (case, each) in enumerate(zip(self._cases, noticed, strict=True)):
+                if number >= len(self.scripts) and any(other.broken for other in noticed):
                     case = replace(case, most=min(case.most, FEW))
                 reports.append(self._explore(answer, case, each, until))
                 enough = self.one_by_one or reports[-1].stopped

@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SEED = 6455
-LONG = 70_000
+LONG = 70_000  # characters: longer than a line, a packet, the 65,535 of a 16-bit length, and any limit chosen by eye
 _LETTERS = ("abcdefghijklmnopqrstuvwxyz", "äéßøñçİı", "бгджлфя", "αβγδξς", "שלום", "日本語文字", "🙂🚀👩‍🚀")
 _TEXTS = (
     "",

@@ -13,9 +13,9 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, describe
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Send
+from helpers.exercises.beside import BesideExercise
 from helpers.exercises.cancelled_cleanup.handlers import LESSON
 from helpers.exercises.cancelled_cleanup.hours import drained
-from helpers.exercises.flow_error.in_memory import BesideExercise
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import Case
 from helpers.judging.moment import slip

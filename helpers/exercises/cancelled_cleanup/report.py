@@ -8,9 +8,9 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import beside
+from helpers.exercises.beside import BesideExercise
 from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.exercises.cancelled_cleanup.hours import left
-from helpers.exercises.flow_error.in_memory import BesideExercise
 from helpers.judging.app_exercise import Case
 from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SECONDS, SLOWLY, TIGHT, App, Call, Desk
 

@@ -8,9 +8,10 @@ from hangup.record.recorder import ASGIApp, Receive, Scope, Session
 from hangup.record.recorder import Send as SendCall
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Send, beside
+from helpers.exercises.beside import BesideExercise
 from helpers.exercises.flow_error import guard
+from helpers.exercises.flow_error.around import LESSON, LOOP, PARAMETERS
 from helpers.exercises.flow_error.guard import Gone, Misuse
-from helpers.exercises.flow_error.in_memory import LESSON, LOOP, PARAMETERS, BesideExercise
 from helpers.exercises.flow_error.loop import said
 from helpers.exercises.flow_error.reload import ex2
 from helpers.exercises.flow_error.scenes import play

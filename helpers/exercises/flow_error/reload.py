@@ -10,8 +10,9 @@ from hangup.record.recorder import Send as SendCall
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Leave, Send
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.beside import BesideExercise
+from helpers.exercises.flow_error.around import LESSON, LOOP, PARAMETERS
 from helpers.exercises.flow_error.company import visited
-from helpers.exercises.flow_error.in_memory import LESSON, LOOP, PARAMETERS, BesideExercise
 
 HASHES = (3, 0, 5)  # a set of pages is not in the order in which they have opened, but it is the same in every run
 MOMENT = 0.05  # virtual seconds

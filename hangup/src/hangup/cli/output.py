@@ -29,21 +29,10 @@ def given_up(what: str, tell: Callable[[Report], None] = lambda _: None) -> Iter
         yield
     except (Stuck, Escaped) as problem:
         at = f" ({schedule})" if (schedule := getattr(problem, "schedule", "")) else ""
-        said = f"The exploration was given up: {_why(what, problem)}{at}"
+        said = f"The exploration was given up: {problem.why(what, '--limit')}{at}"
         sys.stderr.write(f"{said}.\n")
         tell(_with_end(problem, said))
         raise GivenUp(1) from None
-
-
-def _why(what: str, problem: Stuck | Escaped) -> str:
-    """Say why an exploration did not come to its end."""
-    if isinstance(problem, Escaped):
-        return f"{what} raised {problem}"
-    if problem.tasks:
-        return f"{what} runs on though it is cancelled again and again: {', '.join(problem.tasks)}"
-    if problem.loop_runs:
-        return f"{what} takes too long; a lower --limit is needed"
-    return f"{what} holds its event loop{f' at {problem.where}' if problem.where else ''}"
 
 
 def _with_end(problem: Stuck | Escaped, said: str) -> Report:

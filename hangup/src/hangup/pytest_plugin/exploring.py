@@ -56,7 +56,8 @@ class HangUp:
             wanted = self._config.getoption("hangup_replay")
             return self._replay(target, wanted) if wanted else self._explore(target)
         except (Stuck, Escaped) as problem:
-            raise RuleBroken(f"the exploration was given up: {_why(target.what, problem)}") from None
+            why = problem.why(f"the {target.what}", "--hangup-limit")
+            raise RuleBroken(f"the exploration was given up: {why}") from None
         except (TypeError, ValueError) as error:
             if _is_ours(error):  # a sentence about the arguments: it is the test's line that matters
                 raise error.with_traceback(None) from None
@@ -131,17 +132,6 @@ def is_schedule(name: str) -> bool:
             continue
         return True
     return False
-
-
-def _why(what: str, problem: Stuck | Escaped) -> str:
-    """Say why an exploration did not come to its end."""
-    if isinstance(problem, Escaped):
-        return f"the {what} raised {problem}"
-    if problem.tasks:
-        return f"the {what} runs on though it is cancelled again and again: {', '.join(problem.tasks)}"
-    if problem.loop_runs:
-        return f"the {what} takes too long; a lower --hangup-limit is needed"
-    return f"the {what} holds its event loop {getattr(problem, 'where', '')}".strip()
 
 
 def _is_ours(error: Exception) -> bool:

@@ -40,6 +40,14 @@ class Stuck(Exception):
         self.ended = ended
         self.tasks = tasks
 
+    def why(self, what: str, limit: str) -> str:
+        """Say what happened to `what`, such as "the app"; `limit` is the option with which less would be asked."""
+        if self.tasks:
+            return f"{what} runs on though it is cancelled again and again: {', '.join(self.tasks)}"
+        if self.loop_runs:
+            return f"{what} takes too long; a lower {limit} is needed"
+        return f"{what} holds its event loop{f' at {self.where}' if self.where else ''}"
+
 
 class Escaped(Exception):
     """The coroutine raised what ends a process or an event loop; `error` is that exception, `found` as of Stuck."""
@@ -49,6 +57,10 @@ class Escaped(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__(repr(error))
         self.error = error
+
+    def why(self, what: str, _: str) -> str:
+        """Say what happened to `what`, as Stuck does."""
+        return f"{what} raised {self}"
 
 
 class Flood(RuntimeError):

@@ -1,10 +1,9 @@
-"""What lesson 03's exercises share: rules for a loop, and what is judged in memory beside the sessions of a check."""
+"""An exercise with something that is judged in memory beside the sessions of its check."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hangup.record import rules
 from hangup.record.recorder import Session
 from hangup.record.rules import Rule
 from hangup.time.shared import run_on_loop
@@ -12,11 +11,6 @@ from hangup.trace.trace import Trace
 from helpers.judging.app_exercise import AppExercise
 from helpers.judging.patience import left
 from helpers.judging.verdict import Verdict
-
-LESSON = "03-flow-error"
-PARAMETERS = ("scope", "receive", "send")
-LOOP = (rules.answers_everything, rules.ends, rules.does_not_spin, rules.ends_quietly, rules.hears_goodbye_once)
-"""What must hold for any loop over receive()."""
 
 
 async def _nothing(answer: Any) -> tuple[Rule, str] | None:
