@@ -163,7 +163,6 @@ class Exploration:
         sessions = (session, *session.others)
         for each in sessions:
             self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
-        self._ask(app, sessions)
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
@@ -203,12 +202,10 @@ class Exploration:
         app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
-        sessions = (session, *session.others)
-        self._ask(app, sessions)
-        if self.holding.is_long(began) and not (play.spins or play.held):
-            session.facts["held_for"] = await self.holding.look(began, self.unjudged, schedule)
         self.costly.threads += len(session.facts["threads"])
-        judged = self._judge(app, schedule, sessions)
+        judged = self._judge(app, schedule, (session, *session.others))
+        if self.holding.is_long(began):
+            await self._measure(play, judged, self.holding, began)
         self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
         return play.spins
 
@@ -217,15 +214,19 @@ class Exploration:
         options = {"lifespan": self.lifespan, "excuse": self.excuse, "patience": self.patience}
         return OrderExploration(self.make, self.script, self.findings, self.probe, self.path, options, progress)
 
-    def _ask(self, app: ASGIApp, sessions: Sequence[Session]) -> None:
-        """Let the probe note what these sessions have left, before others follow on the same app."""
-        for each in sessions:
-            self.probe(app, each)
+    async def _measure(self, play: Play, judged: Judged, holding: Holding, began: float) -> None:
+        """Play a session that is judged, and took long, a few times more, if a rule asks whether it holds the loop."""
+        rule, rules = leaves_the_loop_free, self.findings.rules
+        if rule not in rules or judged.unknown or play.spins or play.held:
+            return
+        if (got := await holding.look(began, self.unjudged, play.schedule)) is not None:
+            judged.broken.append((list(rules).index(rule), Broken(rule.sentence, judged.schedule, got)))
 
     def _judge(self, app: ASGIApp, schedule: Schedule, sessions: Sequence[Session]) -> Judged:
         for each in sessions:
             if each.logged:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
+            self.probe(app, each)
         judged = self.findings.judge(schedule.name, sessions)
         for each in sessions:
             if (stopped := each.stopped) and not ends_all(schedule):
@@ -256,13 +257,12 @@ class Exploration:
         play = self._play(app, schedule)
         session = await play.play()
         sessions = (session, *session.others)
-        self._ask(app, sessions)
-        if not (play.spins or play.held):
-            session.facts["held_for"] = await Holding().look(began, self.unjudged, schedule)
         held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
             await self.undisturbed(Schedule(schedule.model, "close"))
-        self.findings.count(self._judge(app, schedule, sessions))
+        judged = self._judge(app, schedule, sessions)
+        await self._measure(play, judged, Holding(), began)
+        self.findings.count(judged)
         if may_keep(schedule, sessions):
             left = [*await still_reachable(held), *(each.letter for each in sessions if each.facts.get("outlives"))]
             outlived = any(each.facts.get("outlives") for each in sessions)
