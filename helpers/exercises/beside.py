@@ -1,4 +1,4 @@
-"""An exercise with something that is judged in memory beside the sessions of its check."""
+"""An exercise with one more test in memory, once its sessions have passed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A send that comes with the goodbye: who sends in another task than the one that was told of the end cannot know yet.
+"""Excuses what a send raises while another task is being told of the disconnect: it cannot know yet.
 
 To cancel a task takes some turns of the loop. What a send raises within them is a race that nobody loses by a mistake
 of his own: on uvicorn-websockets it is a RuntimeError, which would invite to catch every RuntimeError.

@@ -1,4 +1,4 @@
-"""Who comes first is served second: of what the connections share, such as a list, the first is not who leaves."""
+"""Lets the second connection's handler begin first: who leaves is then not the first of a list that they share."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an answer may be: a sentence for what cannot be one, and ways to tell the starter, and what was not meant."""
+"""What an answer may be: tells the starter ("not attempted"), and has a sentence for what cannot be an answer."""
 
 import ast
 import inspect

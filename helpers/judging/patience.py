@@ -39,7 +39,7 @@ def left(until: float) -> float:
 
 
 class Noticed:
-    """What has broken so far: `rules` are to be explored in place of the given ones, and remember whom they rejected.
+    """Rules that take note of each failure, so that a check which runs out of time can tell it.
 
     An exploration that time cuts off returns no report; this is what it had found by then.
     """

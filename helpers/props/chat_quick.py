@@ -1,4 +1,4 @@
-"""A plugin of pytest's for a job that is tried: explorations play on one model, and the client closes."""
+"""A pytest plugin by which the job of "Your own app" is tried quickly: one model, and the client closes."""
 
 from helpers.props.chat_trial import CLOSES, narrow
 

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection
 
 
 class Hearing(RedisBackend):
-    """Broadcaster's, which listens once there is something to listen to.
+    """Broadcaster's RedisBackend, mended: it subscribes first, then wakes its listener.
 
     Broadcaster 0.3.1 wakes its listener before it subscribes. On Python 3.11, with redis-py 8.1, the listener then
     finds no channel and sleeps again for good: the whole room is deaf. On 3.12 and 3.13 it hears.

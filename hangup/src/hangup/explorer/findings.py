@@ -113,7 +113,7 @@ class Findings:
         self.unknown.append(Unknown(what, f"not explored, because {schedule} could not be ended"))
 
     def report(self, rows: str = "server") -> Report:
-        """Return the Report; `rows` is what the first part of a schedule's name is."""
+        """Return the Report; `rows` heads its table's first column, "server" or "stream"."""
         broken = tuple(each for place in sorted(self.broken) for each in self.broken[place])
         cut = self.stopped or SPREAD
         return Report(

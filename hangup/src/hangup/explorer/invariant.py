@@ -43,7 +43,7 @@ def rules_with(rules: "tuple[Rule, ...]", invariant: Invariant | None) -> tuple[
 
 
 def with_its_doubt(report: Report, alone: Callable[[], Report], *, beside: bool) -> Report:
-    """Accuse no app of what only a second client shows whom nobody has asked for: the invariant may be of one client.
+    """Tell an invariant that breaks only beside the second client, which hangup added, as not known.
 
     `report` is of two who say the same, if `beside`; `alone` explores the app with one.
     """

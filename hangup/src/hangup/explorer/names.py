@@ -1,4 +1,4 @@
-"""Names that are given to an exploration, of models, endings or faults, and the sentence for one that there is not."""
+"""Checks the names of models, endings and faults that a caller gives: an unknown one raises ValueError."""
 
 from collections.abc import Collection, Sequence
 

@@ -182,7 +182,7 @@ def _kinds(before: str, found: Sequence[Broken | Remark], more: str) -> list[str
 
 
 def kind_of(got: str) -> str:
-    """Return what is the same of an outcome in each session: its words without numbers and without what is quoted."""
+    """Return an outcome's words with # for each number and address, by which sessions are compared."""
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", got)
 
 

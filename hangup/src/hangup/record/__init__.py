@@ -1,1 +1,1 @@
-"""An app's connections as Sessions: the wrapper that records them, the rules that judge them, the report that tells."""
+"""Records an app's connections as Sessions; the rules, and the evidence, by which they are judged."""

@@ -1,6 +1,6 @@
-"""In which session code runs.
+"""Which Session the running task belongs to: a context variable says it.
 
-A context variable says it. Tasks inherit it: so a task that an app spawns is known by `watch_tasks`, and
+Tasks inherit it: so a task that an app spawns is known by `watch_tasks`, and
 `note("...")`, called anywhere in an app, lands on the lifeline of the task that calls it.
 """
 

@@ -113,7 +113,7 @@ def step_runner() -> "Callable[[Any], None]":
 
 
 def run_steps_by(run: "Callable[[Any], None]") -> None:
-    """Let this run the handles of every loop, until it is put back."""
+    """Replace `asyncio.Handle._run`, in every loop, by `run`; the caller puts the old one back."""
     setattr(asyncio.Handle, "_run", run)  # noqa: B010 - mypy takes it for a bound method
 
 

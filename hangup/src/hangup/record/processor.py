@@ -1,4 +1,4 @@
-"""What a thread had of the processor: on a busy machine time passes in which it could do nothing.
+"""How much CPU time a thread got, so that waiting for a busy machine does not count against it.
 
 Linux tells it in nanoseconds (proc(5), schedstat: time on the processor, time in which it was ready and waited, turns).
 """
@@ -20,7 +20,7 @@ class _Waited:
 
 
 def served() -> float:
-    """Return a time in seconds, as `time.monotonic` does, that stands still while such a thread waits its turn."""
+    """Return the seconds of `time.monotonic`, less those in which a thread that `has_had` watches waited for a CPU."""
     return time.monotonic() - _Waited.seconds
 
 
@@ -70,7 +70,7 @@ def has_had(
     look: Callable[[threading.Thread], bool] | None = None,
     tick: float = LOOKS,
 ) -> bool:
-    """Wait until it is done, or the thread has had so many seconds; what it waited for a processor does not count.
+    """Wait until `done` is set, or the thread has had `seconds`, not counting its waits for a CPU.
 
     Where that was most of the time, only what it ran does count: then whom it waits for (another thread that has the
     interpreter's lock, a server) does not run either. Return False if it has not had them in `MOST` times as many.

@@ -99,7 +99,7 @@ class Session:
         self._told = asyncio.current_task(), _turn()
 
     def in_one_breath(self, error: Exception) -> bool:
-        """Return whether a send of another task failed so directly after this one was told that it could not know.
+        """Return whether this send failed within a turn of another task's being told of the end: it could not know.
 
         It should have been an OSError (www.rst, Disconnected Client - send exception), which an app has to catch.
         """
@@ -117,7 +117,7 @@ class Session:
 
     @property
     def finished(self) -> asyncio.Event:
-        """What is set once the app has ended; it is made for whoever asks."""
+        """An event that is set once the app has ended; it is made when first asked for."""
         if self._finished is None:
             self._finished = asyncio.Event()
             if self._over:

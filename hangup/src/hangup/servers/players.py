@@ -1,4 +1,4 @@
-"""Who plays a server in an exploration, by its name.
+"""What a server's name means in an exploration: a model's row, or installed code, and the connection in memory.
 
 `granian` is a model, `granian==2.7.2` the model of that release, `installed:uvicorn` the code that is installed.
 """

@@ -187,7 +187,7 @@ def beside(script: Script, other: Script) -> list[Step]:
 
 
 def crowd(script: Script, n: int) -> list[Step]:
-    """Return a script in which `n` clients say the same at once: a pool of five that serves a sixth does not show it.
+    """Return a script in which `n` clients say the same at once: choose one more than any pool in the app has.
 
     Raises ValueError for more than 26 or fewer than one.
     """

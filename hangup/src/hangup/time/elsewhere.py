@@ -89,7 +89,7 @@ class Elsewhere:
         return f"waited in real time, in vain, for {', '.join(sorted(self.given_up))}" if self.given_up else ""
 
     def begin_session(self) -> None:
-        """Begin a session: its patience is whole again."""
+        """Forget, for a new session, how long threads and sockets have been waited for."""
         self._spent.clear()
         self.given_up.clear()
 

@@ -51,7 +51,7 @@ FAR = 60.0  # virtual seconds that a message may wait for a timer
 
 
 def in_words(choice: int) -> str:
-    """Return for how long an event is held for which this is chosen."""
+    """Say for how long the choice holds an event."""
     return f"for {(choice - LATENCY) / 1000:g} s" if choice > LATENCY else _IN_WORDS[choice]
 
 
@@ -75,7 +75,7 @@ class Held:
 
     @property
     def lane(self) -> str:
-        """In which lane it is."""
+        """Whose it is, by the first part of its name: a handler, a client, a timer."""
         return self.name.partition("-")[0]
 
 
@@ -190,7 +190,7 @@ class Order:
     # ---- turns ------------------------------------------------------------------------------------------------
 
     def turn(self, timeout: float | None) -> float | None:
-        """Hold back what is to be held of what is ready, let come what is due; return how long the loop may wait."""
+        """Take out, in each turn of the loop, what is to be held, put back what is due; return how long it may wait."""
         self._turn += 1
         queue = ready(self._loop)
         taken = [handle for handle in list(queue) if self._takes(handle)]  # a thread, or garbage, may add one meanwhile

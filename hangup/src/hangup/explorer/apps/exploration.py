@@ -88,7 +88,7 @@ class Exploration:
             raise
 
     def repeats_itself(self, report: Report) -> bool:
-        """Play the undisturbed runs and the first of each outcome twice more: whether the same breaks as before."""
+        """Return whether the undisturbed runs, and the first of each outcome, break the same rules twice more."""
         asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
         first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
         names = list(dict.fromkeys((*self.first, *first.values())))

@@ -18,7 +18,7 @@ def ends_all(schedule: Schedule) -> bool:
 
 
 def may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
-    """Return whether it counts what is still reachable: what runs on holds its connection, too.
+    """Return whether a connection that is still reachable counts as kept: what runs on holds its own.
 
     When the server shuts down, or cancels its apps for that, the process is about to end.
     """

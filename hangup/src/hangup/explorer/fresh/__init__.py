@@ -1,1 +1,1 @@
-"""What broke is played once more on an app that had no session before: `apart` asks, `alone` plays in a process."""
+"""Plays each failure again on a fresh import of the app: `apart` starts an interpreter, `alone` plays in it."""

@@ -1,4 +1,4 @@
-"""What a schedule that is played again does not tell by its one session: more of them are played for that."""
+"""For `replay`: plays more sessions where one cannot show what broke, such as a connection that is kept."""
 
 from collections.abc import Sequence
 

@@ -46,7 +46,7 @@ _this = _Thread()
 
 @contextlib.contextmanager
 def before_or_after() -> Iterator[None]:
-    """While the block runs, an app starts or shuts down: nobody is connected who would have to wait."""
+    """Do not count who holds the loop in this block: the app starts or stops, and no client waits."""
     _this.counts = False
     try:
         yield

@@ -40,7 +40,7 @@ async def tell_what_lasts(exploration: "Exploration") -> None:
 async def kept_while_it_lasts(
     exploration: "Exploration", wanted: "Sequence[tuple[Schedule, str]]"
 ) -> "list[Kept[Schedule]]":
-    """Play schedules in one lifespan; return under which of them whose connection is kept until its end."""
+    """Play schedules within one lifespan; return the connections that are kept until it ends."""
     if not wanted:
         return []
     app, began = exploration.make(), turn()

@@ -1,4 +1,4 @@
-"""Grades what became of a session: what breaks a rule for whoever wants it strict, and is no more than a remark here.
+"""Tells what breaks a rule from what is only a remark, though the strict rules count it.
 
 A task that ends by itself some time after its handler is one; so is an exception that the server takes in silence.
 """

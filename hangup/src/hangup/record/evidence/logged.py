@@ -20,7 +20,7 @@ from hangup.record.session import Session
 
 
 class Logged(NamedTuple):
-    """A record: what is the same of it in each session, and its words."""
+    """An error that was logged: `key` is equal in every session, `words` is what it said in this one."""
 
     key: tuple[str, str, str]
     words: str

@@ -114,7 +114,7 @@ def something_failed(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
-    """Let the sessions know what that is; where nobody knows whose it is, the first session."""
+    """Write each failure outside tasks into its session, or into `first` where nobody knows whose it is."""
     await _watched[loop].take(first)
 
 

@@ -14,7 +14,7 @@ class AppEndedError(RuntimeError):
 
 
 def weakly(serve: App) -> App:
-    """Return an app for a server that does not keep the connection whose app it is: a circle costs a collector."""
+    """Wrap an app in a weak reference, so that server and connection form no circle for the collector."""
     known = weakref.WeakMethod(serve)
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:

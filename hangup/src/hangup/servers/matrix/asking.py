@@ -1,4 +1,4 @@
-"""Runs a server's own command, in a process of its own, and is its clients: who leave in every way, or stay.
+"""Starts a server by its own command, in a process of its own; connects clients that leave in every way, or stay.
 
 Nothing here waits without an end. What does not happen is a line of the log, or an empty one.
 """

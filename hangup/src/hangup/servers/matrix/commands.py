@@ -1,4 +1,4 @@
-"""The command lines of servers, those that are installed here and those of a release in an environment of its own."""
+"""The command lines of the matrix's servers (add one here): installed, or a release in its own environment."""
 
 import contextlib
 import os

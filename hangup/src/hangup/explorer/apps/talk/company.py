@@ -64,7 +64,7 @@ async def accompanied(alone: ParsedScript, play: Played) -> tuple[ParsedScript, 
 
 
 def noting(play: Played, left: list[Broken]) -> Played:
-    """Return what plays sessions, and takes note of whom they leave behind: nobody judges them else."""
+    """Wrap `play`: tasks that its sessions leave for good, which nothing else judges, are added to `left`."""
 
     async def played(script: ParsedScript, schedule: Schedule) -> Sequence[Session]:
         sessions, rule = await play(script, schedule), leaves_no_task_for_good

@@ -38,7 +38,7 @@ class Owed:
         return self.left and place < self._script.leaves_at
 
     def spares(self, step: Step, place: int) -> bool:
-        """Whether a, who has gone, might have caused what another waits for, by its going too, or that it is mute."""
+        """Whether this step's missing answer is forgiven: client a, who has gone, might have caused it."""
         if self.gone is None or not isinstance(step, Send | Expect):
             return False
         if isinstance(step, Expect) and step.by in self._unsaid:
