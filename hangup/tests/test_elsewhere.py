@@ -117,6 +117,7 @@ class Upper(threading.Thread):
         super().__init__(daemon=True)
         self.port = 0
         self.ready = threading.Event()
+        self.open = {}
 
     def run(self):
         asyncio.run(self.serve())
@@ -127,8 +128,15 @@ class Upper(threading.Thread):
             self.port = server.sockets[0].getsockname()[1]
             self.ready.set()
             await self.over.wait()
+            for writer in self.open.values():  # it may be over before it has heard that an app has closed
+                writer.close()
+            if self.open:
+                await asyncio.wait(self.open)
 
     async def answer(self, reader, writer):
+        task = asyncio.current_task()
+        self.open[task] = writer
+        task.add_done_callback(self.open.pop)
         while line := await reader.readline():
             await asyncio.sleep(0.02)
             writer.write(line.upper())
