@@ -6,7 +6,9 @@ And what a room without a network needs: a lock that can build the two packages.
 import json
 import re
 import tomllib
+import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,17 +132,39 @@ def test_conda_and_binder_install_the_lock():
     assert not (ROOT / "binder").exists()  # it would take the place of environment.yml
 
 
-def test_the_hub_listens_to_nobody_outside_and_has_no_password_of_its_own(monkeypatch):
+def hub_settings() -> Any:
+    """Return what docs/hub/jupyterhub_config.py sets in the environment as it is."""
     from traitlets.config import Config
 
-    settings = Config()
-    code = compile((ROOT / "docs/hub/jupyterhub_config.py").read_text(encoding="utf-8"), "config", "exec")
-    given = {"get_config": lambda: settings, "__file__": str(ROOT / "docs/hub/jupyterhub_config.py")}
+    settings, path = Config(), ROOT / "docs/hub/jupyterhub_config.py"
+    exec(
+        compile(path.read_text(encoding="utf-8"), "config", "exec"),
+        {"get_config": lambda: settings, "__file__": str(path)},
+    )
+    return settings
+
+
+def test_the_hub_listens_to_nobody_outside_and_has_no_password_of_its_own(monkeypatch):
     monkeypatch.delenv("HUB_URL", raising=False)
+    monkeypatch.delenv("HUB_LEARNERS", raising=False)
     monkeypatch.delenv("HUB_PASSWORD", raising=False)
     with pytest.raises(KeyError, match="HUB_PASSWORD"):
-        exec(code, dict(given))
+        hub_settings()
     monkeypatch.setenv("HUB_PASSWORD", "for one day")
-    exec(code, dict(given))
+    settings = hub_settings()
     assert settings.JupyterHub.bind_url == "http://127.0.0.1:8000"
     assert settings.SharedPasswordAuthenticator.user_password == "for one day"
+
+
+def test_the_hubs_kernels_meet_on_sockets_whose_paths_are_short_and_their_own(monkeypatch):
+    monkeypatch.setenv("HUB_PASSWORD", "for one day")
+    monkeypatch.setenv("HUB_LEARNERS", "/" + "a" * 46)
+    settings = hub_settings()
+    assert "--KernelManager.transport=ipc" in settings.Spawner.args
+    runtime = settings.Spawner.environment["JUPYTER_RUNTIME_DIR"]
+    folders = {runtime(SimpleNamespace(user=SimpleNamespace(id=number, name="n" * 90))) for number in (1, 2, 9999)}
+    assert len(folders) == 3
+    assert max(len(f"{folder}/kernel-{uuid.uuid4()}-ipc-5") for folder in folders) == 107  # what Linux takes
+    monkeypatch.setenv("HUB_LEARNERS", "/" + "a" * 47)
+    with pytest.raises(ValueError, match="too long"):
+        hub_settings()

@@ -30,6 +30,8 @@ from docs.hub.room import Processes, hub
 ROOT = Path(__file__).resolve().parents[2]
 HALF_DAY = ("00", "01", "02", "05")
 SETTLED = [(re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"), (re.compile(r"\x1b\[[0-9;]*m"), "")]
+TROUBLE = re.compile(r"^\[[WEC] |Error\b|KernelRestarter")
+"""Lines of the hub's log, and its servers', that may tell why a learner was lost."""
 
 
 @dataclass
@@ -164,7 +166,8 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             watcher.cancel()
         result["lost"] = [f"{n}: {e!r}" for n, e in zip(names, done, strict=True) if isinstance(e, BaseException)]
         if result["lost"]:
-            print((Path(folder) / "hub.log").read_text()[-5_000:])
+            log = (Path(folder) / "hub.log").read_text().splitlines()
+            print("\n".join(line for line in log if TROUBLE.search(line)))
     return result
 
 
