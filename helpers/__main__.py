@@ -87,7 +87,7 @@ def _learn(options: argparse.Namespace) -> int:
     print("\n".join(done or ["work/ is up to date"]))
     for sentence in failed:
         print(sentence, file=sys.stderr)
-    if done:
+    if any(not sentence.endswith(" is new") for sentence in done):
         print("Is one of them open in JupyterLab? Choose File, Reload Notebook from Disk.")
     if options.lab:
         renew.lab(options.rest)

@@ -312,6 +312,7 @@ class TestItsOwnLine:
         monkeypatch.setitem(linecache.cache, cell, (len(source), None, source.splitlines(keepends=True), cell))
         verdict = ex1.check(names["spins"])
         assert verdict.rule == "yields", verdict
+        assert dict(verdict.facts)["when"] == "uvicorn · the client closes with 1001 (uvicorn/close@end)"
         assert dict(verdict.facts)["where"] == "line 3 of your spins: while True: pass"
         assert len(explored) == 1
 

@@ -17,7 +17,7 @@ from hangup import Trace
 from hangup.record.session import Session
 from helpers.exercises import cancelled_cleanup, double_receive, late_send, listener_lifespan, start_here, three_endings
 from helpers.judging import patience
-from helpers.judging.moment import where
+from helpers.judging.moment import named, where
 from tests.test_exercises import check, every_exercise, source
 
 shout, counter, drain = start_here.ex1, double_receive.ex1, cancelled_cleanup.ex3
@@ -314,3 +314,8 @@ def test_what_a_frameworks_handling_of_an_exception_raises_is_told_by_the_line_o
     assert where(session) == f'line {seats.__code__.co_firstlineno + 1} of your seats: return dict[str, str]()["mine"]'
     caught.value.__context__ = None
     assert where(session) == ""
+
+
+def test_a_schedule_that_has_no_session_is_told_in_words_and_by_its_name():
+    assert named("uvicorn/close@end") == "uvicorn · the client closes with 1001 (uvicorn/close@end)"
+    assert named("granian/fin@send#2").count("granian/fin@send#2") == 1

@@ -285,6 +285,14 @@ def test_learn_makes_copies_and_has_nothing_to_do_then(room, capsys):
     assert list(lessons.NOTEBOOKS.glob("*")) == []
 
 
+def test_learn_asks_whether_a_lesson_is_open_only_where_one_can_be(room, capsys):
+    assert command.main(["learn"]) == 0
+    assert RELOAD not in capsys.readouterr().out  # all of them are new
+    publish(TITLE, changed(DEMO, "x = 2"), STARTER, CHECK, LAST)
+    assert command.main(["learn"]) == 0
+    assert capsys.readouterr().out.endswith(RELOAD)
+
+
 def test_learn_renews_and_keeps_a_dated_copy(room, capsys):
     learn(capsys)
     answer()

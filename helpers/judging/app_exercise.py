@@ -20,7 +20,7 @@ from hangup.servers.sessions import ENDINGS, run
 from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
-from helpers.judging.moment import held_at, when
+from helpers.judging.moment import held_at, named, when
 from helpers.judging.patience import PATIENCE, Noticed, left, patience
 from helpers.judging.verdict import Verdict
 
@@ -93,7 +93,7 @@ class AppExercise(Exercise):
         if reports and (held := _held(reports[-1])):
             headline = "your answer holds the event loop: nothing else can run"
             line = held_at(held.got)
-            facts = (("when", held.schedule), ("where", line) if line else ("got", held.got))
+            facts = (("when", named(held.schedule)), ("where", line) if line else ("got", held.got))
             return Verdict(self.name, "fail", headline, facts, note=self.stuck, rule=HELD.name)
         if not any(report.fired for report in reports):
             return self.never_fired

@@ -13,6 +13,7 @@ from pathlib import Path
 import hangup
 from hangup.record.recorder import Session, describe, leaves
 from hangup.servers.sessions import CUT, ENDINGS
+from hangup.trace.trace import Trace
 
 
 def when(session: Session) -> str:
@@ -33,6 +34,14 @@ def when(session: Session) -> str:
     speaker = ("client", "client a")  # the one whose connection ends
     said = [event.detail for event in session.trace if event.actor in speaker and event.action == "text"]
     return f"{server} · {words}" + (f" after {said[-1]}" if said else " at once")
+
+
+def named(schedule: str) -> str:
+    """Return a schedule's server, ending and moment in words, with its name, where no session of it can be told."""
+    session = Session(Trace(), "a")
+    session.schedule = schedule
+    words = when(session).removesuffix(" at once")
+    return words if schedule in words else f"{words} ({schedule})"
 
 
 def _code(session: Session) -> str:
