@@ -135,6 +135,7 @@ class Upper(threading.Thread):
 
     async def answer(self, reader, writer):
         task = asyncio.current_task()
+        assert task is not None
         self.open[task] = writer
         task.add_done_callback(self.open.pop)
         while line := await reader.readline():
