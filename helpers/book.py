@@ -130,6 +130,8 @@ def _known(name: str) -> str:
             return _list_of_lessons()
         case "the contents":
             return _contents()
+        case "the older rows":
+            return _older_rows()
         case "the servers" | "the measured servers" | "the measured releases":
             return _matrix(name)
         case "hangup explore --help":
@@ -203,6 +205,13 @@ def _matrix(name: str) -> str:
     }
     table = tables[name]()
     return f'<div class="matrix" tabindex="0">{table._repr_mimebundle_()["text/html"]}</div>'
+
+
+def _older_rows() -> str:
+    from hangup.servers.models import older_in_words
+
+    option = "--server NAME==RELEASE"
+    return older_in_words().replace(option, f"`{option}`")
 
 
 def _help() -> str:

@@ -140,7 +140,7 @@ def test_the_stylesheet_knows_every_colour_of_a_stored_verdict():
 
 def test_the_matrix_is_what_the_command_prints(html):
     from hangup.servers.matrix import rows
-    from hangup.servers.models import MODELS, in_words
+    from hangup.servers.models import MODELS, in_words, older_in_words
 
     page = re.sub(r"<[^>]+>", " ", (html / "servers.html").read_text(encoding="utf-8"))
     shown = " ".join(unescape(page).replace("’", "'").split())
@@ -151,6 +151,7 @@ def test_the_matrix_is_what_the_command_prints(html):
     asked = rows.table(list(newest.values())).rows
     for row in (*in_words().rows, *asked, *rows.changes(rows.measured()).rows):
         assert " ".join(" ".join(row).split()) in shown
+    assert " ".join(older_in_words().split()) in shown
 
 
 def test_every_name_of_hangup_is_described(html):

@@ -28,7 +28,7 @@ def in_memory(work: Callable[[], Awaitable[None]]) -> None:
 
 def test_each_message_goes_to_the_call_that_waits_longest():
     async def work():
-        inbox = Inbox()
+        inbox = Inbox(lambda: None)
         calls = [asyncio.ensure_future(inbox.get()) for _ in range(2)]
         await asyncio.sleep(0)
         for text in ("one", "two"):

@@ -196,6 +196,7 @@ def test_the_table_can_be_read(capsys):
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.split("  +", lines[2]) == ["true of these releases", *(model.releases for model in MODELS.values())]
+    assert lines[-1].startswith("Older releases have rows of their own, for --server NAME==RELEASE: uvicorn 0.39.0 to ")
     told = next(line for line in lines if line.startswith("the client closes: "))
     assert re.split("  +", told)[1:] == [
         "its code, 1005, waits",

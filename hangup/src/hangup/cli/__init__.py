@@ -12,7 +12,7 @@ from typing import NoReturn
 from hangup.cli import client, explore, servers
 from hangup.cli.arguments import Parser
 from hangup.cli.output import GivenUp
-from hangup.servers.models import in_words
+from hangup.servers.models import in_words, older_in_words
 
 STATUS = "exit status: 0 every rule held, 1 a rule broke, 2 these arguments cannot be used"
 INTERRUPTED = 130  # what a shell says of a command that SIGINT has ended
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("models", help="print what each server does once the peer is gone, side by side")
     options = parser.parse_args(argv)
     if options.command == "models":
-        sys.stdout.write(f"{in_words()}\n")
+        sys.stdout.write(f"{in_words()}\n\n{older_in_words()}\n")
         return 0
     return int(options.run(options))
 

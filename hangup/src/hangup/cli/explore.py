@@ -44,7 +44,8 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     parser.description = "End a connection at every moment, in every way, as every server would: what does the app do?"
     add = parser.add_argument
     _add_app(parser)
-    of = f"of {_list(MODELS)}, or installed: before one of these, for the code that is installed; may be repeated"
+    of = f"of {_list(MODELS)}; with ==2.7.1 after it, for a release's row (`hangup models` has them); with installed: "
+    of += "before it, for the code that is installed; may be repeated"
     add("--server", action="append", type=arguments.named(players.check), metavar="NAME", help=of)
     more = f"of {_list(EVERY)}; may be repeated (default: {_list(USUAL)})"
     add("--ending", action="append", choices=EVERY, metavar="NAME", help=more)

@@ -1,6 +1,6 @@
 """What a server's name means in an exploration: a model's row, or installed code, and the connection in memory.
 
-`granian` is a model, `granian==2.7.2` the model of that release, `installed:uvicorn` the code that is installed.
+`granian` is a model, `granian==2.7.1` the model of that release, `installed:uvicorn` the code that is installed.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,11 @@ def is_known(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_model(name: str) -> bool:
+    """Return whether a model plays the server of this name, if anybody does: its newest one, or a release's."""
+    return not name.startswith(names.PREFIX)
 
 
 def titles(models: Sequence[str]) -> list[str]:

@@ -40,7 +40,7 @@ from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
 from hangup.servers import players
-from hangup.servers.models import EXPLORED, MODELS
+from hangup.servers.models import EXPLORED
 from hangup.servers.script import HELLO, Script
 from hangup.time.order import ordered_tasks
 from hangup.time.shared import run_on_loop
@@ -175,7 +175,7 @@ def _as_at_first(app: ASGIApp | None, make: Callable[[], ASGIApp], probe: Probe)
 async def _say_goodbye(exploration: Exploration) -> None:
     """Remark that nobody is left to be told at the lifespan's end, if a shutdown was tried and none showed it."""
     shutdown = next((name for name, _ in exploration.findings.how if name.endswith("/shutdown@end")), None)
-    if shutdown is None or Schedule.parse(shutdown).model not in MODELS:
+    if shutdown is None or not players.is_model(Schedule.parse(shutdown).model):
         return
     said = {remark.got for remark in exploration.findings.remarks}
     told = await goodbye(exploration, Schedule.parse(shutdown))

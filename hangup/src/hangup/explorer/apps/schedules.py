@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from hangup.explorer.orders.names import Deviations
 from hangup.servers.memory import Moment
-from hangup.servers.models import ENDINGS, FURTHER, MODELS
-from hangup.servers.players import is_known, model_of
+from hangup.servers.models import ENDINGS, FURTHER
+from hangup.servers.players import is_known, is_model, model_of
 
 CANCELS = ("cancel", "cancel-twice")
 """The app's task is cancelled; with the second, once more at its next await, while it cleans up."""
@@ -66,7 +66,7 @@ class Schedule:
         ending, _, when = rest.partition("@")
         call, _, number = when.partition("#")
         known = is_known(model) and ending in EVERY and call in ("end", "receive", "send", "await")
-        if ending in FURTHER and model not in MODELS:
+        if ending in FURTHER and not is_model(model):
             known = False
         if tilde and model_of(model) != model:  # an order is played on models
             known = False

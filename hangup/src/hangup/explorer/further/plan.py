@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.servers.memory import Moment
-from hangup.servers.models import FURTHER, MODELS
+from hangup.servers.models import FURTHER
+from hangup.servers.players import is_model, row_of
 
 _ACCEPT = Moment("send", 1)  # of nearly every app; before it a client can do nothing but leave
 
@@ -17,13 +18,13 @@ def further(model: str, endings: Sequence[str], calls: Sequence[Moment]) -> list
     return [
         Schedule(model, ending, moment)
         for ending in endings
-        if ending in FURTHER and model in MODELS and MODELS[model].further
+        if ending in FURTHER and is_model(model) and row_of(model).further
         for moment in _moments(model, ending, calls)
     ]
 
 
 def _moments(model: str, ending: str, calls: Sequence[Moment]) -> Sequence[Moment | None]:
-    row = MODELS[model]
+    row = row_of(model)
     if ending == "silence":
         return (*calls, None)
     if ending == "idle":

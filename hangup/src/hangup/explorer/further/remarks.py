@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.record.session import Session
-from hangup.servers.models import MODELS
 from hangup.servers.models.words import LIMIT
-from hangup.servers.players import Connection
+from hangup.servers.players import Connection, row_of
 
 
 def remarks(schedule: Schedule, connection: Connection, session: Session) -> Iterator[str]:
@@ -27,34 +26,33 @@ def remarks(schedule: Schedule, connection: Connection, session: Session) -> Ite
 
 
 def _silence(schedule: Schedule, session: Session) -> str:
-    model = MODELS[schedule.model]
+    model = row_of(schedule.model)
     by_itself = "; the app ends by itself" if session.ended == "returned" and not session.codes else ""
     if "silence" not in model.told:
-        return f"{model.name} never tells the app that its peer has fallen silent{by_itself}"
+        return f"{schedule.model} never tells the app that its peer has fallen silent{by_itself}"
     if not session.codes:
-        return f"{model.name} would tell the app of its silent peer after {model.after['silence']:g} s{by_itself}"
-    return f"{model.name} tells the app {session.codes[0]}, {model.after['silence']:g} s after its peer fell silent"
+        return f"{schedule.model} would tell the app of its silent peer after {model.after['silence']:g} s{by_itself}"
+    return f"{schedule.model} tells the app {session.codes[0]}, {model.after['silence']:g} s after its peer fell silent"
 
 
 def _too_big(schedule: Schedule, session: Session) -> str:
-    model = MODELS[schedule.model]
+    model = row_of(schedule.model)
     told = f"the app {session.codes[0]}" + (f" after {model.after['too-big']:g} s" if "too-big" in model.after else "")
-    return f"a message above the limit: {model.name} tells {told}, and the client {model.big_seen.open}"
+    return f"a message above the limit: {schedule.model} tells {told}, and the client {model.big_seen.open}"
 
 
 def _idle(schedule: Schedule, connection: Connection, session: Session) -> str:
-    model, lasting = MODELS[schedule.model], connection.lasting
+    name, model, lasting = schedule.model, row_of(schedule.model), connection.lasting
     assert lasting is not None
+    limit = f"behind a proxy with an idle limit of {LIMIT:g} s"
     if lasting.kept == "pings":
-        return (
-            f"behind a proxy with an idle limit of {LIMIT:g} s: open, {model.name} pings every {model.pings_every:g} s"
-        )
+        return f"{limit}: open, {name} pings every {model.pings_every:g} s"
     if lasting.kept == "app":
-        return f"behind a proxy with an idle limit of {LIMIT:g} s: open on {model.name}, what the app sends keeps it so"
+        return f"{limit}: open on {name}, what the app sends keeps it so"
     if connection.gone != "fin":
-        return f"behind a proxy with an idle limit of {LIMIT:g} s: the app ends before, on {model.name}"
+        return f"{limit}: the app ends before, on {name}"
     told = f"the app is told {session.codes[0]}" if session.codes else "the app is told nothing"
-    return f"behind a proxy with an idle limit of {LIMIT:g} s: cut on {model.name}, which sends no pings; {told}"
+    return f"{limit}: cut on {name}, which sends no pings; {told}"
 
 
 def who_waits(letter: str, held_by: Mapping[str, str], session: Session) -> str | None:

@@ -104,25 +104,33 @@ async def sends_late(app: Logged) -> None:
 
 
 async def closes_late(app: Logged) -> None:
-    """Close after the disconnect was received."""
+    """Close after the disconnect was received; then send, close and receive."""
     await app.send("accept")
     await app.receive()
     await app.pause()
-    await app.send("close")
+    for kind in ("close", "send", "close"):
+        await app.send(kind)
+    for _ in range(3):
+        await app.receive()
 
 
 async def closes_at_once(app: Logged) -> None:
-    """Close in the same breath in which the disconnect was received."""
+    """Close in the same breath in which the disconnect was received, and receive again."""
     await app.send("accept")
     await app.receive()
     await app.send("close")
+    for _ in range(3):
+        await app.receive()
 
 
 async def closes_unread(app: Logged) -> None:
-    """Close without ever receiving, when the peer has left."""
+    """Close when the peer has left; then send, close and receive."""
     await app.send("accept")
     await app.pause()
-    await app.send("close")
+    for kind in ("close", "send", "close"):
+        await app.send(kind)
+    for _ in range(3):
+        await app.receive()
 
 
 async def only_sends(app: Logged) -> None:
@@ -152,8 +160,8 @@ async def accepts_nobody(app: Logged) -> None:
     await app.send("accept")
     await app.send("send")
     await app.send("close")
-    await app.receive()
-    await app.receive()
+    for _ in range(3):
+        await app.receive()
 
 
 async def reads_first(app: Logged) -> None:

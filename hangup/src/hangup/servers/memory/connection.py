@@ -53,7 +53,7 @@ class MemoryConnection:
         self.on_change: Callable[[], None] = _nothing
         """Called when the client may have something to read, and when the connection has ended."""
         self.on_spin: Callable[[], None] = _nothing
-        """Called when the app is given the same disconnect again and again."""
+        """Called when the app is given the same again and again."""
         self.receives = 0
         """How often the app has called receive()."""
         self.sends = 0
@@ -63,7 +63,7 @@ class MemoryConnection:
         self.done = False
         """Whether the app has ended the session."""
         self.spun = False
-        """Whether the app was given the same disconnect again and again."""
+        """Whether the app was given the same again and again."""
         self.reads = True
         """Whether the client reads; while it does not, a message to it waits for room, until the connection ends."""
         self.accepted = False
@@ -72,7 +72,7 @@ class MemoryConnection:
         """The end that has begun and takes its time, if it is such a one."""
         self._end: End | None = None
         self._room: asyncio.Future[None] | None = None
-        self._inbox = Inbox()
+        self._inbox = Inbox(self._spins, connects=model.connects_again)
         self._drawing = NOTHING_DRAWN if trace is None else Drawing(trace, letter)
 
     @property
@@ -111,9 +111,6 @@ class MemoryConnection:
                 await asyncio.sleep(0)
         if (message := inbox.take()) is None:
             message = await inbox.get()
-            if inbox.spins:
-                self.spun = True
-                self.on_spin()
         return message
 
     async def send(self, message: Message) -> None:
@@ -126,13 +123,13 @@ class MemoryConnection:
             self.lasting.busy()
             await self.lasting.until_read()
             leaves = False
-        if not self.reads and kind == "websocket.send":
+        if not self.reads and kind == "websocket.send" and self.model.full != "takes all":
             await self._until_room()
         if self._end is not None and not self._is_served():
             late = self._end.late(kind, read=read)
-            if (told := self._end.answered(kind)) is not None:
-                self._inbox.tell(*told)
-            if leaves and self._end.how != "closing":
+            closing = self._end.how == "closing"
+            self._end = self._end.after(message, late, self._inbox, read=read)
+            if leaves and not closing:
                 await asyncio.sleep(0)
             if late is not None:
                 raise late(kind)
@@ -148,6 +145,7 @@ class MemoryConnection:
             if self.accepted and self.model.accept_again is not None:
                 raise self.model.accept_again(kind)
             self.accepted = True
+            self._inbox.connects = False
             self._drawing.accepted()
         elif kind == "websocket.send":
             text = message.get("text")
@@ -158,6 +156,10 @@ class MemoryConnection:
             if self.gone != "silence":
                 self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
             self._ends("own", code, reason)
+
+    def _spins(self) -> None:
+        self.spun = True
+        self.on_spin()
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed.
@@ -260,7 +262,7 @@ class MemoryConnection:
         self._ends(how, 1009, "")
 
     async def _until_room(self) -> None:
-        """Wait until the connection has ended: its client does not read."""
+        """Wait until the connection has ended, or longer (`Model.full`): its client does not read."""
         while not self.gone:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
@@ -288,7 +290,7 @@ class MemoryConnection:
     def _ends(self, how: str, code: int | None, reason: str) -> None:
         """Take note of an end; of two, a server that shuts down and the app's own close after it, the later counts."""
         self.gone = self.gone or how
-        if self._room is not None and not self._room.done():
+        if self._room is not None and not self._room.done() and self.model.full == "waits":
             self._room.set_result(None)
         self._end = End(self.model, how, code, reason, accepted=self.accepted)
         if (told := self._end.told()) is not None:

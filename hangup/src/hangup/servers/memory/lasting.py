@@ -22,7 +22,19 @@ class Lasting:
     says who kept a connection open on which the client said nothing: "pings" or "app", or nobody.
     """
 
-    __slots__ = ("_busy_at", "_loop", "_over", "_read", "_timer", "how", "kept", "seconds", "waited", "waiting")
+    __slots__ = (
+        "_busy_at",
+        "_for_ever",
+        "_loop",
+        "_over",
+        "_read",
+        "_timer",
+        "how",
+        "kept",
+        "seconds",
+        "waited",
+        "waiting",
+    )
 
     def __init__(self, model: Model, how: str, over: Callable[[str], None]) -> None:
         self.how = how
@@ -35,8 +47,9 @@ class Lasting:
         self._busy_at = loop.time()
         self._read: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._for_ever = model.full == "waits for ever"
         if how == "unread":
-            self._read = loop.create_future()
+            self._read = loop.create_future() if model.full != "takes all" else None
             self._timer = loop.call_later(UNREAD, self._end, "reset")
         elif how in model.after:
             self._timer = loop.call_later(model.after[how], self._end, how)
@@ -51,7 +64,7 @@ class Lasting:
         self._busy_at = self._loop.time()
 
     async def until_read(self) -> None:
-        """Wait, as send() does, until a peer that does not read is gone; of other peers nobody waits."""
+        """Wait, as send() does, until a peer that does not read is gone, or longer; of other peers nobody waits."""
         if self._read is not None and not self._read.done():
             self.waiting += 1
             self.waited += 1
@@ -80,7 +93,7 @@ class Lasting:
     def _end(self, how: str) -> None:
         self._timer = None
         self._over(how)
-        if self._read is not None and not self._read.done():
+        if self._read is not None and not self._read.done() and not self._for_ever:
             self._read.set_result(None)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "explored",
     "in_words",
     "model_for",
+    "older_in_words",
 ]
 
 _ROWS = (
@@ -64,8 +65,13 @@ that are installed here in a release that was measured, or a newer one."""
 
 
 def model_for(release: str) -> Model:
-    """Return the row that is true of one release, such as `granian==2.7.2`; raise ValueError if none is known."""
+    """Return the row that is true of one release, such as `granian==2.7.1`; raise ValueError if none is known."""
     return older.row_for(release, MODELS.values())
+
+
+def older_in_words() -> str:
+    """Return of which older releases there are rows, in one line."""
+    return older.in_words()
 
 
 def in_words() -> Table:

@@ -9,6 +9,7 @@ GRANIAN = Model(
     measured="2.8.9",
     told={"close": (SAME,), "fin": (), "reset": (), "own": (), "too-big": ()},
     forever=1005,
+    late_close="instead",
     accept_again=Raises(RuntimeError, "ASGI flow error: Connection already upgraded"),
     big_seen=Seen(None, 1005),
     early={"own": Early((1005,))},

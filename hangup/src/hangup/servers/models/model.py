@@ -58,12 +58,13 @@ class Seen:
 class Early:
     """What an app meets on a connection that ends before it has accepted.
 
-    told: the codes of websocket.disconnect, in order. forever: the code that every later receive() gives, or None: it
-    waits for ever. The others say what a call does: `reject` is a close in place of accept, `close` one after it.
+    told: the codes of websocket.disconnect, in order. forever: the code that every later receive() gives, or what it
+    raises, or None: it waits for ever. The others say what a call does: `reject` is a close in place of accept, `close`
+    one after it.
     """
 
     told: tuple[int, ...] = ()
-    forever: int | None = None
+    forever: "int | Call" = None
     accept: Call = None
     reject: Call = None
     send: Call = None
@@ -90,10 +91,12 @@ class Model:
     told: Mapping[str, tuple[int, ...]]
     """For each ending, and "own" for the app's own close, the codes of websocket.disconnect in order; an ending that is
     missing is one that the app is never told of."""
-    forever: int | None = None
-    """The code that every later receive() gives, or None: it waits for ever."""
+    forever: "int | Call" = None
+    """The code that every later receive() gives, or what it raises, or None: it waits for ever."""
     no_code: int | None = 1005
     """What the app is told of a close frame without a code."""
+    connects_again: bool = False
+    """Whether until the app has accepted receive() gives websocket.connect again and again, and tells of no end."""
     turns: int = 0
     """How many turns of the loop pass before receive() gives the first disconnect: other tasks come first."""
     reason: tuple[str, ...] = ()
@@ -106,6 +109,8 @@ class Model:
 
     send_gone: Call = None
     """A send when the peer has left."""
+    send_next: Call = None
+    """A send when the peer has left, and one has returned since: by then the server knows."""
     close_gone: Call = None
     """A close when the peer has left."""
     send_read: Call = None
@@ -117,7 +122,13 @@ class Model:
     further: bool = True
     """Whether it was measured what it does after the further endings."""
     by_ending: Mapping[str, Mapping[str, Call]] = field(default_factory=dict)
-    """For an ending, those of the calls above that do something else after it, by their names."""
+    """For an ending, those of the calls above that do something else after it, by their names; "early fin" is the
+    ending before an accept that came too late and yet returned."""
+    late_close: Literal["", "breath", "too", "instead"] = ""
+    """Whether a close when the peer has left is the app's own close all the same, after which its calls do what they do
+    then. Of "breath", only one in the same breath in which the app was told; the app is told of its own close before
+    what it is still told of the other one. Of "too" it is told of both; of "instead" of its own alone, and if the close
+    raises, of the other one."""
     send_closed: Call = None
     """A send when the app itself has closed."""
     close_closed: Call = None
@@ -154,6 +165,8 @@ class Model:
     """A send or close when the app has received that disconnect and the loop has not run since."""
     big_seen: Seen = Seen(None, None)
     """What the client of a message that was too big sees, when it has sent all of it."""
+    full: Literal["waits", "waits for ever", "takes all"] = "waits"
+    """What a send does when the peer does not read: wait until it is gone, or even then, or return."""
 
     # ---- what the client sees ----------------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ WSPROTO = replace(
     SANSIO,
     name="uvicorn-wsproto",
     close_closing=_LEFT,
+    late_close="breath",
     big_reason="Message exceeds the maximum size (16777216 bytes)",
 )
 """uvicorn with `--ws wsproto`."""
@@ -98,6 +99,7 @@ WEBSOCKETS = Model(
     send_read=_DONE,
     close_read=_DONE,
     close_closing=_DONE,
+    late_close="instead",
     send_closed=_DONE,
     close_closed=_DONE,
     accept_again=_TWICE,

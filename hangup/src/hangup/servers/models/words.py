@@ -2,9 +2,15 @@
 
 from collections.abc import Collection
 
-from hangup.servers.models.model import ENDED, SAME, Call, Early, Model, Seen
+from hangup.servers.models.model import ENDED, SAME, Call, Early, Model, Raises, Seen
 from hangup.trace.table import Table
 
+_OWN = {
+    "": "nothing of that",
+    "breath": "of that, too, if it was in the same breath",
+    "too": "of that, too",
+    "instead": "of that alone",
+}
 LIMIT = 60.0  # seconds after which a proxy ends a connection on which nothing passes: nginx's proxy_read_timeout
 
 
@@ -28,6 +34,7 @@ def _answers(model: Model) -> dict[str, str]:
     silent = "silence" in model.told
     idle = "kept open, by pings" if model.pings_every is not None else "cut"
     big = "too-big" in model.told
+    full = "returns" if model.full == "takes all" else f"{model.full} after {model.takes:g} MiB"
     cancels = {"": "never", "lifespan": "with a lifespan", "always": "always"}
     further = {
         "the app has accepted: accept": _done(model.accept_again),
@@ -37,7 +44,7 @@ def _answers(model: Model) -> dict[str, str]:
         "the client falls silent: receive()": _told(model.told["silence"], model.forever) if silent else "waits",
         "the client falls silent: the app is told": f"after {model.after['silence']:g} s" if silent else "never",
         f"nothing passes, behind a proxy ({LIMIT:g} s)": idle,
-        "the client does not read: send()": f"waits after {model.takes:g} MiB",
+        "the client does not read: send()": full,
         "a message above the limit: receive()": _told(model.told["too-big"], model.forever) if big else "not known",
         "a message above the limit: the client sees": _seen(Seen(model.big_seen.open, model.big_seen.open))
         if big
@@ -54,6 +61,7 @@ def _answers(model: Model) -> dict[str, str]:
         "the disconnect was received: send()": _done(model.send_read),
         "the disconnect was received: close()": _done(model.close_read),
         "in the same breath: close()": _done(model.close_closing),
+        "the peer has left, and the app closes: it is told": _OWN[model.late_close],
         "the app has closed: send()": _done(model.send_closed),
         "the app has closed: close()": _done(model.close_closed),
         "left before accept: receive()": early,
@@ -71,9 +79,10 @@ def _answers(model: Model) -> dict[str, str]:
     }
 
 
-def _told(codes: tuple[int, ...] | None, forever: int | None, same: object = "its code") -> str:
+def _told(codes: tuple[int, ...] | None, forever: int | Call, same: object = "its code") -> str:
     words = [str(same if code == SAME else code) for code in codes or ()]
-    return ", ".join([*words, "waits" if codes is None or forever is None else f"{forever} for ever"])
+    then = f"raises {_done(forever)}" if isinstance(forever, Raises) else f"{forever} for ever"
+    return ", ".join([*words, "waits" if codes is None or forever is None else then])
 
 
 def _done(call: Call) -> str:
