@@ -18,6 +18,7 @@ from hangup.record.session import Session
 from helpers.exercises import cancelled_cleanup, double_receive, late_send, listener_lifespan, start_here, three_endings
 from helpers.judging import patience
 from helpers.judging.moment import named, where
+from helpers.judging.verdict import Verdict
 from tests.test_exercises import check, every_exercise, source
 
 shout, counter, drain = start_here.ex1, double_receive.ex1, cancelled_cleanup.ex3
@@ -319,3 +320,15 @@ def test_what_a_frameworks_handling_of_an_exception_raises_is_told_by_the_line_o
 def test_a_schedule_that_has_no_session_is_told_in_words_and_by_its_name():
     assert named("uvicorn/close@end") == "uvicorn · the client closes with 1001 (uvicorn/close@end)"
     assert named("granian/fin@send#2").count("granian/fin@send#2") == 1
+
+
+# ---- as HTML ---------------------------------------------------------------------------------------------------------
+
+
+def test_in_html_what_stands_between_backticks_is_code_and_nothing_else_is():
+    verdict = Verdict("a 1", "fail", "rule 1: it has `a < b` to end", (("got", "`<x>`"),), "✗ ValueError: a`b <i>")
+    page = verdict._repr_mimebundle_()["text/html"]
+    assert "rule 1: it has <code>a &lt; b</code> to end" in page
+    assert "<code>`&lt;x&gt;`</code>" in page, "a fact is code as a whole, and what it quotes stays as it is"
+    assert "ValueError: a`b &lt;i&gt;" in page
+    assert "it has `a < b` to end" in str(verdict)

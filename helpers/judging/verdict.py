@@ -1,5 +1,6 @@
 """What a check says: the rule in plain words, when it broke, what happened, where, the picture, and how often."""
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -54,9 +55,14 @@ class Verdict:
         picture = html(self.trace.run, str(self.trace)) if self.trace is not None else ""
         page = (
             f'<p><b style="color:{_COLOURS[self.outcome]}">{MARKS[self.outcome]} {escape(self.exercise)}</b> · '
-            f"{escape(self.headline)}</p>"
+            f"{_prose(self.headline)}</p>"
             + (f"<table>{rows}</table>" if rows else "")
             + picture
-            + (f"<p>{escape(self.note)}</p>" if self.note else "")
+            + (f"<p>{_prose(self.note)}</p>" if self.note else "")
         )
         return {"text/html": page, "text/plain": str(self)}
+
+
+def _prose(text: str) -> str:
+    """Return a sentence as HTML, in which what stands between two backticks is code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text))
