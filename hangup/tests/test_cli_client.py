@@ -161,3 +161,32 @@ def test_without_websockets_the_command_says_what_to_install(client, tmp_path):
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     needs = "hangup client: error: hangup client needs the package websockets: pip install 'hangup[client]'\n"
     assert (done.returncode, done.stderr) == (2, needs)
+
+
+def test_a_page_and_a_summary_are_written_as_of_an_app(client, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    fault = ("--fault", "silence")
+    status, out, _ = client(
+        "someclients:trusting", "--server", "someclients:echo", *fault, "--html", "page.html", "--github", "--json"
+    )
+    page, text = ((tmp_path / name).read_text(encoding="utf-8") for name in ("page.html", "summary.md"))
+    assert (status, json.loads(out)["ok"]) == (1, False)
+    assert '<h1><span class="bad">✗</span> someclients:trusting</h1>' in page
+    assert "against someclients:echo; faults: silence" in page
+    assert page.count("<svg") >= 1
+    assert "hangup client someclients:trusting --server someclients:echo --replay " in page
+    assert text.startswith("### ✗ someclients:trusting\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--html", "no/page.html"], "argument --html: there is no folder 'no'."),
+        (["--html", "page.html", "--replay", "upstream/reset@frame#1"], "--html and --github are of an exploration, "),
+    ],
+)
+def test_where_nothing_can_be_written_is_a_sentence(client, options, sentence):
+    status, _, err = client("someclients:polite", "--server", "someclients:echo", *options)
+    assert status == 2
+    assert sentence in err

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hangup.cli import arguments
 from hangup.cli.loading import Error, load, name_of
 from hangup.cli.output import as_json, bar, begin, given_up, summary
+from hangup.cli.publish import add_published, check_published, publish
 from hangup.explorer.clients.schedules import FAULTS, FURTHER, ClientSchedule
 from hangup.explorer.report import Report
 from hangup.record.rules import CLIENT
@@ -18,6 +19,7 @@ from hangup.record.rules import CLIENT
 if TYPE_CHECKING:
     from hangup.explorer.clients.play import Client
     from hangup.explorer.clients.server import Handler
+    from hangup.record.session import Session
 
 EXAMPLE = """\
 example:
@@ -48,15 +50,17 @@ def add_client(parser: argparse.ArgumentParser) -> None:
     either.add_argument("--json", action="store_true", help="print the report as JSON")
     schedule = arguments.named(ClientSchedule.parse)
     either.add_argument("--replay", type=schedule, metavar="NAME", help="show one schedule and the rules it breaks")
+    add_published(parser)
     parser.set_defaults(run=_run, error=parser.error)
 
 
 def _run(options: argparse.Namespace) -> int:
     """Explore the client, or replay one schedule; print what came of it and return the exit status."""
+    if options.replay and (options.html or options.github):
+        options.error("--html and --github are of an exploration, not of --replay.")
+    check_published(options, options.error)
     if not options.replay:
-        faults = ", ".join(_faults(options))
-        line = f"{options.client} against {options.server}; faults: {faults}"
-        begin(line, sys.stderr if options.json else sys.stdout)
+        begin(_heading(options), sys.stderr if options.json else sys.stdout)
     out = sys.stdout
 
     def ended(report: Report) -> None:
@@ -79,6 +83,10 @@ def _faults(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(options.fault or ALL))
 
 
+def _heading(options: argparse.Namespace) -> str:
+    return f"{options.client} against {options.server}; faults: {', '.join(_faults(options))}"
+
+
 def _server(name: str, error: Error) -> "Callable[[], Handler]":
     """Import a server; return what makes it anew, if it is made, for a session."""
     server = load(name, "server", error)
@@ -96,15 +104,23 @@ def _explore(client: "Client", server: "Callable[[], Handler]", options: argpars
 
     with bar(sys.stderr) as progress:
         report = explore_client(client, server, faults=_faults(options), limit=options.limit, progress=progress)
+
+    def play(name: str) -> "Session":
+        return replay_client(client, name, server)
+
+    def again(name: str) -> str:
+        return shlex.join(["hangup", "client", options.client, "--server", options.server, "--replay", name])
+
+    title, _, about = _heading(options).partition(" against ")
+    publish(options, report, title, f"against {about}", play, again)
     if options.json:
         return as_json(report, client=options.client, server=options.server), report.ok
     if report.ok:
         return f"\n{report}", True
     first = report.broken[0].schedule
-    trace = replay_client(client, first, server).trace
-    again = shlex.join(["hangup", "client", options.client, "--server", options.server, "--replay", first])
+    trace = play(first).trace
     told = f"{ClientSchedule.parse(first).words}\n{trace}"
-    return f"\n{report}\n\n{told}\n\n{summary(report, again)}", False
+    return f"\n{report}\n\n{told}\n\n{summary(report, again(first))}", False
 
 
 def _replay(client: "Client", server: "Callable[[], Handler]", options: argparse.Namespace) -> tuple[str, bool]:
