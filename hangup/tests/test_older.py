@@ -9,6 +9,7 @@ import pytest
 
 from hangup import explore
 from hangup.cli import main
+from hangup.servers import players
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.models import model_for
 from hangup.servers.models.more.older import OLDER
@@ -174,6 +175,17 @@ def test_a_further_ending_is_tried_on_the_row_of_a_release():
     report = explore(reads_on, SCRIPT, models=["uvicorn-wsproto==0.45.0"], endings=["silence", "too-big"], beside=False)
     assert "uvicorn-wsproto==0.45.0 never tells the app that its peer has fallen silent" in str(report.remarks)
     assert not any("too-big" in name for name, _ in report.how)
+
+
+def test_an_older_release_that_is_installed_is_told_of_its_row(monkeypatch, capsys):
+    here = {"granian": "2.7.1", "uvicorn": "0.51.0", "hypercorn": "0.16.0"}
+    models = ["uvicorn", "uvicorn-websockets", "uvicorn-wsproto", "granian", "hypercorn", "granian==2.8.0"]
+    rows = ["uvicorn==0.51.0", "uvicorn-wsproto==0.51.0", "granian==2.7.1"]
+    assert players.of_older_releases(models, here.get) == rows
+    assert players.of_older_releases(models, {"granian": "2.0.0"}.get) == []
+    monkeypatch.setattr(players, "of_older_releases", lambda _: ["granian==2.7.1"])
+    main(["explore", "support.running:app", "--server", "granian", "--ending", "close"])
+    assert "\ngranian 2.7.1, which is installed here, has a row: --server granian==2.7.1\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("model", ["granian==2.7.1", "granian==2.2.6", "uvicorn-wsproto==0.51.0"])

@@ -174,7 +174,9 @@ def _heading(options: argparse.Namespace, asked: said.Said, models: Sequence[str
     what = f"{options.app}{at} on {count} ({_list(models)}); {asked.words}"
     true = [f"the models are true of {with_releases(rows)}"] if rows else []
     here = [MODELS[name] for name in models if name in MODELS]  # of a release that was asked for there is no doubt
-    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(here))))
+    older = {name: name.replace("==", " ") for name in players.of_older_releases(models)}
+    own = [f"{words}, which is installed here, has a row: --server {name}" for name, words in older.items()]
+    return "\n".join((what, *players.titles(models), *true, *map(str, doubts(here)), *own))
 
 
 def _command(options: argparse.Namespace, schedule: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hangup.servers.installed import names
 from hangup.servers.memory import MemoryConnection, Moment
 from hangup.servers.models import MODELS, model_for
+from hangup.servers.models.doubts import Installed, installed, order
 from hangup.servers.models.model import Model
 from hangup.trace.trace import Trace
 
@@ -51,6 +52,13 @@ def is_model(name: str) -> bool:
 def titles(models: Sequence[str]) -> list[str]:
     """Return, for each installed server among these names, the release that runs."""
     return [f"{name}: {names.CODE[name].title}" for name in models if name in names.CODE]
+
+
+def of_older_releases(models: Sequence[str], installed: Installed = installed) -> list[str]:
+    """Return the names that play, for each of these models that is newer than the release installed here, its row."""
+    found = [(row, installed(row.package)) for row in map(MODELS.get, models) if row is not None]
+    older = [f"{row.name}=={release}" for row, release in found if release and order(release) < order(row.since)]
+    return [name for name in older if is_known(name)]
 
 
 def row_of(name: str) -> Model:
