@@ -3,7 +3,9 @@
 import ast
 import asyncio
 import contextlib
+import contextvars
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hangup
@@ -11,16 +13,21 @@ from hangup.record.internals import (
     drop_from_all_tasks,
     entered,
     forget_callbacks,
+    has_no_job,
+    name_of_pool,
     never_retrieved,
     peek_exception,
+    pool_of,
     ready,
     step_of,
+    takes_jobs,
     threads_now,
+    timers_of,
     will_be_cancelled,
 )
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
-PRIVATE |= {"_callback"}
+PRIVATE |= {"_callback", "_args", "_context", "_target", "_shutdown", "_thread_name_prefix"}
 PRIVATE |= {
     "_enter_task",
     "_leave_task",
@@ -155,6 +162,33 @@ def test_without_what_the_garbage_collector_sees_nobody_could_say_who_holds_a_lo
     asyncio.run(work())
 
 
+def test_without_scheduled_callback_args_and_context_a_timer_that_sets_itself_anew_could_not_be_found():
+    async def work() -> None:
+        loop, context = asyncio.get_running_loop(), contextvars.Context()
+        loop.call_later(60, print, "dropped").cancel()
+        handle = loop.call_later(60, print, "kept", context=context)
+        assert list(timers_of(loop)) == [(handle, print, ("kept",), context)]
+
+    asyncio.run(work())
+
+
+def test_without_target_and_args_nobody_could_say_of_which_pool_a_thread_is():
+    go_on = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
+        job = pool.submit(go_on.wait)
+        thread = next(each for each in threads_now() if each.name.startswith("mine"))
+        found = pool_of(thread)
+        assert found is not None
+        assert found() is pool
+        assert (name_of_pool(pool), takes_jobs(pool), has_no_job(thread)) == ("mine", True, False)
+        go_on.set()
+        job.result()
+        while not has_no_job(thread):  # it is about to ask for another one
+            pass
+    assert not takes_jobs(pool)
+    assert pool_of(threading.main_thread()) is None
+
+
 def private_names(path: Path) -> list[str]:
     """Return the private names in a module that are an attribute of anything but self, or a text, as getattr wants."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -169,14 +203,19 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
     assert {stem: sorted(names) for stem, names in used.items()} == {
         "internals": [
             "_active",
-            "_callback",
+            *["_args"] * 2,
+            *["_callback"] * 2,
+            "_context",
             "_exception",
             "_limbo",
             "_log_traceback",
             "_must_cancel",
             *["_ready"] * 3,
             *["_run"] * 2,
-            *["_scheduled"] * 2,
+            *["_scheduled"] * 3,
+            "_shutdown",
+            "_target",
+            "_thread_name_prefix",
             "_unregister_task",
         ]
     }

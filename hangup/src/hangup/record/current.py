@@ -21,6 +21,11 @@ def current() -> Session | None:
     return _current.get()
 
 
+def session_of(context: Context) -> Session | None:
+    """Return the session in which what is called in this context runs, if any."""
+    return context.get(_current)
+
+
 def set_current(session: Session | None) -> "Token[Session | None]":
     """Let the rest of this task, and the tasks that it creates from here on, run in the session, or in none.
 

@@ -7,9 +7,14 @@ lost, and here is the place to look for another way.
 import asyncio
 import ctypes
 import gc
+import sys
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import thread as pools
+from contextvars import Context
 from typing import Any
 
 
@@ -75,6 +80,15 @@ def ready(loop: asyncio.AbstractEventLoop) -> "deque[asyncio.Handle]":
     return queue
 
 
+def timers_of(
+    loop: asyncio.AbstractEventLoop,
+) -> "Iterator[tuple[asyncio.TimerHandle, Callable[..., Any], tuple[Any, ...], Context]]":
+    """Yield each timer of a loop that is still to come: its handle, what it calls, with what, and in which context."""
+    for handle in loop._scheduled:  # type: ignore[attr-defined]
+        if not handle.cancelled():
+            yield handle, handle._callback, handle._args, handle._context
+
+
 def step_of(handle: asyncio.Handle) -> "asyncio.Task[Any] | None":
     """Return the task that a handle lets go on after a bare yield; None for any other, such as one that begins a task.
 
@@ -123,3 +137,30 @@ def threads_now() -> "set[threading.Thread]":
     Who is about to start stands in the first registry and moves to the second; so none is missed.
     """
     return {*threading._limbo.values(), *threading._active.values()}  # type: ignore[attr-defined]
+
+
+def pool_of(thread: threading.Thread) -> "weakref.ref[ThreadPoolExecutor] | None":
+    """Return a reference to the pool whose worker this thread is; None for any other thread.
+
+    The pool's own worker has such a one, so that a pool that nobody has any more ends its threads.
+    """
+    if getattr(thread, "_target", None) is not pools._worker:
+        return None
+    pool: weakref.ref[ThreadPoolExecutor] = thread._args[0]  # type: ignore[attr-defined]
+    return pool
+
+
+def has_no_job(thread: threading.Thread) -> bool:
+    """Return whether a thread is the worker of a pool that waits for a job."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code is pools._worker.__code__
+
+
+def takes_jobs(pool: ThreadPoolExecutor) -> bool:
+    """Return whether a pool has not been shut down: else its threads are about to end."""
+    return not pool._shutdown
+
+
+def name_of_pool(pool: ThreadPoolExecutor) -> str:
+    """Return the name that a pool's threads have, each with a number."""
+    return str(pool._thread_name_prefix)

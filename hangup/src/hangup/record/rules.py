@@ -99,7 +99,10 @@ def leaves_no_task_behind(session: Session) -> str | None:
 def leaves_no_thread(session: Session) -> str | None:
     """No thread of the handler runs on when the handler has ended."""
     threads: list[str] = session.facts.get("threads", [])
-    return f"still running: {', '.join(threads)}" if threads else None
+    if threads:
+        return f"still running: {', '.join(threads)}"
+    pools: list[str] = session.facts.get("pools_left", [])  # many sessions are needed to say so
+    return f"each session leaves one more pool of threads: {', '.join(pools)}" if pools else None
 
 
 @rule
@@ -197,10 +200,11 @@ def _ends_quietly(session: Session) -> str | None:
 
 
 def _left_for_good(session: Session) -> str | None:
-    if not session.left_for_good:
-        return None
-    when = " when the app has shut down" if session.left_at_shutdown else ""
-    return f"still running{when}: {', '.join(session.left_for_good)}"
+    if session.left_for_good:
+        when = " when the app has shut down" if session.left_at_shutdown else ""
+        return f"still running{when}: {', '.join(session.left_for_good)}"
+    timers: list[str] = session.facts.get("timers_left", [])  # several sessions are needed to say so
+    return f"each session leaves one more timer that is set anew for ever: {', '.join(timers)}" if timers else None
 
 
 ends_quietly_graded = replace(ends_quietly, test=_ends_quietly)

@@ -74,6 +74,8 @@ class Session:
     """The tasks that never ended by themselves, as far as an exploration waited for them."""
     lingered: Sequence[tuple[str, float]] = field(default=(), init=False)
     """The tasks that ended by themselves some time after the app, and how many seconds after it."""
+    timers: Sequence[str] = field(default=(), init=False)
+    """The names of what is called by timers that set themselves anew for ever, as far as an exploration waited."""
     _ended_at: float = field(default=0.0, init=False)
     _ends_by_itself: bool = field(default=True, init=False)
     """Whether a task that ends now does so by itself, and not for a shutdown or a cancellation."""

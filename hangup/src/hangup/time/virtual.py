@@ -11,14 +11,16 @@ import selectors
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hangup.time.order import Order
 
-from hangup.record.internals import forget_callbacks, ready, threads_now
+from hangup.record.internals import forget_callbacks, has_no_job, pool_of, ready, threads_now
 from hangup.record.processor import usage
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
 from hangup.time.parked import Parked
@@ -26,7 +28,8 @@ from hangup.time.parked import Parked
 TURNS = 20_000  # how often the loop may turn in one session
 GRACE = 3.0  # seconds in which a thread that can go on by itself may end
 PARKED = 0.2  # seconds for one that waits to be told, and for each whose like has not ended
-WORKERS = ("asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
+OWN_WORKERS = "asyncio_"
+WORKERS = (OWN_WORKERS, "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
 _WRAPS = asyncio.wrap_future.__code__
 
 
@@ -81,6 +84,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._thread = threading.get_ident()
         self._known = threads_now()
         self._names: set[str] = set()
+        self._pools: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
+        self.new_pools: Sequence[weakref.ref[ThreadPoolExecutor]] = ()
+        """The pools of threads that were first seen when somebody last asked for the threads that run on."""
         self.elsewhere.begin()
 
     def forget(self) -> None:
@@ -152,22 +158,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._known |= threads_now()
 
     def forgotten_threads(self) -> list[str]:
-        """Return the names of the threads that were started since the last call and run on; workers do not count.
+        """Return the names of the threads that were started since the last call and run on; idle workers do not count.
 
         A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
-        running = threads_now()
+        running, self.new_pools = threads_now(), ()
         if running == self._known:
             return []
-        new = [t for t in running if t not in self._known and not t.name.startswith(WORKERS)]
+        self._find_pools(running)
+        new = [t for t in running if t not in self._known and not (t.name.startswith(WORKERS) or has_no_job(t))]
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
         if not new:
             return []
-        left = [thread for thread in new if not self._ends(thread)]
+        left = [thread for thread in new if not (self._ends(thread) or has_no_job(thread))]
         self._known.update(left)
         names = [thread_name(thread) for thread in left]
         self._names.update(names)
         return names
+
+    def _find_pools(self, running: "set[threading.Thread]") -> None:
+        """Find the pools whose workers were started since, but for the loop's own."""
+        for thread in running - self._known:
+            found = None if thread.name.startswith(OWN_WORKERS) else pool_of(thread)
+            pool = None if found is None else found()
+            if found is not None and pool is not None and pool not in self._pools:
+                self._pools.add(pool)
+                self.new_pools = (*self.new_pools, found)
 
     def _ends(self, thread: threading.Thread) -> bool:
         parked, began, looks = Parked(), time.monotonic(), 0

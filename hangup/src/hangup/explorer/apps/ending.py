@@ -9,6 +9,7 @@ from hangup.explorer.apps.lifespan import Lifespan
 from hangup.explorer.further.held import before_or_after
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import something_failed, write_down
+from hangup.record.evidence.timers import Timer, cancel_timers, own_timers
 from hangup.record.internals import drop_from_all_tasks, never_collect
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
@@ -18,6 +19,8 @@ LINGER = 30.0  # virtual seconds that an app has to end once it is told to, or i
 LONG = 600.0  # virtual seconds in which a task that its handler has left behind may end by itself
 VERY_LONG = 7 * 86_400.0  # for one that does little meanwhile, such as a timer
 SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has never ended in so many sessions
+RINGS, OFTEN, MANY = 10, 300, 2_000  # how often a timer rings that is set anew for ever: at least, and in LONG, or not
+ALL_TURNS, MOMENT = 30_000, 0.001  # of the loop for the timers of a session; virtual seconds in which one has rung
 
 
 def cancel_as_a_server(sessions: Sequence[Session]) -> None:
@@ -29,13 +32,16 @@ def cancel_as_a_server(sessions: Sequence[Session]) -> None:
 
 
 class Patience:
-    """For how long the tasks of an app are waited for that its handlers left behind: one for a whole exploration.
+    """For how long the tasks and timers of an app are waited for that its handlers left: one for a whole exploration.
 
     A task that ticks for ever costs thousands of turns; one of a name that never ended before gets fewer.
     """
 
     def __init__(self) -> None:
         self._never: Counter[str] = Counter()
+        self._anew: Counter[str] = Counter()
+        self.grown: set[str] = set()
+        """What timers call of which each session leaves one more: they are cancelled once a session is over."""
 
     async def spend(self, sessions: Sequence[Session], wait: Wait) -> None:
         """Let time pass for the tasks that run on, and let each session take note of those that do not end.
@@ -53,6 +59,52 @@ class Patience:
         for session in sessions:
             session.left_for_good = session.still_running() if known else ()
         self._never.update({name for session in sessions for name in session.left_for_good})
+
+    async def outlast(self, sessions: Sequence[Session], wait: Wait) -> None:
+        """Let time pass for the timers that the app has set; let each session take note of those set anew for ever."""
+        if any(session.ended == "running" or session.cancelled_by == "server" for session in sessions):
+            return  # a handler that runs on may cancel them
+        loop, began, turns = wait.loop, wait.loop.now, 0
+        rung: dict[Timer, float] = {}
+        anew: Counter[Timer] = Counter()
+        coming, tasks = own_timers(loop, sessions), _tasks_of(sessions)
+        while coming and not self._settled(coming.values(), anew, loop.now - began):
+            first = min(handle.when() for handle in coming)
+            if first - began > VERY_LONG:
+                break
+            wait.begin(max(first - loop.now, 0.0) + MOMENT)
+            await wait.over()
+            turns += loop.turns
+            if loop.now < first or turns > ALL_TURNS:
+                break
+            before, coming = coming, own_timers(loop, sessions)
+            if not coming and (begun := _tasks_of(sessions) - tasks):  # which may set the next one
+                await until_done([*begun], wait)
+                coming = own_timers(loop, sessions)
+            rung.update({of: first - began for handle, of in before.items() if handle not in coming})
+            anew.update({of for handle, of in coming.items() if handle not in before and of in rung})
+        never = {of for of in coming.values() if self._settled((of,), anew, loop.now - began)}
+        for session, name in never:
+            session.timers = (*session.timers, name)
+        self._anew.update({name for _, name in never})
+        for session, name in anew.keys() - set(coming.values()):
+            words = f"{float(f'{rung[session, name]:.3g}'):g} s"
+            said = f"a timer of the handler ({name}) is set anew until {words} after it"
+            session.facts["remarks"] = [*session.facts.get("remarks", ()), said]
+        cancel_timers(loop, self.grown)
+
+    def _settled(self, timers: Iterable[Timer], anew: "Counter[Timer]", passed: float) -> bool:
+        """Return whether those of these timers that have been set anew go on for ever, if there are any."""
+        often = [(anew[each], self._anew[each[1]] >= SURE) for each in timers if anew[each]]
+        return bool(often) and all(
+            times >= MANY or (times >= (RINGS if sure or passed >= VERY_LONG else OFTEN) and (sure or passed >= LONG))
+            for times, sure in often
+        )
+
+
+def _tasks_of(sessions: Sequence[Session]) -> "set[asyncio.Task[Any]]":
+    """Return the tasks of sessions that run now."""
+    return {task for session in sessions for task in session.tasks if not task.done()}
 
 
 async def stop(
@@ -73,13 +125,10 @@ async def stop(
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
         await _cancel(tasks, wait, sessions)
-        for session in sessions[1:]:
-            session.stops()
-        sessions[0].stops(beside=lifespan.still_running())
-        with before_or_after():
-            await until_done(lifespan.stop(), wait)
-        for session in sessions:
-            session.shut_down()
+    if patience is not None:
+        await patience.outlast(sessions, wait)
+    if lifespan is not None:
+        await _stop_lifespan(sessions, lifespan, wait)
     if patience is not None and any(session.tasks for session in sessions):
         await patience.spend(sessions, wait)
     for session in sessions:
@@ -90,6 +139,16 @@ async def stop(
         await _cancel([lifespan.task], wait, ())
     spawned = [task for session in sessions for task in session.tasks]
     await _cancel([*spawned, *tasks], wait, sessions)
+
+
+async def _stop_lifespan(sessions: Sequence[Session], lifespan: Lifespan, wait: Wait) -> None:
+    for session in sessions[1:]:
+        session.stops()
+    sessions[0].stops(beside=lifespan.still_running())
+    with before_or_after():
+        await until_done(lifespan.stop(), wait)
+    for session in sessions:
+        session.shut_down()
 
 
 async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait, sessions: Sequence[Session]) -> None:

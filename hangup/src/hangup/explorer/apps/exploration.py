@@ -14,6 +14,7 @@ from hangup.explorer.apps.schedules import CANCELS, Schedule
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.further.costly import Costly
+from hangup.explorer.further.growing import TIMES, Growing
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
@@ -60,6 +61,7 @@ class Exploration:
     holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
     costly: Costly = field(default_factory=Costly)
+    growing: Growing = field(default_factory=Growing)
 
     def __post_init__(self) -> None:
         """Prepare what each session asks for."""
@@ -200,12 +202,12 @@ class Exploration:
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
         app, began = self.make(), self.holding.begins()
-        play = self._play(app, schedule)
-        session = await play.play()
+        session = await (play := self._play(app, schedule)).play()
         self.costly.threads += len(session.facts["threads"])
-        judged = self._judge(app, schedule, (session, *session.others))
+        judged = self._judge(app, schedule, sessions := (session, *session.others))
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)
+        await self.growing.judge(self, judged, schedule, sessions)
         self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
         return play.spins
 
@@ -262,6 +264,7 @@ class Exploration:
             await self.undisturbed(Schedule(schedule.model, "close"))
         judged = self._judge(app, schedule, sessions)
         await self._measure(play, judged, Holding(), began)
+        await Growing(TIMES).judge(self, judged, schedule, sessions)
         self.findings.count(judged)
         if may_keep(schedule, sessions):
             left = [*await still_reachable(held), *(each.letter for each in sessions if each.facts.get("outlives"))]

@@ -109,7 +109,7 @@ class Play:
         write_down_unrun()
         self._note_facts()
         first = sessions[0]
-        first.facts["threads"] = loop.forgotten_threads()
+        first.facts["threads"], first.facts["pools"] = loop.forgotten_threads(), loop.new_pools
         if len(sessions) > 1:
             first.others = sessions[1:]
         self._unlink()
@@ -199,4 +199,4 @@ class Play:
         for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
             said += [word] if word else []
         if said:
-            session.facts["remarks"] = said
+            session.facts["remarks"] = [*session.facts.get("remarks", ()), *said]

@@ -10,11 +10,12 @@ from hangup.record.session import Session
 
 
 async def look_closer(exploration: Exploration, schedule: Schedule, sessions: Sequence[Session]) -> None:
-    """Let sessions know whether their connections are kept, and forgive what the app logs undisturbed."""
+    """Let sessions know whether their connections are kept, or more and more; forgive what the app logs undisturbed."""
     if any(each.logged for each in sessions):
         await exploration.undisturbed(Schedule(schedule.model, "close"))
         for each in sessions:
             each.logged = [logged for logged in each.logged if logged.key not in exploration.usual]
+    await exploration.growing.look(exploration, schedule, sessions)
     if not may_keep(schedule, sessions):
         return
     keeping, app = exploration.keeping, exploration.make()

@@ -4,7 +4,7 @@ Each session of an exploration has a lifespan of its own, at whose end most is l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,19 @@ async def kept_while_it_lasts(
         keeping: Keeping[Schedule] = Keeping(lambda: app, play, lifespan.state)
         found = await keeping.growing(wanted)
     return [] if stopped or turn() - began > MANY else found
+
+
+@asynccontextmanager
+async def in_one_lifespan(
+    exploration: "Exploration", schedule: "Schedule"
+) -> AsyncIterator[Callable[[], Awaitable[Sequence[Session]]]]:
+    """Give what plays a schedule again, each time on the same app, and in one lifespan if the exploration has those."""
+    app = exploration.make()
+    if not exploration.lifespan or exploration.lifespan == "off":
+        yield lambda: exploration.played(app, schedule)
+        return
+    async with _running(app) as lifespan:
+        yield lambda: exploration.played(app, schedule, beside=lifespan)
 
 
 @asynccontextmanager

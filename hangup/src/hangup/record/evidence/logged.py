@@ -76,13 +76,14 @@ def _is_about_the_end(session: Session, error: BaseException) -> bool:
 def _has_escaped(record: logging.LogRecord, error: BaseException) -> bool:
     """Return whether a library has caught, and logs, what the code that it called has let out: the app's own."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    if not files or not _is_library(files[0]) or not _is_library(record.pathname):
+    if not files or not is_library(files[0]) or not is_library(record.pathname):
         return False
-    return not all(map(_is_library, files))
+    return not all(map(is_library, files))
 
 
 @functools.cache
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
+    """Return whether a file is Python's own, or belongs to a package that is installed."""
     paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     return filename.startswith("<") or any(Path(filename).is_relative_to(path) for path in paths)
 
