@@ -300,6 +300,51 @@ def test_an_app_is_cancelled_twice_on_every_model():
     assert (report.ok, report.unfired) == (True, 0)
 
 
+def cleaning(clean_up):
+    async def handler(websocket):
+        await websocket.accept()
+        try:
+            async for text in websocket.iter_text():
+                await websocket.send_text(text)
+        finally:
+            await clean_up()
+
+    return app(handler)
+
+
+async def slowly():
+    await asyncio.sleep(0.1)
+
+
+async def shielded():
+    cleaning = asyncio.ensure_future(asyncio.sleep(0.1))
+    for _ in range(3):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(cleaning)
+            return
+
+
+async def at_once():
+    pass
+
+
+def test_where_a_second_cancellation_cuts_a_cleanup_is_said_and_accuses_nobody():
+    """Whether it matters is not known: only who knows the app can say what is left undone."""
+    report = explore(cleaning(slowly), endings=["cancel-twice"], models=["uvicorn"])
+    assert report.ok
+    said = "cancelled again while it cleans up, the handler ends at `await asyncio.sleep(0.1)` (line "
+    assert [each.got[: len(said)] for each in report.remarks] == [said] * len(report.remarks) != []
+    assert all(each.got.endswith("what that leaves undone is not known") for each in report.remarks)
+    for goes_on in (shielded, at_once):
+        assert not explore(cleaning(goes_on), endings=["cancel-twice"], models=["uvicorn"]).remarks
+    assert not explore(cleaning(slowly), endings=["cancel"], models=["uvicorn"]).remarks
+
+
+def test_where_an_invariant_says_what_is_left_undone_nothing_else_does():
+    report = explore(cleaning(slowly), endings=["cancel-twice"], models=["uvicorn"], invariant=lambda _: None)
+    assert (report.ok, report.remarks) == (True, ())
+
+
 # ---- the lifespan's end ---------------------------------------------------------------------------------------------
 
 

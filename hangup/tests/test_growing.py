@@ -179,7 +179,7 @@ def test_a_timer_that_serves_all_connections_is_the_apps_own():
 
 
 def test_the_timers_of_a_library_are_its_own_affair(monkeypatch):
-    monkeypatch.setattr("hangup.record.evidence.timers._is_others", lambda _: True)
+    monkeypatch.setattr("hangup.record.evidence.timers.is_of_the_app", lambda _: False)
     assert explore(beating(Beat), **FEW).ok
 
 

@@ -4,16 +4,22 @@ The shape is that of SQLAlchemy's testing/cancellation.py: something that stands
 """
 
 import asyncio
+import linecache
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from hangup.record.errors import is_of_the_app
 
 
 class CountedAwaits:
     """Stands for a coroutine: `awaits` is how often it has waited so far; at the `cancel_at`-th time it is cancelled.
 
     `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine, but
-    not where asyncio loses it. With `twice`, it is cancelled again where it waits next, which it does if it cleans up.
+    not where asyncio loses it. With `twice`, it is cancelled again where it waits next, which it does if it cleans up;
+    `cut` is the line of the app's at which it then did not go on, if there is one.
     """
 
     def __init__(
@@ -29,6 +35,7 @@ class CountedAwaits:
         self.cancel_at = cancel_at
         self.awaits = 0
         self.twice = twice
+        self.cut = ""
         self._thrown = False
         self._on_cancel = on_cancel
         self._on_thrown = on_thrown
@@ -38,9 +45,14 @@ class CountedAwaits:
         task = asyncio.current_task()
         assert task is not None
         resume: tuple[Callable[[Any], Any], Any] = steps.send, None
+        place: FrameType | None = None
+        again = False
         try:
             while True:
                 waited_for = resume[0](resume[1])
+                if place in _frames(self.coroutine):
+                    self.cut = ""
+                place = None
                 self.awaits += 1
                 again, self._thrown = self.twice and self._thrown, False
                 if self.awaits == self.cancel_at or again:
@@ -55,13 +67,32 @@ class CountedAwaits:
                 except BaseException as error:
                     if isinstance(error, asyncio.CancelledError):
                         self._thrown = True
+                        place, self.cut = self._cuts() if again else (None, self.cut)
                         if not _is_lost(self.coroutine):
                             self._on_thrown()
                     resume = steps.throw, error
         except StopIteration as end:
+            self.cut = "" if place is not None else self.cut
             return end.value
         finally:
-            del resume  # it may hold the exception whose traceback holds this frame
+            del resume, place  # they may hold the exception whose traceback holds this frame
+
+    def _cuts(self) -> tuple[FrameType | None, str]:
+        """Return the innermost frame of the app's own, and its line in words."""
+        own = [frame for frame in _frames(self.coroutine) if is_of_the_app(frame.f_code.co_filename)]
+        if not own:
+            return None, ""
+        file, line = own[-1].f_code.co_filename, own[-1].f_lineno
+        return own[-1], f"`{linecache.getline(file, line).strip()}` (line {line} of {Path(file).name})"
+
+
+def _frames(coroutine: Any) -> list[FrameType]:
+    """Return the frames of a coroutine that waits, the innermost last."""
+    frames = []
+    while coroutine is not None:
+        frames.append(getattr(coroutine, "cr_frame", None))
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return [frame for frame in frames if frame is not None]
 
 
 def _is_lost(coroutine: Any) -> bool:
@@ -70,12 +101,10 @@ def _is_lost(coroutine: Any) -> bool:
     A task group whose tasks have failed already raises what failed; from Python 3.13 on it asks for the cancellation
     once more (cpython issue 116720). Until 3.11 wait_for() returns what came in the same turn (cpython issue 86296).
     """
-    frame = None
-    while coroutine is not None:
-        frame = getattr(coroutine, "cr_frame", None) or frame
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-    if frame is None:
+    frames = _frames(coroutine)
+    if not frames:
         return False
+    frame = frames[-1]
     if frame.f_code is asyncio.TaskGroup.__aexit__.__code__:
         return bool(frame.f_locals["self"]._errors)  # it has no public name
     if frame.f_code is asyncio.wait_for.__code__ and sys.version_info < (3, 12):

@@ -1,6 +1,11 @@
-"""What an exception says: in words, one by one where several are in a group, and where it came from."""
+"""What an exception says: in words, one by one where several are in a group; where it came from, whose code that is."""
 
+import functools
+import sysconfig
 import traceback
+from pathlib import Path
+
+_OURS = str(Path(__file__).parents[1])
 
 
 def describe(error: BaseException) -> str:
@@ -34,3 +39,16 @@ def stack(error: BaseException) -> list[traceback.FrameSummary]:
         if not isinstance(error, BaseExceptionGroup):
             return frames
         error = error.exceptions[0]
+
+
+@functools.cache
+def is_library(filename: str) -> bool:
+    """Return whether a file is Python's own, or belongs to a package that is installed."""
+    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return filename.startswith("<") or any(Path(filename).is_relative_to(path) for path in paths)
+
+
+@functools.cache
+def is_of_the_app(filename: str) -> bool:
+    """Return whether a file is neither a library's nor hangup's."""
+    return not (is_library(filename) or filename.startswith(_OURS))

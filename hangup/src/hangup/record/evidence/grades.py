@@ -65,6 +65,8 @@ def remarks(session: Session, *, noisy: bool = False) -> Iterator[str]:
         after = "the app has shut down" if name in session.left_at_shutdown else "it"
         words = f"{float(f'{seconds:.3g}'):g} s"  # and not 3.6e+03 s
         yield f"a task of the handler ({name}) ends {words} after {after}"
+    if cut := session.facts.get("cut"):
+        yield f"cancelled again while it cleans up, the handler ends at {cut}: what that leaves undone is not known"
     if noisy:
         return
     for error in let_out(session):

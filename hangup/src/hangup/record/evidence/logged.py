@@ -4,18 +4,15 @@ A framework that catches whatever a handler raises, logs it and returns hides fr
 own cleanup was skipped, or that the handler fails whenever a peer leaves.
 """
 
-import functools
 import logging
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from hangup.record.current import current
-from hangup.record.errors import describe, leaves
+from hangup.record.errors import describe, is_library, leaves
 from hangup.record.session import Session
 
 
@@ -79,13 +76,6 @@ def _has_escaped(record: logging.LogRecord, error: BaseException) -> bool:
     if not files or not is_library(files[0]) or not is_library(record.pathname):
         return False
     return not all(map(is_library, files))
-
-
-@functools.cache
-def is_library(filename: str) -> bool:
-    """Return whether a file is Python's own, or belongs to a package that is installed."""
-    paths = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    return filename.startswith("<") or any(Path(filename).is_relative_to(path) for path in paths)
 
 
 @contextmanager

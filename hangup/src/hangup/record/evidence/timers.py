@@ -8,17 +8,15 @@ import functools
 import inspect
 import types
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from hangup.record.current import session_of
-from hangup.record.evidence.logged import is_library
+from hangup.record.errors import is_of_the_app
 from hangup.record.internals import timers_of
 from hangup.record.session import Session
 
 Timer = tuple[Session, str]
 """In which session a timer was set, and the name of what it calls."""
-_OURS = str(Path(__file__).parents[2])
 
 
 def own_timers(
@@ -51,12 +49,7 @@ def _name(callback: Any, args: "tuple[Any, ...]") -> str:
         if not isinstance(called, types.FunctionType | types.CoroutineType):
             called = inspect.getattr_static(type(called), "__call__", None)
         code = getattr(called, "__code__", None) or getattr(called, "cr_code", None)
-        if isinstance(code, types.CodeType) and not _is_others(code.co_filename):
+        if isinstance(code, types.CodeType) and is_of_the_app(code.co_filename):
             within = code.co_qualname.removesuffix("<lambda>").removesuffix(".<locals>.")
             return code.co_name if code.co_name != "<lambda>" else f"a lambda of {within or 'the module'}"
     return ""
-
-
-@functools.cache
-def _is_others(filename: str) -> bool:
-    return is_library(filename) or filename.startswith(_OURS)
