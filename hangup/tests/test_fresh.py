@@ -1,5 +1,6 @@
 """What breaks on a fresh app is told apart from what breaks only because the app keeps something."""
 
+import functools
 import importlib
 import os
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.fresh.apart import ALONE, KEPT, Origin, origin_of
+from hangup.explorer.invariant import keeps_its_invariant
 from hangup.explorer.report import Broken
 from hangup.record.rules import leaves_no_task_for_good
 from hangup.servers.models import EXPLORED
@@ -221,3 +223,133 @@ def test_of_an_app_that_is_new_for_each_session_what_others_did_before_is_left_o
     kept = [each for each in report.broken if each.rule == KEPT]
     assert {each.schedule.partition("/")[0] for each in kept} == set(EXPLORED[:3])
     assert all(each.got.startswith("who leaves while the app sends") and "at the end" not in each.got for each in kept)
+
+
+# ---- an invariant --------------------------------------------------------------------------------------------------
+
+SEATS = """
+import os
+
+if "HANGUP_TEST_FAILS" in os.environ:
+    raise SystemExit(1)
+
+seats = []
+waiting = 0
+
+def left(app):
+    return f"{len(seats)} seats are taken" if seats or waiting else None
+
+async def app(scope, receive, send):
+    "A seat is given back by all but those who have said something and are lost then."
+    global waiting
+    waiting += 1
+    await receive()
+    await send({"type": "websocket.accept"})
+    waiting -= 1
+    seats.append(1)
+    said = 0
+    while (message := await receive())["type"] == "websocket.receive":
+        said += 1
+        try:
+            await send({"type": "websocket.send", "text": message["text"]})
+        except OSError:
+            break
+    if message.get("code") == 1001 or not said:
+        seats.pop()
+"""
+
+
+@pytest.fixture
+def hall(tmp_path, monkeypatch):
+    """Import the module with this app."""
+    (tmp_path / "hall.py").write_text(textwrap.dedent(SEATS))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "hall", raising=False)
+    yield importlib.import_module("hall")
+    sys.modules.pop("hall")
+
+
+WRONG = keeps_its_invariant.sentence
+ONE = {"models": ["granian"], "endings": ["close"]}
+
+
+def test_an_invariant_is_asked_of_a_fresh_app_too(hall):
+    """After the first schedule that breaks it, each session leaves the app as its invariant forbids."""
+    report = explore(hall.app, invariant=hall.left, models=["granian"])
+    fresh = explore(make=lambda: importlib.reload(hall).app, invariant=lambda app: hall.left(app), models=["granian"])
+    assert schedules(report.broken) == schedules(fresh.broken) != set()
+    assert {each.got for each in report.broken} == {"0 seats are taken", "1 seats are taken"}  # one of a fresh app
+    assert report.later
+    assert not report.unknown
+
+
+@pytest.mark.parametrize("of", ["the module", "a function of it", "another function"])
+def test_with_an_invariant_too_what_an_app_keeps_is_not_kept_for_the_next_exploration(hall, of):
+    """The invariant looks at the module that is there, which is put back."""
+
+    def through_the_module(_):
+        return "taken" if hall.seats or hall.waiting else None
+
+    invariant = hall.left if of == "a function of it" else through_the_module
+    if of == "another function":
+        invariant = functools.partial(lambda seen, app: seen(app), hall.left)
+    before = dict(vars(hall))
+    first = explore(hall.app, invariant=invariant, models=["granian"])
+    seats, waiting = list(hall.seats), hall.waiting
+    assert seats
+    second = explore(hall.app, invariant=invariant, **ONE)
+    assert second.ok, second.findings
+    assert second.verdicts[WRONG] == "held"
+    assert (hall.seats, hall.waiting) == (seats, waiting)
+    assert {name: each for name, each in vars(hall).items() if name != "waiting"} == {
+        name: each for name, each in before.items() if name != "waiting"
+    }
+    third = explore(hall.app, invariant=invariant, models=["granian"])
+    assert schedules(third.broken) == schedules(first.broken)
+    name = next(iter(schedules(third.broken)))
+    assert replay(hall.app, name, invariant=invariant).facts["invariant"]
+    assert not replay(hall.app, "granian/close@end", invariant=invariant).facts["invariant"]
+
+
+def test_an_invariant_that_knows_the_old_app_does_not_accuse_the_new_one(hall, monkeypatch):
+    seats = hall.seats
+
+    def knows_the_list(_):
+        return "taken" if seats else None
+
+    def knows_it_by_default(_, seats=seats):
+        return "taken" if seats else None
+
+    explore(hall.app, invariant=hall.left, models=["granian"])
+    for invariant in (
+        knows_the_list,
+        knows_it_by_default,
+        functools.partial(lambda seats, _: str(seats) if seats else None, seats),
+    ):
+        report = explore(hall.app, invariant=invariant, **ONE)
+        assert report.ok
+        assert report.verdicts[WRONG] == "not known"
+        assert "your app may keep something of an earlier exploration" in str(report)
+        assert "earlier exploration" in replay(hall.app, "granian/close@end", invariant=invariant).facts["unknown"]
+    monkeypatch.setenv("HANGUP_TEST_FAILS", "1")
+    assert explore(hall.app, invariant=hall.left, **ONE).verdicts[WRONG] == "not known"
+    monkeypatch.delenv("HANGUP_TEST_FAILS")
+    monkeypatch.setattr(hall, "left", lambda _: None)
+    assert explore(hall.app, invariant=lambda _: "taken" if hall.seats else None, **ONE).verdicts[WRONG] == "not known"
+
+
+def test_what_an_exploration_without_an_invariant_has_left_accuses_nobody_by_one(hall):
+    assert explore(hall.app, models=["granian"]).ok
+    assert hall.seats
+    report = explore(hall.app, invariant=hall.left, **ONE)
+    assert report.ok, report.findings
+    assert report.verdicts[WRONG] == "held"
+
+
+def test_an_app_of_no_module_that_an_exploration_has_left_untidy_is_not_known(hall):
+    async def wrapped(scope, receive, send):
+        await hall.app(scope, receive, send)
+
+    explore(wrapped, models=["granian"])
+    report = explore(wrapped, invariant=hall.left, **ONE)
+    assert (report.ok, report.verdicts[WRONG]) == (True, "not known")

@@ -13,8 +13,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from hangup.explorer.apps.ending import Patience
@@ -25,17 +24,25 @@ from hangup.explorer.apps.schedules import EVERY, USUAL, Schedule
 from hangup.explorer.apps.talk.company import HELD_ALONE, accompanied, noting
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
-from hangup.explorer.fresh.anew import anew, remember
-from hangup.explorer.fresh.apart import ALONE, WHAT, WHETHER, origin_of, packed, told_apart
+from hangup.explorer.fresh.apart import ALONE
+from hangup.explorer.fresh.telling import told
+from hangup.explorer.fresh.within import as_at_first
 from hangup.explorer.further.closer import look_closer
 from hangup.explorer.further.goodbye import goodbye
 from hangup.explorer.further.held import Holding
 from hangup.explorer.further.lasting import tell_what_lasts
-from hangup.explorer.invariant import Invariant, rules_with, with_invariant, with_its_doubt
+from hangup.explorer.invariant import (
+    NOT_FRESH,
+    Invariant,
+    no_facts,
+    not_fresh,
+    rules_with,
+    with_invariant,
+    with_its_doubt,
+)
 from hangup.explorer.names import choose
 from hangup.explorer.orders.play import OrderedPlay
 from hangup.explorer.report import Broken, Report
-from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import GENERAL, Rule, leaves_no_task_for_good
@@ -48,17 +55,13 @@ from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 
-def _no_facts(*_: object) -> None:
-    """Add no facts."""
-
-
 def explore(
     app: ASGIApp | None = None,
     script: Script = HELLO,
     *,
     make: Callable[[], ASGIApp] | None = None,
     rules: Sequence[Rule] = GENERAL,
-    probe: Probe = _no_facts,
+    probe: Probe = no_facts,
     models: Sequence[str] = EXPLORED,
     endings: Sequence[str] = USUAL,
     limit: int = 2_000,
@@ -84,6 +87,8 @@ def explore(
     tasks, or of their coroutine functions, that may run on when a handler has ended.
     With `order`, so many more sessions are played in other orders of tasks (hangup.explorer.orders), with `make` each
     on an app of its own. `invariant` is called with the app after each session, and says what is wrong, or None.
+    For that, an app that earlier explorations have left untidy is made anew by running its module once more; else it is
+    not known whether the invariant holds (hangup.explorer.fresh.within).
     Raises TypeError or ValueError with a sentence for what is no script, no model or no ending.
     Who holds the event loop for seconds is ended, and named in the Report. Raises Stuck when all takes longer than
     `seconds` of real time, and at once when the app does not end though it is cancelled again and again; NotStarted
@@ -107,7 +112,7 @@ def explore(
         "limit": limit,
     }
     given |= {"path": path, "lifespan": lifespan, "excuse": excuse, "order": order, "invariant": invariant}
-    rules, probe = rules_with(tuple(rules), invariant), with_invariant(probe, invariant)
+    probed, rules, probe = probe is not no_facts, rules_with(tuple(rules), invariant), with_invariant(probe, invariant)
     findings = Findings(rules, untried=tuple(ending for ending in EVERY if ending not in endings))
     patience = Patience() if leaves_no_task_for_good in rules else None
     left: list[Broken] = []
@@ -134,42 +139,14 @@ def explore(
                 await exploration.orders(progress).explore(Schedule(models[0], "close"), order)
         findings.waited = loop.elsewhere.waited
 
-    with _as_at_first(app, make, probe) as exploration.make:
+    shared = contextlib.nullcontext((None, True)) if app is None else as_at_first(app, invariant, probed=probed)
+    with shared as (first, fresh):
+        exploration.make = make if first is None else _always(first)
         exploration.run(work, seconds=seconds)
-    one = functools.partial(explore, None, script, seconds=seconds, **given)
+    one = functools.partial(explore, app, script, seconds=seconds, **given)
     report = with_its_doubt(findings.report(), one, beside=exploration.script is not parsed)
-    return _told(report, app, exploration, left, rules, probe)
-
-
-def _told(
-    report: Report,
-    app: ASGIApp | None,
-    exploration: Exploration,
-    left: Sequence[Broken],
-    rules: Sequence[Rule],
-    probe: Probe,
-) -> Report:
-    """Tell apart what breaks on a fresh app, tell who was left before, and remember an app that keeps something."""
-    if app is not None and not report.ok:
-        report = _told_apart(report, app, exploration, rules, probe)
-    broken = {each.rule for each in report.broken}
-    if left and not report.company and left[0].rule not in broken:
-        report = replace(report, later=(*report.later, left[0]))
-    others = {each.rule for each in report.broken if each not in exploration.opening}
-    first = {each.rule for each in report.broken if each in exploration.opening}
-    if app is not None and (report.later or first - others):
-        remember(app)
-    return report
-
-
-@contextlib.contextmanager
-def _as_at_first(app: ASGIApp | None, make: Callable[[], ASGIApp], probe: Probe) -> Iterator[Callable[[], ASGIApp]]:
-    """Give what makes an app for each session: the one that is given as it was at first, if it keeps something."""
-    if app is None or probe is not _no_facts:  # which may know the app's own module
-        yield make
-        return
-    with anew(app) as fresh:
-        yield _always(fresh)
+    report = report if fresh else not_fresh(report)
+    return told(report, app, exploration, left, invariant=invariant, probed=probed)
 
 
 async def _say_goodbye(exploration: Exploration) -> None:
@@ -182,59 +159,12 @@ async def _say_goodbye(exploration: Exploration) -> None:
     exploration.findings.remarks += [remark for remark in told if remark.got not in said]
 
 
-def _told_apart(report: Report, app: ASGIApp, exploration: Exploration, rules: Sequence[Rule], probe: Probe) -> Report:
-    """Tell what breaks on a fresh app from what breaks only after earlier sessions."""
-    ordered = tuple(each for each in report.broken if "~" in each.schedule)  # each was played again
-    if exploration.costly.holds or len(ordered) == len(report.broken):
-        return report  # to see that again takes too long
-    if ordered:
-        plain = replace(report, broken=tuple(each for each in report.broken if each not in ordered))
-        told = _told_apart(plain, app, exploration, rules, probe)
-        return replace(told, broken=(*told.broken, *ordered))
-    script = packed(exploration.script)
-    origin = origin_of(app) if script and tuple(rules) == GENERAL and probe is _no_facts else None
-    if origin is not None:
-        return told_apart(
-            report,
-            origin,
-            script,
-            exploration.path,
-            lifespan=exploration.lifespan,
-            excuse=exploration.excuse,
-        )
-    if exploration.repeats_itself(report):
-        return report
-    why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
-    return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
-
-
-def broken_by(
-    app: ASGIApp,
-    schedule: str,
-    script: ParsedScript,
-    *,
-    path: str = "/",
-    lifespan: Mode = False,
-    excuse: Collection[str] = (),
-) -> list[Broken]:
-    """Play one schedule, without its picture, and return what breaks."""
-    findings = Findings(GENERAL)
-    exploration = Exploration(_always(app), script, findings, _no_facts, path, lifespan, excuse, Patience())
-
-    async def work() -> None:
-        with watch(asyncio.get_running_loop()):
-            await exploration.alone(Schedule.parse(schedule))
-
-    exploration.run(work, seconds=60.0)
-    return list(findings.report().broken)
-
-
 def replay(
     app: ASGIApp,
     schedule: str,
     script: Script = HELLO,
     *,
-    probe: Probe = _no_facts,
+    probe: Probe = no_facts,
     seconds: float = 30.0,
     path: str = "/",
     lifespan: Mode = False,
@@ -277,7 +207,7 @@ def replay(
             for each in (session, *session.others):
                 with_invariant(probe, invariant)(app, each)  # of this session, and of none that follows
             # what facts refer to, such as an object of the app's, is not to be what further sessions make of it
-            if probe is _no_facts and not (plays[0].spins or plays[0].held or wanted.order is not None):
+            if probe is no_facts and not (plays[0].spins or plays[0].held or wanted.order is not None):
                 timed = Exploration(_always(app), read, Findings(()), probe, path, lifespan, excuse, None)
                 session.facts["held_for"] = await Holding().look(began, timed.unjudged, wanted)
             if closer and wanted.order is None:
@@ -286,9 +216,11 @@ def replay(
             trace.silent = False
             return session if opening is None or _broken_in(opening) <= _broken_in(session) else opening
 
-    own = invariant is not None or probe is not _no_facts
-    with contextlib.nullcontext(app) if own else anew(app) as app:
-        return run_on_loop(work, seconds=seconds, on_held=held)
+    with as_at_first(app, invariant, probed=probe is not no_facts) as (app, fresh):
+        session = run_on_loop(work, seconds=seconds, on_held=held)
+    if not fresh:
+        session.facts["unknown"] = f"what the invariant says is not: {NOT_FRESH}"
+    return session
 
 
 def _broken_in(session: Session) -> set[str]:

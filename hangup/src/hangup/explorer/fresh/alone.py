@@ -4,7 +4,9 @@ It reads from stdin what to play, and writes a line of JSON for each schedule: w
 Where there is no fork, or the app's module has started threads, which no fork has, it plays one schedule and ends.
 """
 
+import asyncio
 import base64
+import functools
 import gc
 import importlib
 import importlib.util
@@ -16,12 +18,20 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hangup.explorer.apps.explore import broken_by
+from hangup.explorer.apps.ending import Patience
+from hangup.explorer.apps.exploration import Exploration
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import AT_MOST, SECONDS
+from hangup.explorer.invariant import Invariant, no_facts, rules_with, with_invariant
+from hangup.explorer.report import Broken
+from hangup.record.evidence import watch
+from hangup.record.rules import GENERAL
 
 A_PLAY = 20.0  # seconds for one schedule
 
@@ -33,6 +43,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the app prints is no answer
     sys.path[:] = asked["sys_path"]
     app = _load(**asked["origin"])
+    invariant = _load(**asked["invariant"]) if asked["invariant"] else None
     gc.collect()
     gc.freeze()  # what a collector does not touch, a fork need not copy
     forks = hasattr(os, "fork") and threading.active_count() == 1
@@ -40,7 +51,8 @@ def main() -> None:
     for schedule in asked["schedules"]:
         if time.monotonic() > until or sum(os.times()[:4]) > SECONDS:  # its own, and that of what it forked
             break
-        line = _in_a_fork(app, asked, schedule) if forks else _line(app, asked, schedule)
+        play = functools.partial(_line, app, asked, invariant, schedule)
+        line = _in_a_fork(play) if forks else play()
         if line:
             os.write(out, line)
         if not forks:
@@ -48,20 +60,33 @@ def main() -> None:
     os._exit(0)
 
 
-def _line(app: Any, asked: dict[str, Any], schedule: str) -> bytes:
-    script = pickle.loads(base64.b64decode(asked["script"]))
-    found = broken_by(app, schedule, script, path=asked["path"], lifespan=asked["lifespan"], excuse=asked["excuse"])
+def broken_by(app: Any, schedule: str, asked: dict[str, Any], invariant: Invariant | None) -> list[Broken]:
+    """Play one schedule, without its picture, and return what breaks."""
+    findings, script = Findings(rules_with(GENERAL, invariant)), pickle.loads(base64.b64decode(asked["script"]))
+    probe, how = with_invariant(no_facts, invariant), (asked["path"], asked["lifespan"], asked["excuse"])
+    exploration = Exploration(lambda: app, script, findings, probe, *how, Patience())
+
+    async def work() -> None:
+        with watch(asyncio.get_running_loop()):
+            await exploration.alone(Schedule.parse(schedule))
+
+    exploration.run(work, seconds=60.0)
+    return list(findings.report().broken)
+
+
+def _line(app: Any, asked: dict[str, Any], invariant: Invariant | None, schedule: str) -> bytes:
+    found = broken_by(app, schedule, asked, invariant)
     told = {"schedule": schedule, "broken": [asdict(each) for each in found]}
     return json.dumps(told).encode() + b"\n"
 
 
-def _in_a_fork(app: Any, asked: dict[str, Any], schedule: str) -> bytes:
-    """Return what a fork of this process says of one schedule, nothing if it says nothing in time."""
+def _in_a_fork(play: Callable[[], bytes]) -> bytes:
+    """Return what a fork of this process says, nothing if it says nothing in time."""
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
         try:
-            os.write(theirs, _line(app, asked, schedule))
+            os.write(theirs, play())
         finally:
             os._exit(0)
     os.close(theirs)
@@ -78,7 +103,9 @@ def _in_a_fork(app: Any, asked: dict[str, Any], schedule: str) -> bytes:
 
 
 def _load(module: str, file: str, name: str) -> Any:
-    """Import the module that this file is, and return what it has under this name."""
+    """Import the module that this file is, if it is not there already, and return what it has under this name."""
+    if getattr(sys.modules.get(module), "__file__", None) == file:
+        return getattr(sys.modules[module], name)
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):

@@ -12,7 +12,9 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
@@ -41,6 +43,12 @@ def remember(app: object) -> None:
         _keeps[key] = _Kept(of, origin, _stands(origin))
 
 
+def keeps_something(app: object) -> bool:
+    """Return whether it is known that this app keeps something of its sessions."""
+    kept = _keeps.get(id(app))
+    return kept is not None and kept.app() is app
+
+
 @contextlib.contextmanager
 def anew(app: Any) -> Iterator[Any]:
     """Give an app as it was before its first session, if it keeps something of those; else, or if not, itself.
@@ -55,7 +63,7 @@ def anew(app: Any) -> Iterator[Any]:
         there = sys.modules[kept.origin.module]
         with contextlib.suppress(Exception, SystemExit):
             made = _run(kept.origin) if kept.stood == _stands(kept.origin) else app
-        made = made if _size(made) == _size(app) else app
+        made = made if size_of(made) == size_of(app) else app
     try:
         yield made
     finally:
@@ -71,7 +79,7 @@ def _stands(origin: Origin) -> object:
     }
 
 
-def _size(app: object) -> list[object]:
+def size_of(app: object) -> list[object]:
     """Return how much each container of an app holds, its router's and its state's, too."""
     parts = [app, getattr(app, "router", None), getattr(app, "state", None)]
     held = [vars(part).items() for part in parts if hasattr(part, "__dict__")]
@@ -80,17 +88,28 @@ def _size(app: object) -> list[object]:
 
 def _run(origin: Origin) -> Any:
     """Run the module, which then has the name of the one that is there; return what has the app's name."""
+    spec = _spec(origin)
+    sys.modules[origin.module] = module = importlib.util.module_from_spec(spec)
+    return getattr(run_module(origin, module), origin.name)
+
+
+def _spec(origin: Origin) -> ModuleSpec:
     within = getattr(sys.modules[origin.module], "__path__", None)
     spec = importlib.util.spec_from_file_location(origin.module, origin.file, submodule_search_locations=within)
     assert spec is not None
-    assert spec.loader is not None
-    sys.modules[origin.module] = module = importlib.util.module_from_spec(spec)
+    return spec
+
+
+def run_module(origin: Origin, module: ModuleType) -> ModuleType:
+    """Run the code of an app's module in this one, and return it."""
+    loader = _spec(origin).loader
+    assert loader is not None
     before, _running.module = os.environ.get(ALONE), True
     os.environ[ALONE] = "1"  # a module that explores when it runs must not do so for ever
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     finally:
         _running.module = False
         os.environ.pop(ALONE)
         os.environ.update({ALONE: before} if before is not None else {})
-    return getattr(module, origin.name)
+    return module

@@ -63,17 +63,27 @@ def packed(script: object) -> str:
 
 
 def told_apart(
-    report: Report, origin: Origin, script: str, path: str, *, lifespan: object, excuse: Collection[str] = ()
-) -> Report:
+    report: Report,
+    origin: Origin,
+    script: str,
+    path: str,
+    *,
+    lifespan: object,
+    excuse: Collection[str] = (),
+    invariant: Origin | None = None,
+) -> Report | None:
     """Return the report with what breaks on a fresh app in `broken`, and what does not in `later`.
 
     `script` is what `packed` makes of it. That a connection stays reachable for good is found out by many sessions;
-    here is asked whether it is by the first.
+    here is asked whether it is by the first. None: the invariant cannot be asked there.
     """
     asked: dict[str, object] = {"origin": asdict(origin), "path": path, "lifespan": lifespan, "excuse": list(excuse)}
     asked["schedules"] = _in_order(report.broken)
     asked |= {"script": script, "sys_path": sys.path}
+    asked["invariant"] = invariant and asdict(invariant)
     alone, why = _ask(json.dumps(asked))
+    if not alone and invariant is not None:
+        return None
     if not alone:
         unknown = Unknown(WHAT, f"{WHETHER}: {why}")
         return replace(report, unknown=(*report.unknown, unknown))
