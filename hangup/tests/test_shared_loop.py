@@ -11,6 +11,7 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.record.threads import Stuck
 from hangup.time.shared import run_on_loop
 from hangup.time.virtual import VirtualLoop
+from support.apps import app, echo
 
 news: "asyncio.Queue[str]" = asyncio.Queue()
 door = asyncio.Lock()
@@ -133,3 +134,24 @@ def test_with_real_time_the_same_loop_waits():
     loop, took = run_on_loop(waits, seconds=5, real=True)
     assert loop is run_on_loop(the_loop, seconds=5)
     assert took >= 0.01
+
+
+def test_two_tasks_that_heed_no_cancellation_are_named_at_once():
+    """The one is given up with its session, the other when the loop is left."""
+
+    async def stubborn():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(1)
+
+    async def handler(websocket):
+        websocket.app.state.other = asyncio.create_task(stubborn())
+        await websocket.accept()
+        await stubborn()
+
+    with pytest.raises(Stuck) as raised:
+        explore(app(handler), seconds=30.0, lifespan=True)
+    assert raised.value.tasks == ("the handler",)
+    assert explore(app(echo), models=["uvicorn"]).explored

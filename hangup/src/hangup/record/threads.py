@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
+from hangup.record.internals import drop_from_all_tasks, never_collect
 from hangup.record.processor import has_had
 
 T = TypeVar("T")
+HEEDED = 10.0  # seconds of the loop's clock in which tasks heed that they are cancelled
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
 PRINTED = 500_000  # characters after which its print() raises Flood
 
@@ -138,7 +140,10 @@ def run_in_thread(
 
 
 def _run_on(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
-    """Run on a loop that stays open, and leave no task and no async generator on it (as asyncio.Runner does)."""
+    """Run on a loop that stays open, and leave no task and no async generator on it (as asyncio.Runner does).
+
+    A task that goes on though it is cancelled is given up, where a Runner would wait for ever.
+    """
     try:
         return loop.run_until_complete(main)
     finally:
@@ -146,7 +151,12 @@ def _run_on(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
         for task in left:
             task.cancel()
         if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            ended, left = loop.run_until_complete(asyncio.wait(left, timeout=HEEDED))
+            for task in ended:
+                _ = task.cancelled() or task.exception()  # nobody else asks for it
+        for task in left:
+            drop_from_all_tasks(task)
+            never_collect(task)
         loop.run_until_complete(loop.shutdown_asyncgens())
 
 
