@@ -178,6 +178,22 @@ def test_a_timer_that_serves_all_connections_is_the_apps_own():
         assert report.ok, report.findings
 
 
+def test_a_timer_that_is_replaced_when_its_user_comes_back_does_not_grow():
+    timers = {}
+
+    async def of_a_user(websocket):
+        await websocket.accept()
+        user = websocket.url.path
+        if user in timers:
+            timers[user].timer.cancel()
+        timers[user] = Beat()
+        timers[user].start()
+        await answer(websocket)
+
+    report = explore(app(of_a_user), **FEW)
+    assert report.ok, report.findings
+
+
 def test_the_timers_of_a_library_are_its_own_affair(monkeypatch):
     monkeypatch.setattr("hangup.record.evidence.timers.is_of_the_app", lambda _: False)
     assert explore(beating(Beat), **FEW).ok

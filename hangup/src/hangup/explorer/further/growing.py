@@ -17,7 +17,7 @@ from hangup.explorer.findings import Judged
 from hangup.explorer.further.lasting import in_one_lifespan
 from hangup.explorer.keeping import HOUR
 from hangup.explorer.report import Broken
-from hangup.record.evidence.timers import cancel_timers
+from hangup.record.evidence.timers import cancel_timers, own_timers
 from hangup.record.internals import name_of_pool, takes_jobs
 from hangup.record.rules import leaves_no_task_for_good, leaves_no_thread
 from hangup.record.session import Session
@@ -70,10 +70,10 @@ class Growing:
     async def _timers(self, exploration: "Exploration", schedule: "Schedule", names: set[str]) -> set[str]:
         asked = {name for name in names if name not in self._grown and self._own[name] < TRIES}
         if asked:
-            grown = set(asked)
             async with in_one_lifespan(exploration, schedule) as play:
-                for _ in range(TIMES):
-                    grown &= {name for each in await play() for name in each.timers}
+                plays = [await play() for _ in range(TIMES)]
+                coming = set(own_timers(asyncio.get_running_loop()).values())
+                grown = {name for name in asked if all(any((each, name) in coming for each in some) for some in plays)}
             self._note(asked, grown)
         grown = names & self._grown
         if grown:
