@@ -194,6 +194,30 @@ def test_a_timer_that_is_replaced_when_its_user_comes_back_does_not_grow():
     assert report.ok, report.findings
 
 
+def test_a_timer_that_is_far_away_in_a_busy_app_is_not_waited_for_in_each_session():
+    ticks = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async def tick():
+            while True:
+                ticks.append(1)
+                await asyncio.sleep(0.01)
+
+        ticking = asyncio.create_task(tick())
+        yield
+        ticking.cancel()
+
+    async def handler(websocket):
+        await websocket.accept()
+        Beat(3_600.0, lambda: False).start()
+        await answer(websocket)
+
+    report = explore(Starlette(routes=[WebSocketRoute("/", handler)], lifespan=lifespan), lifespan=True, **FEW)
+    assert report.ok, report.findings
+    assert len(ticks) < 20_000 * report.explored  # which is how often the loop turns in vain for one timer
+
+
 def test_the_timers_of_a_library_are_its_own_affair(monkeypatch):
     monkeypatch.setattr("hangup.record.evidence.timers.is_of_the_app", lambda _: False)
     assert explore(beating(Beat), **FEW).ok

@@ -40,6 +40,8 @@ class Patience:
     def __init__(self) -> None:
         self._never: Counter[str] = Counter()
         self._anew: Counter[str] = Counter()
+        self._vain: Counter[str] = Counter()
+        """Of which timers it was not seen what becomes of them: the app is too busy meanwhile."""
         self.grown: set[str] = set()
         """What timers call of which each session leaves one more: they are cancelled once a session is over."""
 
@@ -69,13 +71,15 @@ class Patience:
         anew: Counter[Timer] = Counter()
         coming, tasks = own_timers(loop, sessions), _tasks_of(sessions)
         while coming and not self._settled(coming.values(), anew, loop.now - began):
-            first = min(handle.when() for handle in coming)
-            if first - began > VERY_LONG:
+            handle = min(coming, key=lambda each: each.when())
+            first, (_, name) = handle.when(), coming[handle]
+            if first - began > VERY_LONG or self._vain[name] >= SURE:
                 break
             wait.begin(max(first - loop.now, 0.0) + MOMENT)
             await wait.over()
             turns += loop.turns
             if loop.now < first or turns > ALL_TURNS:
+                self._vain[name] += 1
                 break
             before, coming = coming, own_timers(loop, sessions)
             if not coming and (begun := _tasks_of(sessions) - tasks):  # which may set the next one
