@@ -306,9 +306,16 @@ def test_with_an_invariant_too_what_an_app_keeps_is_not_kept_for_the_next_explor
     }
     third = explore(hall.app, invariant=invariant, models=["granian"])
     assert schedules(third.broken) == schedules(first.broken)
-    name = next(iter(schedules(third.broken)))
-    assert replay(hall.app, name, invariant=invariant).facts["invariant"]
+    assert replay(hall.app, "granian/reset@end", invariant=invariant).facts["invariant"]
     assert not replay(hall.app, "granian/close@end", invariant=invariant).facts["invariant"]
+
+
+def test_an_invariant_of_a_replay_tells_of_no_session_that_was_played_to_find_out_who_may_be_beside(hall):
+    assert explore(hall.app, beside=True, invariant=hall.left, **ONE).company == ""
+    assert hall.seats
+    session = replay(hall.app, "granian/close@receive#2", beside=True, invariant=hall.left)
+    assert session.others
+    assert session.facts["invariant"] == "1 seats are taken"  # that of client b
 
 
 def test_an_invariant_that_knows_the_old_app_does_not_accuse_the_new_one(hall, monkeypatch):

@@ -26,7 +26,7 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.apart import ALONE
 from hangup.explorer.fresh.telling import told
-from hangup.explorer.fresh.within import as_at_first
+from hangup.explorer.fresh.within import Anew, as_at_first
 from hangup.explorer.further.closer import look_closer
 from hangup.explorer.further.goodbye import goodbye
 from hangup.explorer.further.held import Holding
@@ -187,6 +187,7 @@ def replay(
             play.held = where
 
     async def work() -> Session:
+        nonlocal app
         wanted, read, loop = Schedule.parse(schedule), ParsedScript.of(script), asyncio.get_running_loop()
         kind = Play if wanted.order is None else functools.partial(OrderedPlay, wanted.order.choose, explain=True)
         with ordered_tasks(loop) if wanted.order is not None else contextlib.nullcontext(), watch(loop):
@@ -201,6 +202,7 @@ def replay(
                     opening.facts["threads"] = []  # as an exploration does
                     opening.logged = [logged for logged in opening.logged if logged.escaped or logged.shown]
                 read, _ = await accompanied(read, alone.sessions)
+                app = own.again()  # an invariant shall tell of this session, and of none before it
             plays.append(kind(app, read, wanted, trace, path, **options))
             session = await plays[0].play()
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow
@@ -216,9 +218,10 @@ def replay(
             trace.silent = False
             return session if opening is None or _broken_in(opening) <= _broken_in(session) else opening
 
-    with as_at_first(app, invariant, probed=probe is not no_facts) as (app, fresh):
+    with Anew(app, invariant, probed=probe is not no_facts) as own:
+        app = own.begin()
         session = run_on_loop(work, seconds=seconds, on_held=held)
-    if not fresh:
+    if not own.sure:
         session.facts["unknown"] = f"what the invariant says is not: {NOT_FRESH}"
     return session
 

@@ -25,13 +25,16 @@ _PLAIN = (str, bytes, int, float, complex, bool, type(None), ModuleType)
 
 
 @contextlib.contextmanager
-def as_at_first(app: Any, invariant: Invariant | None, *, probed: bool = False) -> Iterator[tuple[Any, bool]]:
+def as_at_first(
+    app: Any, invariant: Invariant | None, *, probed: bool = False, known: bool = False
+) -> Iterator[tuple[Any, bool]]:
     """Give an app as it was before its first session, or itself; and whether what an invariant says is of these.
 
     One that was never explored is as it was. So is one of which nobody knows that it keeps something of its sessions,
     if it is as its invariant says. What is `probed` by a function of somebody's is left as it is: that may know it.
+    An app may be `known` to have had sessions though it was not explored.
     """
-    known = _was_explored(app)
+    known = _was_explored(app) or known
     if probed:
         yield app, True
     elif invariant is None:
@@ -45,6 +48,34 @@ def as_at_first(app: Any, invariant: Invariant | None, *, probed: bool = False) 
             if made is None:
                 stack.close()
             yield (app, False) if made is None else (made, True)
+
+
+class Anew(contextlib.ExitStack):
+    """Gives an app as it was at first, twice in one run; `sure` is whether what an invariant says is of these.
+
+    What its module held is put back when the block is over.
+    """
+
+    def __init__(self, app: Any, invariant: Invariant | None, *, probed: bool) -> None:
+        super().__init__()
+        self.app, self.sure = app, True
+        self._invariant, self._probed = invariant, probed
+
+    def begin(self) -> Any:
+        """Return the app as it was before it was explored."""
+        self._enter(known=False)
+        return self.app
+
+    def again(self) -> Any:
+        """Return the app as it was before it had sessions meanwhile, if an invariant looks at it."""
+        if self._invariant is not None:
+            self._enter(known=True)
+        return self.app
+
+    def _enter(self, *, known: bool) -> None:
+        first = as_at_first(self.app, self._invariant, probed=self._probed, known=known)
+        self.app, sure = self.enter_context(first)
+        self.sure = self.sure and sure
 
 
 def _was_explored(app: Any) -> bool:
