@@ -14,6 +14,7 @@ from hangup.record.internals import (
     entered,
     forget_callbacks,
     has_no_job,
+    has_timers,
     name_of_pool,
     never_retrieved,
     peek_exception,
@@ -165,9 +166,11 @@ def test_without_what_the_garbage_collector_sees_nobody_could_say_who_holds_a_lo
 def test_without_scheduled_callback_args_and_context_a_timer_that_sets_itself_anew_could_not_be_found():
     async def work() -> None:
         loop, context = asyncio.get_running_loop(), contextvars.Context()
+        assert not has_timers(loop)
         loop.call_later(60, print, "dropped").cancel()
         handle = loop.call_later(60, print, "kept", context=context)
         assert list(timers_of(loop)) == [(handle, print, ("kept",), context)]
+        assert has_timers(loop)
 
     asyncio.run(work())
 
@@ -212,7 +215,7 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
             "_must_cancel",
             *["_ready"] * 3,
             *["_run"] * 2,
-            *["_scheduled"] * 3,
+            *["_scheduled"] * 4,
             "_shutdown",
             "_target",
             "_thread_name_prefix",

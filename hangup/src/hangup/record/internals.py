@@ -80,6 +80,11 @@ def ready(loop: asyncio.AbstractEventLoop) -> "deque[asyncio.Handle]":
     return queue
 
 
+def has_timers(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a loop has timers, those that were cancelled and not yet dropped among them."""
+    return bool(loop._scheduled)  # type: ignore[attr-defined]
+
+
 def timers_of(
     loop: asyncio.AbstractEventLoop,
 ) -> "Iterator[tuple[asyncio.TimerHandle, Callable[..., Any], tuple[Any, ...], Context]]":

@@ -10,7 +10,7 @@ from hangup.explorer.further.held import before_or_after
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import something_failed, write_down
 from hangup.record.evidence.timers import Timer, cancel_timers, own_timers
-from hangup.record.internals import drop_from_all_tasks, never_collect
+from hangup.record.internals import drop_from_all_tasks, has_timers, never_collect
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
 from hangup.trace.events import Event
@@ -129,7 +129,7 @@ async def stop(
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
         await _cancel(tasks, wait, sessions)
-    if patience is not None:
+    if patience is not None and has_timers(wait.loop):
         await patience.outlast(sessions, wait)
     if lifespan is not None:
         await _stop_lifespan(sessions, lifespan, wait)

@@ -58,7 +58,10 @@ class Growing:
         self, exploration: "Exploration", judged: Judged, schedule: "Schedule", sessions: Sequence[Session]
     ) -> None:
         """Judge sessions, which are judged by all else, by what they have left of such a kind."""
-        if judged.unknown or not await self.look(exploration, schedule, sessions):
+        first = sessions[0]
+        if judged.unknown or not (first.facts["pools"] or first.timers or any(each.timers for each in first.others)):
+            return
+        if not await self.look(exploration, schedule, sessions):
             return
         for place, rule in enumerate(exploration.findings.rules):
             if rule in (leaves_no_task_for_good, leaves_no_thread):
