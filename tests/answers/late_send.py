@@ -535,6 +535,35 @@ async def waits_once(websocket, messages):
     return sent
 
 
+@wrong(ex1, "delivers")
+async def gives_up_a_slow_peer(websocket, messages):
+    """Takes a send() that waits for a second for the end of the connection."""
+    sent = 0
+
+    class Over(Exception):
+        pass
+
+    async def read():
+        await _read(websocket)
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            async for message in messages:
+                try:
+                    async with asyncio.timeout(1):
+                        await websocket.send(message)
+                except TimeoutError:
+                    break
+                sent += 1
+                await asyncio.sleep(0)
+            reading.cancel()
+    except* (Over, ConnectionClosed):
+        pass
+    return sent
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1435,6 +1464,96 @@ async def gives_up_soon_after_the_last(websocket, messages):
     return acknowledged
 
 
+@wrong(ex3, "knows_at_once")
+async def writes_without_a_pause(websocket, messages):
+    """Sends hundreds of messages in one go, while nobody reads."""
+    acknowledged, total = 0, None
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.split()[1])
+                if acknowledged == total:
+                    break
+        writing.cancel()
+
+    async def write():
+        nonlocal total
+        sent = 0
+        async for message in messages:
+            try:
+                await websocket.send(message)
+            except ConnectionClosed:
+                return
+            sent += 1
+        total = sent
+        if acknowledged == total:
+            reading.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        reading, writing = group.create_task(read()), group.create_task(write())
+    return acknowledged
+
+
+@wrong(ex3, "claims_no_more")
+async def trusts_1000(websocket, messages):
+    """Takes a close with 1000 for the word that all has been worked through."""
+    acknowledged = sent = 0
+    ended = False
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.split()[1])
+                if ended and acknowledged == sent:
+                    break
+        if websocket.close_code == 1000:
+            acknowledged = sent
+        writing.cancel()
+
+    async def write():
+        nonlocal ended, sent
+        async for message in messages:
+            try:
+                await websocket.send(message)
+            except ConnectionClosed:
+                return
+            sent += 1
+            await asyncio.sleep(0)
+        ended = True
+        if acknowledged == sent:
+            reading.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        reading, writing = group.create_task(read()), group.create_task(write())
+    return acknowledged
+
+
+@wrong(ex3, "delivers")
+async def gives_up_a_slow_reader(websocket, messages):
+    """Lets each send() take a second at most."""
+
+    class Limited:
+        def __aiter__(self):
+            return aiter(websocket)
+
+        async def send(self, message):
+            await asyncio.wait_for(websocket.send(message), 1)
+
+    acknowledged = 0
+
+    def heard(text, total):
+        nonlocal acknowledged
+        acknowledged = int(text.split()[1]) if text else acknowledged
+        return acknowledged == total
+
+    with contextlib.suppress(TimeoutError):
+        await race_for_acks(Limited(), messages, heard)
+    return acknowledged
+
+
 # ---- 3, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1592,6 +1711,70 @@ async def one_in_flight(websocket, messages):
     for task in done:
         task.result()
     return certain
+
+
+@right(ex3)
+async def leaves_its_group(websocket, messages):
+    """The group's own block raises when all is certain: a TaskGroup swallows a cancellation of that moment."""
+    acknowledged = sent = 0
+    ended = False
+
+    class Over(Exception):
+        pass
+
+    async def read():
+        nonlocal acknowledged
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged = int(text.split()[1])
+                if ended and acknowledged == sent:
+                    break
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            async for message in messages:
+                try:
+                    await websocket.send(message)
+                except ConnectionClosed:
+                    await asyncio.Event().wait()  # the reader has read all, and ends this
+                sent += 1
+                await asyncio.sleep(0)
+            ended = True
+            if acknowledged == sent:
+                raise Over
+    except* Over:
+        pass
+    return acknowledged
+
+
+@right(ex3)
+async def asks_five_times_a_second(websocket, messages):
+    """A recv() with a short timeout, again and again: it asks 18,000 times in an hour, and is right."""
+    acknowledged = sent = 0
+    ended = False
+
+    async def write():
+        nonlocal ended, sent
+        async for message in messages:
+            try:
+                await websocket.send(message)
+            except ConnectionClosed:
+                return
+            sent += 1
+            await asyncio.sleep(0)
+        ended = True
+
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(write())
+        with contextlib.suppress(ConnectionClosed):
+            while not (ended and acknowledged == sent):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        acknowledged = int((await websocket.recv()).split()[1])
+        writing.cancel()
+    return acknowledged
 
 
 attempt(ex1, "sent += 1", "sent += 2")

@@ -9,6 +9,8 @@ from websockets.asyncio.server import ServerConnection
 from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
 from helpers.exercises.late_send.rules import (
+    BURST,
+    CLIENT,
     claims_no_more,
     delivers,
     ends_quietly,
@@ -58,9 +60,10 @@ ex3 = SceneExercise(
         Scene("no message at all", ()),
         Scene("messages come without a pause", (0.0,) * 9, "close", after=3),
         Scene("messages come without a pause", (0.0,) * 9, "close", after=6),
+        Scene("hundreds of messages come without a pause", (0.0,) * BURST, "close", after=3),
         Scene("messages come without a pause", (0.0,) * 9, "fin", after=6),
         Scene("messages come without a pause", (0.0,) * 9, "reset", after=6),
-        Scene("a message every tenth of a second", (0.1,) * 40, "close", after=9),
+        Scene("a message every tenth of a second", (0.1,) * 40, "close", after=9, wait=0.15, code=1000),
         Scene("a message every tenth of a second", (0.1,) * 40, "reset", after=9, wait=0.15),
         Scene("the next message is an hour away", (0.0, 0.0, 0.0, HOUR), "close", after=3),
         Scene("the next message is an hour away", MORE, "close"),
@@ -75,6 +78,7 @@ ex3 = SceneExercise(
         Scene(SLOW, MORE, "close", code=1000, tidies=TIDY),
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=LONG_TIDY),
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
+        Scene("send() waits a minute, for a slow peer", (0.0, 1.0, 0.0), holds=60.0),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises before the last acknowledgement", (0.0,) * 4, fails=True),
         Scene("messages raises when all are acknowledged", (0.0,) * 3, fails=True, tail=5.0),
@@ -87,13 +91,13 @@ ex3 = SceneExercise(
         forgets_none,
         returns_when_all_are_certain,
         knows_at_once,
-        *rules.CLIENT[1:],
+        *CLIENT[1:],
         lets_it_out,
     ),
     hints=(
         "Whoever counts what was sent counts wishes. Read the number in the acknowledgement: `ack 6` speaks of six.",
         "Let the reader decide: `async for text in websocket` gives you also those acknowledgements that came just "
-        "before the end.",
+        "before the end. Between two messages `await asyncio.sleep(0)` gives it a turn.",
         "When the writer has no more messages it says how many there were, and the reader stops when that many are "
         "acknowledged. When the reader stops, cancel the writer. A failed source ends all, too: ask "
         "the writer for its `result()`.",

@@ -4,6 +4,7 @@ from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
 from helpers.exercises.late_send.rules import (
     BURST,
+    CLIENT,
     counts_what_it_sent,
     delivers,
     ends_quietly,
@@ -43,6 +44,7 @@ ex1 = SceneExercise(
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
+        Scene("send() waits a minute, for a slow peer", (0.0, 1.0, 0.0), holds=60.0),
         Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),
     ),
     rules=(
@@ -52,7 +54,7 @@ ex1 = SceneExercise(
         ends_quietly,
         gives_way,
         counts_what_it_sent,
-        *rules.CLIENT[1:],
+        *CLIENT[1:],
         lets_it_out,
     ),
     hints=(

@@ -5,11 +5,13 @@ and when the connection ends; its time is virtual, so an hour of silence costs n
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 import websockets
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 
 from hangup.network.client import connect
@@ -35,7 +37,8 @@ class Scene:
     `after` messages. Everything takes `seconds` each way. `words` is what the server says of its own accord. `tail` is
     how many seconds after the last message it becomes known that it was the last; with `fails`, `messages` raises then.
     `code` is what a server that closes says. The source of messages takes `tidies` seconds when it is cancelled; with
-    `again`, the client is cancelled once more meanwhile.
+    `again`, the client is cancelled once more meanwhile. Each `send` waits `holds` seconds, as it does behind a full
+    buffer when the peer reads slowly; an end of the connection lets it go.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Scene:
     code: int = 1001
     tidies: float = 0.0
     again: bool = False
+    holds: float = 0.0
 
     @property
     def when(self) -> str:
@@ -94,6 +98,8 @@ class Messages:
     def __init__(self, scene: Scene) -> None:
         self._scene, self._pauses, self._tail = scene, scene.pauses, scene.tail
         self.taken = 0
+        self.over = False
+        """Whether it has said that there are no more."""
         self.failed_at: float | None = None
 
     def __aiter__(self) -> "Messages":
@@ -106,6 +112,7 @@ class Messages:
             if self._scene.fails:
                 self.failed_at = asyncio.get_running_loop().time()
                 raise SourceFailed("the meter is broken")
+            self.over = True
             raise StopAsyncIteration
         await self._pause(self._pauses[self.taken])
         self.taken += 1
@@ -194,7 +201,22 @@ async def with_a_websocket(answer: Any, url: str, line: Line) -> Any:
         websocket = await connect(url, trace=None if line.drawn else line.trace, **KEEPALIVE)
     except (OSError, websockets.WebSocketException):
         return None
+    if line.scene.holds:
+        _hold_what_is_sent(websocket, line.scene.holds)
     try:
         return await line.answers(answer, websocket, line.messages)
     finally:
         await websocket.close()
+
+
+def _hold_what_is_sent(websocket: ClientConnection, seconds: float) -> None:
+    """Let each `send` wait, up to the end of the connection."""
+    send = websocket.send
+
+    async def held(*given: Any, **options: Any) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await websocket.wait_closed()
+        await send(*given, **options)
+
+    websocket.send = held  # type: ignore[method-assign]  # as a full buffer would, which takes megabytes

@@ -135,8 +135,8 @@ def does_not_wait_for_each(session: Session) -> str | None:
     server = session.facts["server"]
     if session.schedule != UNDISTURBED or session.ended != "returned" or server.for_good or server.thrown_out:
         return None
-    if server.all_lost is not None or server.closes:
-        return None
+    if server.all_lost is not None or server.closes or not server.came:
+        return None  # who has nothing to send need not come
     took = (server.ended_at or 0.0) - server.came[0]
     most = 1 + 2 * LATE + EACH * len(server.due)
     return f"{len(server.due)} messages took {took:.3g} s" if took > most else None
