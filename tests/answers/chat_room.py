@@ -887,6 +887,23 @@ async def reads_to_the_disconnect(websocket, members):
         members.remove(websocket)
 
 
+@wrong(ex2, "answers_everything")
+async def a_group_for_each_round(websocket, members):
+    """Tells all in a TaskGroup: when one is dead, what the slow ones wait for is cancelled."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for member in members:
+                        group.create_task(member.send_text(message["text"]))
+            except* Exception:
+                pass
+    finally:
+        members.remove(websocket)
+
+
 @right(ex2)
 async def gathers_to_the_disconnect(websocket, members):
     """gather, with every outcome returned, and receive(), which a failed send does not end."""
@@ -896,6 +913,25 @@ async def gathers_to_the_disconnect(websocket, members):
         while "text" in (message := await websocket.receive()):
             sends = [member.send_text(message["text"]) for member in members]
             await asyncio.gather(*sends, return_exceptions=True)
+    finally:
+        members.remove(websocket)
+
+
+@right(ex2)
+async def a_group_in_which_none_fails(websocket, members):
+    """Anyio's task group for each round; each send of it looks after its own failure."""
+    await websocket.accept()
+    members.append(websocket)
+
+    async def tell(member, text):
+        with suppress(*GONE):
+            await member.send_text(text)
+
+    try:
+        while (message := await websocket.receive())["type"] == "websocket.receive":
+            async with anyio.create_task_group() as group:
+                for member in members:
+                    group.start_soon(tell, member, message["text"])
     finally:
         members.remove(websocket)
 

@@ -47,6 +47,18 @@ TO_A_SLOW_ONE: Script = (
     *(Expect(str(number), by=each) for number in range(MANY) for each in "bc"),
 )
 """Client c takes long for each message; meanwhile b says many, and a leaves."""
+DEAD_AND_SLOW: Script = (
+    Send("one"),
+    Wait(2 * SLOW),
+    *(Expect("one", by=each) for each in "abc"),
+    Send("my last"),
+    Wait(SLOW / 4),
+    Leave(),
+    Send("alone", by="b"),
+    Wait(4 * SLOW),
+    *(Expect(text, by=each) for text in ("my last", "alone") for each in "bc"),
+)
+"""Client a speaks, and is gone while its handler waits for the slow c; to b's handler, a is dead and c is slow."""
 
 
 class Hall(Around):
@@ -209,6 +221,7 @@ ex2 = Survive(
     also=(
         Case(said((*texts(), *WORDS)), most=0),
         Case(TO_A_SLOW_ONE, most=20, mount=functools.partial(Hall, slow=3)),
+        Case(DEAD_AND_SLOW, most=0, mount=functools.partial(Hall, slow=3)),
     ),
     rules=(
         rules.answers_everything,
