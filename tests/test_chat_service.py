@@ -100,6 +100,7 @@ def test_a_cookie_is_believed_if_the_service_has_written_it():
 PYTHON = f'"{sys.executable}"'
 FAILS = {"run": f'{PYTHON} -c "raise SystemExit(3)"'}
 WRITES = {"run": f"{PYTHON} -c \"open('page.html', 'w').close()\""}
+HIDES = {"run": f"mkdir .pages\n{PYTHON} -c \"open('.pages/page.html', 'w').close()\""}
 
 
 def upload(path="page.html", **more):
@@ -119,11 +120,20 @@ def upload(path="page.html", **more):
         ([{"run": "pip install what-there-is-not"}, WRITES, upload("*.html")], True, ("page.html",)),
         ([WRITES, upload("/etc")], True, ()),
         ([WRITES, upload("..")], True, ()),
+        ([WRITES, upload(".")], True, ("page.html",)),
+        ([HIDES, upload("./")], True, ()),
+        ([HIDES, upload(".pages")], True, ()),
+        ([HIDES, {**upload(), "with": {"path": ".pages", "include-hidden-files": True}}], True, (".pages/page.html",)),
     ],
 )
 def test_a_job_is_run_as_a_runner_does(tmp_path, steps, succeeded, uploaded):
     job = play(steps, tmp_path, {}, 60)
     assert (job.succeeded, job.uploaded) == (succeeded, uploaded)
+
+
+def test_a_step_s_options_for_pytest_come_after_those_of_the_job(tmp_path):
+    asks = {"run": f"{PYTHON} -c \"import os; print(os.environ['PYTEST_ADDOPTS'])\"", "env": {"PYTEST_ADDOPTS": "-q"}}
+    assert play([asks], tmp_path, {"PYTEST_ADDOPTS": "-x"}, 60).output.strip() == "-x -q"
 
 
 @pytest.mark.parametrize("text", ["- run: x", "steps:\n- run: x", "jobs:\n  a:\n    steps:\n    - run: x"])

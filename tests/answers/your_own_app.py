@@ -575,6 +575,12 @@ def keeps_the_xml():
     return steps("--hangup-report reports", "--junitxml reports/junit.xml")
 
 
+@given(wrong(ex3, "keeps_the_report"))
+def hides_the_report():
+    """Writes into a folder whose name begins with a dot, which upload-artifact leaves out."""
+    return FILES | {"ci.yml": STEPS.replace("reports", ".reports")}
+
+
 @given(right(ex3))
 def with_parameters():
     """The answer of the lesson."""
@@ -601,3 +607,10 @@ def uploads_pages_by_a_pattern():
     pattern = steps("    path: reports", "    path: |\n      out/pages/*.html\n      junit.xml")["ci.yml"]
     pattern = pattern.replace("- run: pytest --hangup-report reports\n", two)
     return FILES | {"ci.yml": pattern.replace("always()", "'!cancelled()'")}
+
+
+@given(right(ex3))
+def uploads_all_there_is():
+    """Gives pytest its option by the environment, and keeps the whole folder."""
+    asked = steps("pytest --hangup-report reports", "pytest\n  env:\n    PYTEST_ADDOPTS: --hangup-report reports")
+    return FILES | {"ci.yml": asked["ci.yml"].replace("    path: reports", "    path: .")}

@@ -19,6 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 UPLOAD = "actions/upload-artifact@"
 _SETS_UP = re.compile(r"\s*(?:python -m )?(?:pip|uv|apt|apt-get|sudo|conda|poetry|pdm) ")
+_ADDED = {"PYTEST_ADDOPTS"}  # a step's own options come after those that make its tests quick
 _WORDS = {"always()": "True", "cancelled()": "False", "!": " not ", "&&": " and ", "||": " or "}
 
 
@@ -62,12 +63,16 @@ def play(steps: Sequence[Mapping[str, Any]], folder: Path, environment: Mapping[
     for step in steps:
         wanted = _is_wanted(step.get("if"), succeeded=succeeded)
         if str(step.get("uses", "")).startswith(UPLOAD):
-            path = str((step.get("with") or {}).get("path", "")).strip()
-            files = _files(folder, path) if wanted else []
+            given = step.get("with") or {}
+            path = str(given.get("path", "")).strip()
+            hidden = str(given.get("include-hidden-files", "")).lower() == "true"
+            files = _files(folder, path, hidden=hidden) if wanted else []
             uploaded += files
             left_out += [] if files else [path or "(no path)"]
         elif wanted and "run" in step:
-            more = {**environment, **{str(k): str(v) for k, v in (step.get("env") or {}).items()}}
+            own = {str(name): str(value) for name, value in (step.get("env") or {}).items()}
+            more = {**environment, **own}
+            more |= {name: f"{environment[name]} {own[name]}" for name in own.keys() & environment.keys() & _ADDED}
             status, said = _run(str(step["run"]), folder, more, max(until - time.monotonic(), 1.0))
             output += said
             succeeded = succeeded and (status == 0 or bool(step.get("continue-on-error")))
@@ -95,14 +100,20 @@ def _is_wanted(condition: object, *, succeeded: bool) -> bool:
     return meant if re.search(r"always|failure|success|cancelled", words) else meant and succeeded
 
 
-def _files(folder: Path, path: str) -> list[str]:
-    """Return the files that an upload finds, in a folder or by a pattern, relative to where it looks."""
-    found: list[Path] = []
+def _files(folder: Path, path: str, *, hidden: bool) -> list[str]:
+    """Return the files that an upload finds, in a folder or by a pattern, relative to where it looks.
+
+    As upload-artifact has it since 4.4, what begins with a dot is left out unless `hidden` is asked for.
+    """
+    found: set[Path] = set()
     for line in filter(None, map(str.strip, path.splitlines())):
-        if not Path(line).is_absolute() and line.strip("./"):
-            for each in folder.glob(line.removeprefix("./").rstrip("/")):
-                found += [each] if each.is_file() else [file for file in each.rglob("*") if file.is_file()]
-    return sorted(str(each.relative_to(folder)) for each in found)
+        if not Path(line).is_absolute() and ".." not in Path(line).parts:
+            for each in folder.glob(str(Path(line))) if Path(line).parts else [folder]:
+                found |= {each} if each.is_file() else {file for file in each.rglob("*") if file.is_file()}
+    names = [each.relative_to(folder) for each in found]
+    return sorted(
+        map(str, names if hidden else (name for name in names if not any(part.startswith(".") for part in name.parts)))
+    )
 
 
 def _run(command: str, folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str]:
