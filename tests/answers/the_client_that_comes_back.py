@@ -1055,6 +1055,31 @@ async def by_hand_again(url, messages):
         await asyncio.sleep(next(pause))
 
 
+@right(ex2)
+async def comes_only_to_send(url, messages):
+    """Does not even connect when there is nothing to send."""
+    known, pauses = 0, full_jitter()
+    while known < len(messages):
+        try:
+            async with connect(url, **ALERT) as websocket:
+                known = int((await websocket.recv()).split()[1])
+                writing = asyncio.create_task(write(websocket, messages, known))
+                try:
+                    while known < len(messages):
+                        known = int((await websocket.recv()).split()[1])
+                        pauses = full_jitter()
+                    return
+                finally:
+                    writing.cancel()
+                    await asyncio.gather(writing, return_exceptions=True)
+        except ConnectionClosed as error:
+            if error.rcvd and for_good(error.rcvd.code):
+                raise
+        except (OSError, websockets.InvalidHandshake):
+            pass
+        await asyncio.sleep(next(pauses))
+
+
 # ---- 3, wrong ------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fastapi import Cookie, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
@@ -224,6 +225,32 @@ class WaitsForEver(Mended):
     async def tell(self, member: Member, message: dict[str, Any]) -> None:
         """Tell one."""
         await member.websocket.send_json(message)
+
+
+@wrong(ex2, "answers_everything")
+class KnowsOneException(Mended):
+    """Takes what a second send to somebody who is gone raises, a RuntimeError, for its own end."""
+
+    async def chat(self, websocket: WebSocket, room: str, session: str = Cookie("")) -> None:
+        """Serve one member."""
+        with suppress(RuntimeError):
+            await super().chat(websocket, room, session)
+
+    async def say(self, room: str, message: dict[str, Any]) -> None:
+        """Tell everybody."""
+        for member in list(self.rooms[room]):
+            with suppress(WebSocketDisconnect, TimeoutError):
+                await self.tell(member, message)
+
+
+@wrong(ex2, "answers_everything")
+class HurriesThem(Mended):
+    """Gives a member ten milliseconds, of the second that it has."""
+
+    async def tell(self, member: Member, message: dict[str, Any]) -> None:
+        """Tell one."""
+        async with asyncio.timeout(SLOW / 100):
+            await member.websocket.send_json(message)
 
 
 @wrong(ex2, "hides_no_error")
@@ -452,6 +479,24 @@ class Inboxes(Mended):
         """Put it into the inbox."""
         with suppress(asyncio.QueueFull):
             member.inbox.put_nowait(message)
+
+
+@right(ex2)
+class ALockEach(Mended):
+    """Gives each member a lock, and tells all at once."""
+
+    def __init__(self, path: str = ":memory:") -> None:
+        super().__init__(path)
+        self.locks: WeakKeyDictionary[Member, asyncio.Lock] = WeakKeyDictionary()
+
+    async def say(self, room: str, message: dict[str, Any]) -> None:
+        """Tell everybody."""
+        await asyncio.gather(*(self.tell(member, message) for member in self.rooms[room]), return_exceptions=True)
+
+    async def tell(self, member: Member, message: dict[str, Any]) -> None:
+        """Tell one."""
+        async with asyncio.timeout(SLOW), self.locks.setdefault(member, asyncio.Lock()):
+            await member.websocket.send_json(message)
 
 
 # ---- 3 ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The chat service under observation: what it has told, and what it leaves in its database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from json import loads
@@ -7,9 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from hangup.record.recorder import Message, Receive, Scope, Send, Session
+from hangup.record.recorder import Message, Receive, Scope, Send, Session, current
 from helpers import lessons
-from helpers.props.chat_service import Service
+from helpers.props.chat_service import SLOW, Service
 
 NAME = "your-own-app"
 LESSON = next(path.stem for path in lessons.sources() if path.stem.partition("-")[2] == NAME)
@@ -40,9 +41,13 @@ class Watched(Service):
 
 
 class Observed:
-    """An ASGI app around a service, which takes note of what members are told."""
+    """An ASGI app around a service, which takes note of what members are told.
 
-    def __init__(self, answer: Any) -> None:
+    Each message to the client `slow` takes a quarter of the seconds after which it may miss something.
+    """
+
+    def __init__(self, answer: Any, *, slow: str = "") -> None:
+        self.slow = slow
         self.service = type(answer.__name__, (Watched, answer), {})()
         self.app = self.service.app()
         self.state = self.app.state
@@ -53,7 +58,12 @@ class Observed:
         await self.app(scope, receive, self._noting(send) if scope["type"] == "websocket" else send)
 
     def _noting(self, send: Send) -> Send:
+        session = current()
+        slow = session is not None and session.letter == self.slow
+
         async def tell(message: Message) -> None:
+            if slow and message["type"] == "websocket.send":
+                await asyncio.sleep(SLOW / 4)
             await send(message)
             with suppress(TypeError, KeyError, ValueError):
                 said = loads(message["text"])

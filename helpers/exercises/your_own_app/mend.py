@@ -1,16 +1,35 @@
 """Exercise 2 of lesson "Your own app": the chat service, mended, under three scripts and on the real servers."""
 
+import functools
 import inspect
 from typing import Any
 
 from hangup.record import rules
 from hangup.record.recorder import Session
 from hangup.record.rules import rule
+from hangup.servers.script import Leave, Script
 from helpers.exercises.your_own_app.around import LESSON, Observed, observe
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise, Case
-from helpers.props.chat import PATH, SLOW, TABS, TALK, left_behind
+from helpers.props.chat import LOGIN, PATH, SLOW, TABS, TALK, left_behind, login, say
 from helpers.props.chat_service import Service
+
+SLOWLY: Script = (*LOGIN, *say("a", "ann", "hi", to="ba"), *say("b", "bob", "hello", to="ba"))
+"""Ann reads, and takes her time."""
+WHILE_IT_WAITS: Script = (
+    *LOGIN,
+    login("c", "cleo"),
+    login("d", "dan"),
+    *say("b", "bob", "hello", to="abcd"),
+    *say("a", "ann", "hi", to="abc"),
+    Leave(),
+    *say("b", "bob", "one", to="bc"),
+    *say("c", "cleo", "two", to="bc"),
+)
+"""Ann speaks, and is gone while her handler waits for the slow Dan; two others speak to her meanwhile.
+
+Starlette says so in another way to who is second: a RuntimeError.
+"""
 
 
 def _facts(app: Any, session: Session) -> None:
@@ -97,7 +116,12 @@ ex2 = AppExercise(
     scripts=(TALK,),
     path=PATH,
     one_by_one=True,
-    also=(Case(TABS, PATH, 30), Case(SLOW, PATH, 30)),
+    also=(
+        Case(TABS, PATH, 30),
+        Case(SLOW, PATH, 30),
+        Case(SLOWLY, PATH, 0, functools.partial(Observed, slow="a")),
+        Case(WHILE_IT_WAITS, PATH, 0, functools.partial(Observed, slow="d")),
+    ),
     rules=(
         rules.answers_everything,
         rules.ends_quietly,
