@@ -48,6 +48,23 @@ def test_a_cancellation_that_asyncios_group_loses_is_nobodys_fault():
     assert not [each.got for each in report.broken if "it was cancelled" in each.got]
 
 
+async def raises_in_a_group(url):
+    """Leaves a group by an exception of its block, and waits for the group's task."""
+    await asks(url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(1))
+            await asyncio.sleep(0)
+            raise LookupError
+    except* LookupError:
+        pass
+
+
+def test_a_group_whose_block_has_failed_loses_it_as_well():
+    report = explore_client(raises_in_a_group, lambda: echo)
+    assert not [each.got for each in report.broken if "it was cancelled" in each.got]
+
+
 async def swallows_in_a_group(url):
     """Takes its own cancellation for the end of its group, in which nothing has failed."""
     await asks(url)

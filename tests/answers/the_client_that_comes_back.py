@@ -503,6 +503,42 @@ async def asks_from_the_start(url, inbox):
         await asyncio.sleep(next(pause))
 
 
+@right(ex1)
+async def leaves_its_group(url, inbox):
+    """Leaves its task group by an exception of its own, whichever way a connection ends."""
+    pauses = full_jitter()
+
+    class Over(Exception):
+        pass
+
+    async def read(websocket, heard):
+        try:
+            while True:
+                heard.put_nowait(await websocket.recv())
+        except ConnectionClosed as error:
+            heard.put_nowait(error)
+
+    while True:
+        last = None
+        try:
+            async with connect(url, **ALERT) as websocket, asyncio.TaskGroup() as group:
+                heard: asyncio.Queue[Any] = asyncio.Queue()
+                group.create_task(read(websocket, heard))
+                await websocket.send(f"after {len(inbox)}")
+                while not isinstance(news := await heard.get(), ConnectionClosed):
+                    inbox.append(news)
+                    pauses = full_jitter()
+                last = news.rcvd and news
+                raise Over
+        except* (Over, OSError, websockets.InvalidHandshake, ConnectionClosed):
+            pass
+        if last and last.rcvd.code == 1000:
+            return
+        if last and for_good(last.rcvd.code):
+            raise last
+        await asyncio.sleep(next(pauses))
+
+
 # ---- 2, wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -1532,6 +1568,32 @@ async def tidies_readings(url, outbox, stop):
             await websocket.send(f"{number} {reading.strip()}")
 
     await until(stop, talk(url, outbox, writer=writer))
+
+
+@right(ex3)
+async def raises_in_its_group(url, outbox, stop):
+    """The group's own block raises when all is done, as the task does that waits for `stop`."""
+    last = []
+
+    class Over(Exception):
+        pass
+
+    async def watch():
+        await stop.wait()
+        raise Over
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch())
+            try:
+                await talk(url, outbox)
+            except ConnectionClosed as error:
+                last.append(error)
+            raise Over
+    except* Over:
+        pass
+    if last:
+        raise last[0]
 
 
 @right(ex3)

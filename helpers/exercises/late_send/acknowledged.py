@@ -10,7 +10,6 @@ from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
 from helpers.exercises.late_send.rules import (
     BURST,
-    CLIENT,
     claims_no_more,
     delivers,
     ends_quietly,
@@ -91,7 +90,7 @@ ex3 = SceneExercise(
         forgets_none,
         returns_when_all_are_certain,
         knows_at_once,
-        *CLIENT[1:],
+        *rules.CLIENT[1:],
         lets_it_out,
     ),
     hints=(

@@ -8,11 +8,9 @@ from typing import Any
 
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.record.recorder import Session, watch_tasks
-from hangup.record.rules import Rule
 from hangup.record.threads import Stuck, run_in_thread
 from hangup.time.loopback import LoopbackLoop
 from helpers.exercises.late_send.play import Play, facts_of
-from helpers.exercises.late_send.rules import CLIENT
 from helpers.exercises.late_send.scenes import Line, Paced, Scene, Script, collect, with_a_websocket
 from helpers.judging.client_exercise import ClientExercise
 from helpers.judging.exercise import too_late
@@ -48,11 +46,6 @@ class SceneExercise(ClientExercise):
 
     def __post_init__(self) -> None:
         self.server = functools.partial(Line, self.script, self.short)
-
-    @property
-    def general(self) -> Sequence[Rule]:
-        """What holds for every client that sends what it is given."""
-        return CLIENT
 
     def judge(self, answer: Any, until: float) -> Verdict:
         """Play the scenes, judge them, and explore only what holds there."""

@@ -150,5 +150,4 @@ def facts_of(line: Line, scene: Scene) -> dict[str, Any]:
     return {"scene": scene, "got": line.got, "sent": line.sent, "heard": line.heard} | {
         "called": line.called,
         "failed": line.failed,
-        "over": line.messages.over,
     }

@@ -4,7 +4,6 @@ from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
 from helpers.exercises.late_send.rules import (
     BURST,
-    CLIENT,
     counts_what_it_sent,
     delivers,
     ends_quietly,
@@ -54,7 +53,7 @@ ex1 = SceneExercise(
         ends_quietly,
         gives_way,
         counts_what_it_sent,
-        *CLIENT[1:],
+        *rules.CLIENT[1:],
         lets_it_out,
     ),
     hints=(

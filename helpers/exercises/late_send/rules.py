@@ -4,9 +4,6 @@ Rules look at a session's facts: `scene`, `got` (what the server has), `sent`, `
 (virtual seconds from the end of the connection to that of the answer).
 """
 
-from dataclasses import replace
-
-from hangup.record import rules
 from hangup.record.recorder import Session, describe, leaves
 from hangup.record.rules import rule
 from helpers.exercises.late_send.scenes import KEEPALIVE, Paced, Scene, SourceFailed, message
@@ -162,21 +159,3 @@ def closes(session: Session) -> str | None:
     """The sender closes the connection that it has opened."""
     lost = _scene(session).ending == "silence"  # a server that hears nothing knows of no close
     return "half a minute later it was still open" if session.facts["open"] and not lost else None
-
-
-def _heeds_cancellation(session: Session) -> str | None:
-    """Excuse who had done all when it was cancelled, and returns what it is asked for: only its tasks were to end.
-
-    A TaskGroup that an exception has ended swallows a cancellation, up to Python 3.12.
-    """
-    total = len(_scene(session).pauses)
-    if session.facts["over"] and session.facts.get("value") == total:
-        return None
-    return rules.heeds_cancellation.test(session)
-
-
-CLIENT = tuple(
-    replace(each, test=_heeds_cancellation) if each.name == rules.heeds_cancellation.name else each
-    for each in rules.CLIENT
-)
-"""What holds for every client, but that one which has sent all need not heed a cancellation."""

@@ -98,8 +98,6 @@ class Messages:
     def __init__(self, scene: Scene) -> None:
         self._scene, self._pauses, self._tail = scene, scene.pauses, scene.tail
         self.taken = 0
-        self.over = False
-        """Whether it has said that there are no more."""
         self.failed_at: float | None = None
 
     def __aiter__(self) -> "Messages":
@@ -112,7 +110,6 @@ class Messages:
             if self._scene.fails:
                 self.failed_at = asyncio.get_running_loop().time()
                 raise SourceFailed("the meter is broken")
-            self.over = True
             raise StopAsyncIteration
         await self._pause(self._pauses[self.taken])
         self.taken += 1

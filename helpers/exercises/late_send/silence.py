@@ -5,7 +5,6 @@ from typing import Any
 from hangup.record import rules
 from helpers.exercises.late_send.exercise import SceneExercise
 from helpers.exercises.late_send.rules import (
-    CLIENT,
     closes,
     connects_once,
     counts,
@@ -85,7 +84,7 @@ ex2 = SceneExercise(
         counts,
         counts_what_it_sent,
         closes,
-        *CLIENT[1:],
+        *rules.CLIENT[1:],
         lets_it_out,
     ),
     hints=(

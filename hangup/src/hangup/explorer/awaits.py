@@ -98,15 +98,18 @@ def _frames(coroutine: Any) -> list[FrameType]:
 def _is_lost(coroutine: Any) -> bool:
     """Return whether a cancellation that comes now is lost, or kept for a later await, if there is one.
 
-    A task group whose tasks have failed already raises what failed; from Python 3.13 on it asks for the cancellation
-    once more (cpython issue 116720). Until 3.11 wait_for() returns what came in the same turn (cpython issue 86296).
+    A task group whose tasks or block have failed already raises what failed; from Python 3.13 on it asks for the
+    cancellation once more (cpython issue 116720). Until 3.11 wait_for() returns what came in the same turn (cpython
+    issue 86296).
     """
     frames = _frames(coroutine)
     if not frames:
         return False
     frame = frames[-1]
     if frame.f_code is asyncio.TaskGroup.__aexit__.__code__:
-        return bool(frame.f_locals["self"]._errors)  # it has no public name
+        ended_by = frame.f_locals.get("et")
+        failed = ended_by is not None and not issubclass(ended_by, asyncio.CancelledError)
+        return failed or bool(frame.f_locals["self"]._errors)  # it has no public name
     if frame.f_code is asyncio.wait_for.__code__ and sys.version_info < (3, 12):
         waits_for = frame.f_locals.get("fut")
         return isinstance(waits_for, asyncio.Future) and waits_for.done()
