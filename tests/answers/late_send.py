@@ -981,6 +981,26 @@ async def counts_the_one_that_failed(url, messages, interval):
     return sent
 
 
+@wrong(ex2, "hides_no_error")
+async def looks_at_no_reader(url, messages, interval):
+    """Lets its reader end with the connection, and nobody looks at what it raised."""
+    half, sent = interval / 2, 0
+    options = {"ping_interval": half, "ping_timeout": half, "close_timeout": half / 2, "open_timeout": interval}
+
+    async def read():
+        async for _ in websocket:
+            pass
+
+    async with hangup.connect(url, **options) as websocket:
+        reading = asyncio.create_task(read())
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+            reading.cancel()
+    return sent
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
