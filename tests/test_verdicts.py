@@ -5,6 +5,7 @@ import random
 import sysconfig
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,20 @@ def test_every_exercise_says_why_it_holds_and_what_helps(exercise):
     assert exercise.helps
     assert {rule.name for rule in exercise.helps} <= {rule.name for rule in exercise.all_rules}
     assert set(exercise.helps.values()) <= set(range(1, len(exercise.hints) + 1))
+
+
+def test_a_rule_that_fails_is_not_the_answers_fault(monkeypatch):
+    def fails(session):
+        raise LookupError("nobody came")
+
+    monkeypatch.setattr(late_send.ex1, "rules", (replace(late_send.ex1.rules[0], test=fails),))
+
+    async def sends(websocket, messages):
+        return 0
+
+    verdict = late_send.ex1.check(sends)
+    assert verdict.outcome == "not known"
+    assert "LookupError: nobody came" in verdict.headline
 
 
 def test_a_pass_says_why():

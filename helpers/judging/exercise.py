@@ -38,6 +38,10 @@ class Page:
         return self.text
 
 
+class _RuleFailed(Exception):
+    """A rule that cannot judge a session: no answer is to blame for that."""
+
+
 @dataclass(kw_only=True)
 class Exercise:
     """One exercise of a lesson.
@@ -110,6 +114,8 @@ class Exercise:
                 return Verdict(self.name, "fail", headline, note=self.stuck, rule="cancellable")
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self.stuck, rule="yields")
+        except _RuleFailed as failed:
+            return Verdict(self.name, "not known", f"not known: this exercise is broken, {failed}")
         except Exception as error:  # an answer may exit, or raise what stops an event loop
             return self._ended(error.error if isinstance(error, Escaped) else error)
 
@@ -177,7 +183,10 @@ class Exercise:
     def first_broken(self, sessions: Sequence[Session]) -> tuple[int, list[tuple[Session, str]]] | None:
         """Return the place of the first rule that some session breaks, and with what words each of them does."""
         for place, rule in enumerate(self.all_rules):
-            broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
+            try:
+                broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
+            except Exception as error:
+                raise _RuleFailed(f"its rule {rule.sentence!r} raised {describe(error)}") from error
             if broken:
                 return place, broken
         return None
