@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hangup.record import rules
-from hangup.record.evidence.grades import let_out
+from hangup.record.evidence.grades import let_out, made_of
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Session, current
 
 TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
@@ -81,7 +81,7 @@ def _ends_quietly(session: Session) -> str | None:
 
 
 def _is_one_of(error: BaseException, raced: list[BaseException]) -> bool:
-    return any(error is each or error.__context__ is each for each in raced)
+    return made_of(error, raced) or any(error is each or error.__context__ is each for each in raced)
 
 
 def _leaves_no_task(session: Session) -> str | None:

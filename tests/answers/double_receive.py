@@ -1628,3 +1628,57 @@ async def reader_and_worker(websocket):
             texts.put_nowait(None)
     finally:
         await hall.leave(seat)
+
+
+# ---- 2 and 3, right with a wait of its own around a send or a leave ----------------------------------------------
+
+
+@right(ex2)
+async def an_hour_for_each_word(websocket, words):
+    """wait_for() around each send: cancelled in the turn in which the send fails, it raises what that raised."""
+
+    async def tell(websocket, answer):
+        async for word in answer:
+            await asyncio.wait_for(websocket.send_text(word), 3600)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+def leaving(leave):
+    """Return what is a solution but for how it leaves."""
+
+    async def sit(websocket):
+        hall = websocket.app.state.hall
+        await websocket.accept()
+        seat = await hall.enter()
+        try:
+            while True:
+                try:
+                    text = await asyncio.wait_for(websocket.receive_text(), 300)
+                except TimeoutError:
+                    continue
+                await asyncio.wait_for(websocket.send_text(await hall.answer(seat, text)), 3600)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            await leave(hall.leave(seat))
+
+    return sit
+
+
+@right(ex3)
+async def leaves_in_a_task_and_waits(websocket):
+    """Who is cancelled while it waits for a task cancels that first: the seat is cut short before its handler is."""
+    await leaving(asyncio.create_task)(websocket)
+
+
+@right(ex3)
+async def leaves_in_a_gather(websocket):
+    """gather() of one."""
+    await leaving(asyncio.gather)(websocket)
+
+
+@right(ex3)
+async def an_hour_to_leave(websocket):
+    """A deadline that nobody meets."""
+    await leaving(functools.partial(asyncio.wait_for, timeout=3600))(websocket)

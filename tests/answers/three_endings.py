@@ -1146,3 +1146,19 @@ async def a_callback_cancels(websocket, prices):
         push.cancel()
         watch.cancel()
         await asyncio.gather(push, watch, return_exceptions=True)
+
+
+@right(ex2)
+async def an_hour_for_each_price(websocket, prices):
+    """wait_for() around each send: cancelled in the turn in which the send fails, it raises what that raised."""
+    await websocket.accept()
+
+    async def push():
+        async for price in prices:
+            await asyncio.wait_for(websocket.send_text(price), 3600)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(push)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+        group.cancel_scope.cancel()

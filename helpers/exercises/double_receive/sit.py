@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,9 @@ class Hall:
         self.taken: list[int] = []
         self.returned: list[int] = []
         self.interrupted: list[int] = []
-        """The seats whose return somebody else than the answer has cut short."""
+        """The seats whose return has been cut short, if the session was cancelled: by somebody else than the answer."""
+        self.queuing: list[Session | None] = []
+        """The sessions that were cancelled while they waited for a seat."""
         self.heard: list[tuple[int, str]] = []
         self.takers: list[Session | None] = []
         self.askers: list[Session | None] = []
@@ -54,7 +57,11 @@ class Hall:
         self.askers.append(current())
         await anyio.lowlevel.checkpoint()
         if self.queue:
-            await _pause(ENTERING)
+            try:
+                await _pause(ENTERING)
+            except asyncio.CancelledError:
+                self.queuing.append(current())
+                raise
         if self.full:
             note("enter: the hall is full")
             raise HallIsFull("come back tomorrow")
@@ -89,7 +96,7 @@ class Hall:
         """
         session = current()
         task = asyncio.current_task()
-        before = session is not None and bool(session.cancelled_by) and not (task and will_be_cancelled(task))
+        before = session is not None and _was_cancelled(session) and not (task and will_be_cancelled(task))
         if seat not in self.taken or seat in self.returned:
             self.returned.append(seat)
             note(f"leave: seat {seat}, which is not taken")
@@ -98,7 +105,7 @@ class Hall:
             await _pause(LEAVING)
         except asyncio.CancelledError:
             late = session is not None and session.ended != "running"  # a task that the handler's end has outrun
-            if session is not None and session.cancelled_by and (late or not before):
+            if late or not before:  # a task of its own is cancelled before the handler that waits for it
                 self.interrupted.append(seat)
             note(f"leave: seat {seat}, and was cancelled")
             raise
@@ -111,6 +118,11 @@ LEAVING = 11.0  # seconds to give a seat back: longer than the ten that one woul
 MANY = 300  # texts of one connection: more than a bound that one would choose by eye
 OFTEN = "how often?"  # a text whose answer is never the same
 SLOW = 17.0  # seconds of an answer: with LEAVING, less than a server waits for an app that has been told to end
+
+
+def _was_cancelled(session: Session) -> bool:
+    """Return whether a cancellation has come in the handler: one that a schedule asks for comes a turn later."""
+    return bool(session.facts.get("interrupted") if session.cancelled_by == "schedule" else session.cancelled_by)
 
 
 def reply(seat: int, text: str, time: int = 1) -> str:
@@ -167,6 +179,14 @@ def takes_one_seat(session: Session) -> str | None:
     return None
 
 
+def _ends(session: Session) -> str | None:
+    """Let a session be that has come to its end in hall.enter(), which takes longer than a server waits."""
+    return None if session in session.facts["hall"].queuing else rules.ends.test(session)
+
+
+ends = replace(rules.ends, test=_ends)
+
+
 @rule
 def gives_it_back(session: Session) -> str | None:
     """The seat is given back, once, whatever happened."""
@@ -174,7 +194,7 @@ def gives_it_back(session: Session) -> str | None:
     own = hall.seats_of(session)
     taken, returned = len(own), sum(hall.returned.count(seat) for seat in own)
     if returned < taken:
-        if any(seat in hall.interrupted for seat in own):
+        if session.cancelled_by and any(seat in hall.interrupted for seat in own):
             return None  # a cancellation from outside came in the middle of leave()
         return "the session is over and the seat is still taken"
     return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
@@ -217,13 +237,13 @@ ex3 = AppExercise(
         Case((Wait(ENTERING + 1), *_seated(["at last"])), "/queue", most=10),
     ),
     excuse=("leave",),
-    without=(rules.ends_quietly,),
+    without=(rules.ends_quietly, rules.ends),
     rules=(
         takes_one_seat,
         rules.answers_everything,
         gives_it_back,
         ends_quietly,
-        rules.ends,
+        ends,
         rules.leaves_no_task,
         rules.hides_no_error,
     ),

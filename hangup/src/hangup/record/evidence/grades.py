@@ -27,12 +27,19 @@ def let_out(session: Session) -> list[BaseException]:
 def _tells_of_the_end(session: Session, error: BaseException) -> bool:
     """Return whether a send told the app of the end with this exception, or Starlette's send made it of such a one.
 
-    It may be let out (www.rst, Disconnected Client - send exception). An exception of the app's own that is raised
-    while it handles one of these has it as its context as well.
+    It may be let out (www.rst, Disconnected Client - send exception).
     """
-    if _is_one_of(error, session.refusals):
-        return True
-    if not _is_one_of(error.__context__, session.refusals) or type(error).__name__ != "WebSocketDisconnect":
+    return _is_one_of(error, session.refusals) or made_of(error, session.refusals)
+
+
+def made_of(error: BaseException, raised: Sequence[BaseException]) -> bool:
+    """Return whether Starlette's send made this exception of one of those that a server's send has raised.
+
+    An exception of the app's own that is raised while it handles one of these has it as its context as well. Until
+    Python 3.11 asyncio's wait_for() gives the exception of its task another context, the cancellation that it handles.
+    """
+    lost = bool(raised) and isinstance(error.__context__, asyncio.CancelledError)
+    if type(error).__name__ != "WebSocketDisconnect" or not (lost or _is_one_of(error.__context__, raised)):
         return False
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
