@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from starlette.background import BackgroundTask, BackgroundTasks
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.record.evidence.grades import made_of
 from support.apps import app
 from support.reports import found
 
@@ -339,3 +340,32 @@ def test_what_is_added_to_background_tasks_must_be_run(make, runs):
 
     got = {"what is added to BackgroundTasks is run": {"nothing runs what a WebSocket endpoint adds: nap"}}
     assert found(explore(app(handler))) == ({} if runs else got)
+
+
+# ---- what a send has raised --------------------------------------------------------------------------------------
+
+
+async def _refused_in_the_turn_of_a_cancellation(refused):
+    """Return what comes out of a wait_for() around a send that fails in the turn in which it is cancelled."""
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        if message["type"] == "websocket.send":
+            asyncio.get_running_loop().call_soon(task.cancel)
+            raise refused
+
+    websocket = WebSocket({"type": "websocket", "path": "/", "headers": []}, receive, send)
+    await websocket.accept()
+    task = asyncio.ensure_future(asyncio.wait_for(websocket.send_text("late"), 3600))
+    with pytest.raises(WebSocketDisconnect) as raised:
+        await task
+    return raised.value
+
+
+def test_what_a_send_raises_is_known_though_wait_for_is_cancelled_in_that_turn():
+    refused = OSError("gone")
+    error = asyncio.run(_refused_in_the_turn_of_a_cancellation(refused))
+    assert made_of(error, [refused])
+    assert not made_of(error, [])

@@ -22,7 +22,7 @@ class Wait:
 
     def begin(self, seconds: float) -> None:
         """Begin to wait, for at most so many virtual seconds."""
-        self.loop.turns = 0
+        self.loop.turns = self.loop.jumps = 0
         self._over = asyncio.Future(loop=self.loop)  # for nobody who might look how it was made
         self.limit.ring = self.end
         self.limit.when = self.loop.now + seconds

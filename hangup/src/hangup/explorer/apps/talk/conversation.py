@@ -90,6 +90,7 @@ class Conversation:
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
+        self._loop.jumps = 0
         if self.over:
             return
         script, owed, a = self.script, self._owed, self._a
