@@ -11,9 +11,10 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Leave, Script, Send, Wait, beside, by
 from helpers.exercises.race import ends_quietly, racing
+from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
-from helpers.judging.values import texts
+from helpers.judging.values import codes, texts
 
 SHOUTS = (Send("hello"), Expect("HELLO"), Send("is it loud?"), Expect("IS IT LOUD?"))
 ASIDES = (Send("who are you?"), Expect("WHO ARE YOU?"), Send("who?"), Expect("WHO?"))
@@ -52,6 +53,8 @@ ex1 = AppExercise(
         Case((*SHOUTS[:2], *by("b", ASIDES[:2]), Leave(), *by("b", ASIDES[2:])), mount=turned(mount)),
         Case((Wait(4_000), *SHOUTS[:2]), most=5),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
+        Case((SHOUTS[0], Wait(READING + 1), *SHOUTS[1:]), mount=slow(mount), most=0),
+        *(Case((*SHOUTS[:2], Leave(code)), most=10) for code in (*codes(), None)),
     ),
     without=(rules.ends_quietly,),
     rules=(rules.answers_everything, ends_quietly, rules.ends, rules.leaves_no_task),

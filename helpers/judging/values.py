@@ -35,7 +35,15 @@ _TEXTS = (
     "%s {} {0} <b>&amp;</b>",
     "re\u0301sume\u0301 stra\u00dfe \ufb01n",  # combining accents, and letters whose capitals are longer
 )
-COMMANDS = ("quit", "exit", "stop", "ping", '{"seen":true}')  # a server may mean something by them, an answer does not
+COMMANDS = ("quit", "exit", "stop", "ping", '{"seen":true}', "/quit", "STOP")
+"""A server may mean something by them, an answer does not."""
+_TIDIED = (  # what somebody tidies up, or takes for a flood
+    "\ufeffcr\r\nlf, a no-break\u00a0space,  two blanks, a nul \x00, \u1e9e",
+    "https://example.com/?q=1",
+    "thrice",
+    "thrice",
+    "thrice",
+)
 _JSON: tuple[object, ...] = (
     0,
     "",
@@ -55,6 +63,7 @@ _JSON: tuple[object, ...] = (
     [[1, "two"], {"three": [3.0]}],
     'it\'s a "quote" \\ and a backslash',
 )
+_LOST: tuple[object, ...] = ({"none": None, "deep": [{"null": None}]}, 2**53 + 1, 1.0, True)  # by one who is careless
 
 
 @functools.cache
@@ -63,7 +72,7 @@ def texts() -> tuple[str, ...]:
     dice = random.Random(SEED)
     drawn = [word(dice) for _ in range(4)]
     drawn.append(" ".join(word(dice) for _ in range(LONG // 4))[:LONG])
-    return (*_shuffled(_TEXTS, dice), *drawn, *COMMANDS)
+    return (*_shuffled(_TEXTS, dice), *drawn, *COMMANDS, *_TIDIED)
 
 
 @functools.cache
@@ -71,7 +80,7 @@ def json_values() -> tuple[object, ...]:
     """Return values that JSON can say, the falsy ones among them, one of them twice in a row, and some drawn ones."""
     dice = random.Random(SEED + 1)
     drawn = [word(dice), [word(dice) for _ in range(40)], {word(dice): dice.randrange(1_000)}, dice.random()]
-    return (*_shuffled(_JSON, dice), *drawn)
+    return (*_shuffled(_JSON, dice), *drawn, *_LOST)
 
 
 @functools.cache
@@ -87,7 +96,8 @@ def codes() -> tuple[int, ...]:
     1012 is left out, because uvicorn says it of itself.
     """
     dice = random.Random(SEED + 3)
-    return 1000, 1001, 1003, 1008, 1009, 1011, 3000, 4000, dice.randrange(3001, 4000), dice.randrange(4001, 5000)
+    usual = 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 3000, 4000
+    return *usual, dice.randrange(3001, 4000), dice.randrange(4001, 5000)
 
 
 def word(dice: random.Random) -> str:

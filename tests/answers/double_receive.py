@@ -1682,3 +1682,191 @@ async def leaves_in_a_gather(websocket):
 async def an_hour_to_leave(websocket):
     """A deadline that nobody meets."""
     await leaving(functools.partial(asyncio.wait_for, timeout=3600))(websocket)
+
+
+@right(ex2)
+async def polls_for_questions(websocket, words):
+    """Looks a hundred times a second whether there is a question."""
+    await websocket.accept()
+    waiting: list[str] = []
+
+    async def work():
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                while not waiting:
+                    await asyncio.sleep(0.01)
+                async for word in words(waiting.pop(0)):
+                    await websocket.send_text(word)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        async for question in websocket.iter_text():
+            waiting.append(question)
+        group.cancel_scope.cancel()
+
+
+@right(ex2)
+async def ends_at_the_next_question(websocket, words):
+    """A worker that has failed: the reader looks when the next question comes, and ends with what it raised."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work():
+        while True:
+            await tell_all(websocket, words(await questions.get()))
+
+    worker = asyncio.create_task(work())
+    try:
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+            if worker.done():
+                break
+    finally:
+        worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
+
+
+# ---- wrong for JSON that somebody tidies, a peer that is slow, or a source that has failed ------------------------
+
+
+@wrong(ex1, "answers_everything")
+class DropsNulls(Counting):
+    """Leaves out what is null in an object."""
+
+    async def on_receive(self, websocket, data):
+        if isinstance(data, dict):
+            data = {key: value for key, value in data.items() if value is not None}
+        await super().on_receive(websocket, data)
+
+
+@wrong(ex1, "answers_everything")
+class CountsInFloats(Counting):
+    """Whole numbers go through a float, which big ones do not survive."""
+
+    async def decode(self, websocket, message):
+        return json.loads(message["text"], parse_int=lambda digits: int(float(digits)))
+
+
+@functools.lru_cache
+def rendered(value):
+    """Return a plain value as JSON, which 1.0 and True are the same key for."""
+    return json.dumps(value)
+
+
+@wrong(ex1, "answers_everything")
+class RendersFromACache(Counting):
+    """true comes back as 1.0, which has been rendered before it."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        echo = json.dumps(data) if isinstance(data, (dict, list)) else rendered(data)
+        await websocket.send_text(f'{{"count": {self.count}, "echo": {echo}}}')
+
+
+@wrong(ex1, "tells_the_true_code")
+class SaysGoodbyeToErrorsOnly(Counting):
+    """A dispatch of its own with except and without finally: a cancellation is no Exception."""
+
+    async def dispatch(self):
+        websocket = WebSocket(self.scope, receive=self.receive, send=self.send)
+        await self.on_connect(websocket)
+        code = 1000
+        try:
+            while (message := await websocket.receive())["type"] == "websocket.receive":
+                await self.on_receive(websocket, await self.decode(websocket, message))
+            code = int(message.get("code") or 1000)
+        except Exception:
+            code = 1011
+        await self.on_disconnect(websocket, code)
+
+
+@wrong(ex2, "goes_on_or_ends")
+async def is_deaf_after_a_failure(websocket, words):
+    """The worker has failed, and the reader goes on to hand it questions."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work():
+        while True:
+            await tell_all(websocket, words(await questions.get()))
+
+    worker = asyncio.create_task(work())
+    try:
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+
+@wrong(ex2, "answers_everything")
+async def a_hundred_words(websocket, words):
+    """A bound on the words of one answer."""
+
+    async def tell(websocket, answer):
+        async for number, word in numbered(answer):
+            await websocket.send_text(word)
+            if number == 100:
+                break
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+async def numbered(words):
+    """Yield each word with its number, from 1."""
+    number = 0
+    async for word in words:
+        number += 1
+        yield number, word
+
+
+@wrong(ex2, "answers_everything")
+async def drops_words_for_slow_peers(websocket, words):
+    """Five seconds for a peer to take its word, which is dropped then."""
+
+    async def tell(websocket, answer):
+        async for word in answer:
+            with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+                await asyncio.wait_for(websocket.send_text(word), 5)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+@wrong(ex3, "goes_on_or_ends")
+async def is_deaf_when_the_hall_burns(websocket):
+    """The worker has failed, and the reader goes on to hand it texts."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = await hall.enter()
+    texts: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work():
+        while True:
+            await websocket.send_text(await hall.answer(seat, await texts.get()))
+
+    try:
+        worker = asyncio.create_task(work())
+        try:
+            async for text in websocket.iter_text():
+                texts.put_nowait(text)
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "answers_everything")
+async def drops_answers_for_slow_peers(websocket):
+    """Five seconds for a peer to take its answer, which is dropped then."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = await hall.enter()
+    try:
+        async for text in websocket.iter_text():
+            reply = await hall.answer(seat, text)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(websocket.send_text(reply), 5)
+    finally:
+        await hall.leave(seat)

@@ -392,3 +392,72 @@ async def crosses_out_the_first(websocket):
 
 
 attempt(ex1, "raise NotImplementedError", "await websocket.receive_text()")
+
+
+# ---- wrong for a text that is tidied, a peer that is slow, or a code that is rare -------------------------------
+
+
+def shouting(change):
+    """Return what is the solution but for what it makes of a text."""
+
+    async def shout(websocket):
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(change(text))
+
+    return shout
+
+
+@wrong(ex1, "answers_everything")
+async def tidies_line_ends(websocket):
+    """Makes each line end with a newline alone."""
+    await shouting(lambda text: text.replace("\r\n", "\n").upper())(websocket)
+
+
+@wrong(ex1, "answers_everything")
+async def squeezes_blanks(websocket):
+    """Two blanks within a text become one."""
+    await shouting(lambda text: text.upper().replace("  b", " b").replace("  T", " T"))(websocket)
+
+
+@wrong(ex1, "answers_everything")
+async def drops_what_nobody_sees(websocket):
+    """Leaves out a byte order mark."""
+    await shouting(lambda text: text.removeprefix("\ufeff").upper())(websocket)
+
+
+@wrong(ex1, "answers_everything")
+async def keeps_links(websocket):
+    """A link in capital letters leads nowhere, so it stays as it is."""
+    await shouting(lambda text: text if text.startswith("https://") else text.upper())(websocket)
+
+
+@wrong(ex1, "answers_everything")
+async def obeys_a_slash(websocket):
+    """A command of a chat that this is not."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        if text.startswith("/quit"):
+            return
+        await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def gives_up_on_slow_peers(websocket):
+    """Five seconds for a peer to take its text, which is dropped then."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(websocket.send_text(text.upper()), 5)
+
+
+@wrong(ex1, "ends_quietly")
+async def knows_usual_codes(websocket):
+    """Lets out a disconnect whose code is rare."""
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text((await websocket.receive_text()).upper())
+    except WebSocketDisconnect as gone:
+        if gone.code not in (1000, 1001, 1005, 1006, 1012):
+            raise

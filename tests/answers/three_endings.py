@@ -1162,3 +1162,123 @@ async def an_hour_for_each_price(websocket, prices):
         while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
         group.cancel_scope.cancel()
+
+
+# ---- wrong for a rare code, a reason, a peer that is fast or slow -------------------------------------------------
+
+
+def testifying(echo, report):
+    """Return what is a solution but for how it echoes, or what it makes of a disconnect."""
+
+    async def testify(websocket, ended):
+        await websocket.accept()
+        try:
+            while (text := await websocket.receive_text()) != "bye":
+                await echo(websocket, text)
+            await websocket.close(4000)
+        except WebSocketDisconnect as gone:
+            report(ended, gone.code)
+        except asyncio.CancelledError:
+            ended("cancelled")
+            raise
+        else:
+            ended("app", 4000)
+
+    return testify
+
+
+async def say(websocket, text):
+    """Echo a text."""
+    await websocket.send_text(text)
+
+
+@wrong(ex1, "tells_the_truth")
+async def takes_1002_for_nobodys(websocket, ended):
+    """A peer that says 1002 or 1007 does not like what it has read."""
+
+    def report(ended, code):
+        by_code(ended, 1006 if code in (1002, 1007) else code)
+
+    await testifying(say, report)(websocket, ended)
+
+
+@wrong(ex1, "ends_quietly")
+async def gives_the_reason(websocket, ended):
+    """Reports the reason, where the peer has given one, in place of the code."""
+    await websocket.accept()
+    try:
+        await echo_until_bye_in(websocket)
+    except WebSocketDisconnect as gone:
+        if gone.code in (1005, 1006, 1012):
+            by_code(ended, gone.code)
+        else:
+            ended("peer", gone.reason or gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+    else:
+        ended("app", 4000)
+
+
+async def echo_until_bye_in(websocket):
+    """Echo until "bye", and close."""
+    while (text := await websocket.receive_text()) != "bye":
+        await websocket.send_text(text)
+    await websocket.close(4000)
+
+
+@wrong(ex1, "answers_everything")
+async def closes_before_it_has_echoed(websocket, ended):
+    """Echoes in tasks: close() overtakes those of a peer that says everything at once."""
+    tasks = []
+
+    async def echo(websocket, text):
+        tasks.append(asyncio.create_task(websocket.send_text(text)))
+
+    try:
+        await testifying(echo, by_code)(websocket, ended)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@wrong(ex1, "answers_everything")
+async def gives_up_on_slow_peers(websocket, ended):
+    """Five seconds for a peer to take its text, which is dropped then."""
+
+    async def echo(websocket, text):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(websocket.send_text(text), 5)
+
+    await testifying(echo, by_code)(websocket, ended)
+
+
+@wrong(ex1, "answers_everything")
+async def takes_a_third_for_a_flood(websocket, ended):
+    """Says nothing to a text that comes a third time in a row."""
+    said = [None, None]
+
+    async def echo(websocket, text):
+        if said[-2:] != [text, text]:
+            await websocket.send_text(text)
+        said.append(text)
+
+    await testifying(echo, by_code)(websocket, ended)
+
+
+@wrong(ex2, "answers_everything")
+async def drops_prices_for_slow_peers(websocket, prices):
+    """Five seconds for a peer to take its price, which is dropped then."""
+    await websocket.accept()
+
+    async def push():
+        async for price in prices:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(websocket.send_text(price), 5)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(push)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+        group.cancel_scope.cancel()

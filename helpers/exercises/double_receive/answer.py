@@ -12,13 +12,16 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from hangup.record import rules
-from hangup.record.recorder import ASGIApp, Session, note
+from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from helpers.exercises.deaf import goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
+from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
+BACKLOG = 300  # questions that wait, or words of one answer: more than a bound that one would choose by eye
 LETTING_GO = 12.0  # seconds of a source that is cancelled: longer than the ten that one would wait by eye
 
 
@@ -59,8 +62,17 @@ async def failing_words(question: str) -> AsyncIterator[str]:
     """Yield one word, and then fail."""
     await anyio.lowlevel.checkpoint()
     yield f"{question} 1"
+    if (session := current()) is not None:
+        session.facts["failed"] = True
     note("words fails")
     raise WordsFail("nothing more comes to mind")
+
+
+async def many_words(question: str) -> AsyncIterator[str]:
+    """Yield more words than one would take for an answer."""
+    for number in range(1, BACKLOG + 1):
+        await anyio.lowlevel.checkpoint()
+        yield f"{question} {number}"
 
 
 SPEECHES: dict[str, Callable[[str], AsyncIterator[str]]] = {
@@ -68,6 +80,7 @@ SPEECHES: dict[str, Callable[[str], AsyncIterator[str]]] = {
     "/any": any_words,
     "/slow": slow_words,
     "/fails": failing_words,
+    "/many": many_words,
 }
 
 
@@ -77,11 +90,19 @@ def _answering(answer: Any) -> ASGIApp:
 
 
 async def _with_words(answer: Any, speech: Callable[[str], AsyncIterator[str]], websocket: WebSocket) -> None:
-    await answer(websocket, speech)
+    session = current()
+
+    def asked(question: str) -> AsyncIterator[str]:
+        if session is not None:
+            session.facts["asked"] = session.facts.get("asked", 0) + 1
+        return speech(question)
+
+    await answer(websocket, asked)
 
 
 def _may_fail(_: Any, session: Session) -> None:
     session.facts["allowed"] = (WordsFail,)
+    may_end(session)
 
 
 def _answered(questions: Sequence[str], *, at_once: bool = False) -> list[Step]:
@@ -97,8 +118,6 @@ def _answered(questions: Sequence[str], *, at_once: bool = False) -> list[Step]:
 
 
 ONE = (Send("one"), Expect("one 1"))
-BACKLOG = 300  # questions that wait: more than a bound that one would choose by eye
-
 
 ex2 = AppExercise(
     lesson="02-double-receive",
@@ -139,6 +158,10 @@ ex2 = AppExercise(
             "/slow",
         ),
         Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
+        Case((Send("why"), Expect("why 1"), Wait(5), Send("how"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
+        Case((Send("all"), *(Expect(f"all {number}") for number in range(1, BACKLOG + 1))), "/many", most=0),
+        Case((Send("two"), Wait(READING + 1), Expect("two 1"), Expect("two 2")), mount=slow(_answering), most=0),
+        Case((Wait(4_000), *ONE), most=0),
         Case((Send("forever"), Expect("forever 1"), Send("one", by="b"), Expect("one 1", by="b"))),
         Case(
             (*ONE, *by("b", ONE), Leave(), *by("b", ONE)),
@@ -151,6 +174,7 @@ ex2 = AppExercise(
     without=(rules.ends_quietly, rules.leaves_no_task),
     rules=(
         rules.answers_everything,
+        goes_on_or_ends,
         ends_quietly,
         rules.ends,
         rules.hears_goodbye_once,
@@ -166,6 +190,7 @@ ex2 = AppExercise(
     why="One reader hears of the end even while an answer is on its way, and ends what is left of that answer.",
     helps={
         rules.answers_everything: 1,
+        goes_on_or_ends: 2,
         rules.hears_goodbye_once: 1,
         ends_quietly: 2,
         rules.ends: 3,

@@ -39,7 +39,8 @@ def tells_the_true_code(session: Session) -> str | None:
     if len(told) > 1:
         return f"on_disconnect was called {len(told)} times"
     if not told:  # a class whose on_connect does not come to its end need not call it
-        return "on_disconnect was never called" if session.codes or (session.refusals and session.sent) else None
+        over = session.codes or (session.sent and (session.refusals or session.cancelled_by))
+        return "on_disconnect was never called" if over else None
     if session.codes and told != session.codes[:1]:
         return f"the server reported {session.codes[0]}, on_disconnect was told {told[0]}"
     return None
@@ -74,6 +75,7 @@ ex1 = AppExercise(
         Case(_counted(range(MANY)), most=10),
         Case((*COUNTS[:2], *by("b", COUNTS[:2]), Leave(), *by("b", COUNTS[2:])), mount=turned(_watched)),
         Case((Wait(90), *COUNTS[:2], Wait(200), *COUNTS[2:], Wait(90))),
+        Case((Wait(4_000), *COUNTS), most=0),
         *(Case((*COUNTS, Leave(code)), most=40) for code in (*codes(), None)),
     ),
     rules=(

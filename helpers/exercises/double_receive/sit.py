@@ -22,7 +22,9 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, by
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.deaf import goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, racing
+from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
@@ -79,12 +81,17 @@ class Hall:
 
         Raises HallOnFire for "fire", and ValueError for a seat not taken.
         """
+        session = current()
+        if session is not None:
+            session.facts["asked"] = session.facts.get("asked", 0) + 1
         await anyio.lowlevel.checkpoint()
         if text == "slow":
             await _pause(SLOW)
         if seat not in self.taken or seat in self.returned:
             raise ValueError(f"seat {seat!r} is not taken")
         if text == "fire":
+            if session is not None:
+                session.facts["failed"] = True
             raise HallOnFire("everybody out")
         self.heard.append((seat, text))
         return reply(seat, text, self.heard.count((seat, text)))
@@ -158,9 +165,10 @@ def _hall(answer: Any) -> ASGIApp:
 
 
 def _seats(app: Any, session: Session) -> None:
-    app = getattr(app, "app", app)  # that of a Turned
+    app = getattr(app, "app", app)  # that of a Turned, or a Slow
     session.facts["hall"] = app.state.hall
     session.facts["allowed"] = (HallOnFire, HallIsFull)
+    may_end(session)
     if app.state.hall.full:
         session.facts["unanswered"] = []  # nobody is let in
 
@@ -224,7 +232,10 @@ ex3 = AppExercise(
         Case((Send("one"), Send(""), Send("one"), *(Expect(reply(0, text)) for text in ("one", "", "one")))),
         Case((*_seated(["hello"]), Send("slow"), Wait(SLOW + 1), Expect(reply(0, "slow")), Send("slow"))),
         Case((Wait(90), *_seated(["late"]), Wait(200))),
+        Case((Wait(4_000), *_seated(["late"])), most=0),
+        Case((Send("hello"), Wait(READING + 1), Expect(reply(0, "hello"))), mount=slow(_hall), most=0),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
+        Case((*_seated(["hello"]), Send("fire"), Wait(5), Send("smoke?"), Wait(5)), most=0),
         Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),
         Case((*_seated(["hello"]), Send("slow"), Send("quick?", by="b"), Expect("seat 1 says quick?", by="b"))),
         Case(_seated([f"number {number}" for number in range(MANY)]), most=10),
@@ -242,6 +253,7 @@ ex3 = AppExercise(
         takes_one_seat,
         rules.answers_everything,
         gives_it_back,
+        goes_on_or_ends,
         ends_quietly,
         ends,
         rules.leaves_no_task,

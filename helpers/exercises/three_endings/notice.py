@@ -16,6 +16,7 @@ from hangup.record.rules import rule
 from hangup.servers.script import Client, Expect, Leave, Send, Wait, beside, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
+from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
@@ -130,6 +131,8 @@ ex2 = AppExercise(
         Case([step for price in THREE for step in (Wait(60.5), Expect(price))], "/slow"),
         Case((Send("nothing?"), Wait(90), Wait(200)), "/none"),
         Case([Expect(price) for price in RUSH], "/rush", most=20),
+        Case((Wait(READING + 5), *map(Expect, THREE)), mount=slow(_pushing), most=0),
+        Case((Wait(4_000),), "/none", most=0),
         Case((*[Send("cheap")] * MANY, *map(Expect, THREE)), most=5),
         Case((Expect("price 1"), Expect("price 2"), Wait(30)), "/fails"),
         Case([*beside([Expect(price) for price in THREE], [Expect(price) for price in THREE]), Leave(), Wait(30)]),

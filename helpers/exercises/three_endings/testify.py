@@ -12,6 +12,7 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, cu
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
@@ -79,6 +80,20 @@ def _reporting(answer: Any) -> ASGIApp:
         await answer(websocket, ended)
 
     return _Witness(Starlette(routes=[WebSocketRoute("/", endpoint)]))
+
+
+def _reasoned(answer: Any) -> ASGIApp:
+    """Mount an answer where every goodbye has its reason."""
+    app = _reporting(answer)
+
+    async def reasoned(scope: Scope, receive: Receive, send: ASGISend) -> None:
+        async def heard() -> Message:
+            message = await receive()
+            return {**message, "reason": "going home"} if message["type"] == "websocket.disconnect" else message
+
+        await app(scope, heard, send)
+
+    return reasoned
 
 
 def _evidence(session: Session) -> dict[str, list[int]]:
@@ -179,6 +194,10 @@ ex1 = AppExercise(
         Case((*_echoed(texts()[:12], at_once=True), Send("bye"))),
         Case((*_echoed([f"number {number}" for number in range(MANY)]), Send("bye")), most=10),
         Case((Send("bye"),)),
+        Case((Send("one"), Send("two"), Send("bye"), Expect("one"), Expect("two")), most=0),
+        Case((Send("slow"), Wait(READING + 1), Expect("slow"), Send("bye")), mount=slow(_reporting), most=0),
+        Case((Wait(4_000), *_echoed(["late"])), most=0),
+        Case(_echoed(["hello"]), mount=_reasoned, most=0),
         Case(_echoed(["hello"]), endings=["cancel-twice"]),
         Case((Wait(90), *_echoed(["late"]), Wait(200), Leave(3000))),
         Case(beside((*_echoed(["hello", "again"]), Leave(3000)), (*_echoed(["one"]), Send("bye")))),
