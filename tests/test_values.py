@@ -46,6 +46,9 @@ def test_drawing_leaves_the_common_dice_alone():
         ("a digit that is no number", lambda text: text.isdigit() and not text.isdecimal()),
         ("two lines", lambda text: len(text.splitlines()) > 1),
         ("long", lambda text: len(text) == LONG),
+        ("what is tidied", lambda text: all(odd in text for odd in ("\ufeff", "\r\n", "\u00a0", "  ", "\x00"))),
+        ("a command", lambda text: text.startswith("/")),
+        ("a link", lambda text: text.startswith("https://")),
     ],
 )
 def test_the_texts_are_of_many_kinds(kind, is_one):

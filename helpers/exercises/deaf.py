@@ -17,5 +17,5 @@ def goes_on_or_ends(session: Session) -> str | None:
 
 def may_end(session: Session) -> None:
     """Let a handler be that has ended because its source failed: what the peer says then is not answered."""
-    if session.facts.get("failed") and session.sent and not session.codes:
+    if session.facts.get("failed") and session.sent:
         session.facts["unanswered"] = [each for each in session.facts["unanswered"] if each != CLOSED]

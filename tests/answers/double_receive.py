@@ -832,9 +832,9 @@ async def speak_while_connected(websocket, words, questions):
         await speak(websocket, words, questions)
 
 
-@right(ex2)
-async def cancels_in_finally(websocket, words):
-    """A task for the speaker: cancelled and waited for in finally, and its failure is looked at."""
+@wrong(ex2, "goes_on_or_ends")
+async def looks_at_the_end(websocket, words):
+    """A task for the speaker, whose failure is looked at when the peer has left."""
     await websocket.accept()
     questions: asyncio.Queue[str] = asyncio.Queue()
     speaker = asyncio.create_task(speak_while_connected(websocket, words, questions))
@@ -1781,23 +1781,22 @@ class SaysGoodbyeToErrorsOnly(Counting):
         await self.on_disconnect(websocket, code)
 
 
-@wrong(ex2, "goes_on_or_ends")
-async def is_deaf_after_a_failure(websocket, words):
-    """The worker has failed, and the reader goes on to hand it questions."""
+@right(ex2)
+async def cancels_in_finally(websocket, words):
+    """A task for the speaker: cancelled and waited for in finally, and one that has failed cancels the reader."""
     await websocket.accept()
     questions: asyncio.Queue[str] = asyncio.Queue()
-
-    async def work():
-        while True:
-            await tell_all(websocket, words(await questions.get()))
-
-    worker = asyncio.create_task(work())
-    try:
-        async for question in websocket.iter_text():
-            questions.put_nowait(question)
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
+    with anyio.CancelScope() as reading:
+        speaker = asyncio.create_task(speak_while_connected(websocket, words, questions))
+        speaker.add_done_callback(lambda _: reading.cancel())
+        try:
+            await read(websocket, questions)
+        finally:
+            speaker.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([speaker])
+    if not speaker.cancelled():
+        speaker.result()
 
 
 @wrong(ex2, "answers_everything")

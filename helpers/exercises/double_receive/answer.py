@@ -174,12 +174,12 @@ ex2 = AppExercise(
     without=(rules.ends_quietly, rules.leaves_no_task),
     rules=(
         rules.answers_everything,
-        goes_on_or_ends,
         ends_quietly,
         rules.ends,
         rules.hears_goodbye_once,
         leaves_no_task,
         rules.hides_no_error,
+        goes_on_or_ends,
     ),
     hints=(
         "Two places read here. A message goes to one of them: count what each of them gets.",

@@ -253,11 +253,11 @@ ex3 = AppExercise(
         takes_one_seat,
         rules.answers_everything,
         gives_it_back,
-        goes_on_or_ends,
         ends_quietly,
         ends,
         rules.leaves_no_task,
         rules.hides_no_error,
+        goes_on_or_ends,
     ),
     hints=(
         "Whatever you take before a `try` you can give back in its `finally`.",
