@@ -1670,6 +1670,120 @@ def keeps_misuse_to_itself(app):
     return guarded
 
 
+@wrong(ex3, "tells_the_app")
+@guarding
+class AcceptsFirst(Connection):
+    """Asks for a second accept before it asks whether the connection has ended."""
+
+    async def send(self, message):
+        if self.accepted and message["type"] == "websocket.accept":
+            raise Misuse("accepted before")
+        await super().send(message)
+
+
+@wrong(ex3, "tells_the_app")
+@guarding
+class EarlyBeforeGone(Connection):
+    """A send before the accept is Misuse, even when the client has left."""
+
+    async def send(self, message):
+        if not self.accepted and message["type"] not in ("websocket.accept", "websocket.close"):
+            raise Misuse("not accepted")
+        await super().send(message)
+
+
+@wrong(ex3, "tells_the_app")
+@guarding
+class ChecksThenWaits(Connection):
+    """Looks at its state, then waits for a lock, then changes it: what is called behind a close that waits passes."""
+
+    def __init__(self, receive, send):
+        super().__init__(receive, send)
+        self.lock = asyncio.Lock()
+
+    async def send(self, message):
+        kind = message["type"]
+        if self.gone or self.closed:
+            raise Gone(kind)
+        if kind != "websocket.close" and self.accepted == (kind == "websocket.accept"):
+            raise Misuse(kind)
+        async with self.lock:
+            self.accepted, self.closed = True, kind == "websocket.close"
+            await self._send(message)
+
+
+@wrong(ex3, "tells_the_app")
+@guarding
+class TakesBackWhatWasCancelled(Connection):
+    """A close that was cancelled has not been sent."""
+
+    async def send(self, message):
+        before = self.closed
+        try:
+            await super().send(message)
+        except asyncio.CancelledError:
+            self.closed = before
+            raise
+
+
+@wrong(ex3, "lets_the_rest_through")
+@guarding
+class AsksOnce(Connection):
+    """A receive() that was cancelled is the end of the connection."""
+
+    async def receive(self):
+        try:
+            return await super().receive()
+        except BaseException:
+            self.gone = True
+            raise
+
+
+@wrong(ex3, "lets_the_rest_through")
+@guarding
+class WantsToBeAsked(Connection):
+    """An accept before the app has received `websocket.connect` is Misuse."""
+
+    asked = False
+
+    async def receive(self):
+        self.asked = True
+        return await super().receive()
+
+    async def send(self, message):
+        if not self.asked:
+            raise Misuse(message["type"])
+        await super().send(message)
+
+
+def _watched(known, hidden):
+    """Return a guard that passes other scopes on, if it knows them, and keeps some of the app's own errors."""
+
+    def guard(app):
+        async def guarded(scope, receive, send):
+            if scope["type"] != "websocket":
+                if known and scope["type"] not in known:
+                    raise NotImplementedError(scope["type"])
+                return await app(scope, receive, send)
+            own = Connection(receive, send)
+            with contextlib.suppress(*hidden):
+                await app(scope, own.receive, own.send)
+
+        return guarded
+
+    return guard
+
+
+for name, sentence, known, hidden in (
+    ("hides_the_goodbye", "What the app lets out once its client has left is no error: it catches Gone.", (), (Gone,)),
+    ("hides_every_os_error", "The same, with OSError: a file that is missing is one, too.", (), (OSError,)),
+    ("knows_three_scopes", "A scope that is not http, lifespan or websocket is an error.", ("http", "lifespan"), ()),
+):
+    made = _watched(known, hidden)
+    made.__name__, made.__doc__ = name, sentence
+    wrong(ex3, "lets_the_rest_through")(made)
+
+
 # ---- attempts ------------------------------------------------------------------------------------------------------
 
 attempt(ex1, "            break", "            continue")

@@ -129,12 +129,19 @@ def mount(answer: Any) -> ASGIApp:
 
 
 async def _before(guarded: ASGIApp) -> str:
-    """Let a lifespan, a request, and then two connections, go through the guard in memory; return what went wrong."""
+    """Let other scopes, one of an unknown type, and then two connections, go through the guard; say what went wrong."""
     hello = ("websocket", ["connect", "receive"])
-    scopes = ("lifespan", ["startup"]), ("http", ["request"]), hello, hello
-    places = "in a lifespan scope", "in an http scope", "on the first connection", "on the second connection"
+    scopes = ("lifespan", ["startup"]), ("http", ["request"]), ("telephone", ["startup"]), hello, hello
+    places = (
+        "in a lifespan scope",
+        "in an http scope",
+        "in a telephone scope",
+        "on the first connection",
+        "on the second connection",
+    )
     due = {
         "lifespan": ["lifespan.startup.complete"],
+        "telephone": ["telephone.startup.complete"],
         "http": ["http.response.start", "http.response.body"],
         "websocket": ["websocket.accept", "websocket.send"],
     }

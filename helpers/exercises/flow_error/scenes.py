@@ -4,12 +4,22 @@ Each scene says what the server is due to get, and what each wrong call is due t
 """
 
 import asyncio
-import contextlib
 from typing import Any, Literal
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, describe
 from helpers.exercises.flow_error.guard import ACCEPT, CLOSE, HI, Gone, Misuse, Tries
-from helpers.exercises.flow_error.wire import CONNECT, HELLO, LEFT, REFUSED, RESPONSE, Act, Scene, Wire, moment
+from helpers.exercises.flow_error.wire import (
+    CONNECT,
+    HELLO,
+    LEFT,
+    REFUSED,
+    RESPONSE,
+    Act,
+    Scene,
+    Wire,
+    drop,
+    moment,
+)
 from helpers.judging.values import binaries, codes, texts
 
 HOUR = 3600.0  # virtual seconds
@@ -41,6 +51,8 @@ async def _is_left(receive: Receive, send: Send, tries: Tries, wire: Wire) -> No
     await receive()
     await receive()
     await tries("an accept after the disconnect", Gone, send, ACCEPT)
+    await tries("a send after the disconnect", Gone, send, HI)
+    await tries("a response after the disconnect", Gone, send, RESPONSE)
     await tries("a refusal after the disconnect", Gone, send, CLOSE)
     for _ in range(2):
         await tries("a receive after the disconnect", Gone, receive)
@@ -59,18 +71,20 @@ async def _reads_on(receive: Receive, send: Send, tries: Tries, wire: Wire) -> N
 
 async def _sends_at_once(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
     await receive()
-    for first, what, due, second in (
-        (ACCEPT, "a second accept, while the first is on its way,", Misuse, ACCEPT),
-        (CLOSE, "a send, while the close is on its way,", Gone, HI),
+    for under_way, what, due, then in (
+        ((ACCEPT,), "a second accept, while the first is on its way,", Misuse, ACCEPT),
+        ((HI, CLOSE), "a send, while another one is on its way and then a close,", Gone, HI),
     ):
         wire.gate.clear()
-        task = asyncio.ensure_future(send(first))
-        await moment()
-        other = asyncio.ensure_future(tries(what, due, send, second))
+        tasks = []
+        for message in under_way:
+            tasks.append(asyncio.ensure_future(send(message)))
+            await moment()
+        other = asyncio.ensure_future(tries(what, due, send, then))
         await moment()
         waits = not other.done()
         wire.gate.set()
-        await asyncio.gather(task, other)
+        await asyncio.gather(*tasks, other)
         if waits and tries.found[-1][2] != "nothing":
             tries.found[-1] = (what, due.__name__, "nothing until that was through,")
     await receive()
@@ -97,10 +111,34 @@ async def _counts_what_failed(receive: Receive, send: Send, tries: Tries, wire: 
         (CLOSE, "a send, when the close has failed,", Gone, HI),
     ):
         wire.fails = ConnectionResetError("the server's own")
-        with contextlib.suppress(ConnectionResetError):
-            await send(first)
+        await drop(send(first))
         wire.fails = None
         await tries(what, due, send, second)
+    await receive()
+
+
+async def _counts_what_was_cancelled(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await receive()
+    for first, what, due, second in (
+        (ACCEPT, "a second accept, when the first was cancelled on its way,", Misuse, ACCEPT),
+        (CLOSE, "a send, when the close was cancelled on its way,", Gone, HI),
+    ):
+        wire.gate.clear()
+        await drop(send(first))
+        wire.gate.set()
+        await tries(what, due, send, second)
+    await receive()
+
+
+async def _listens_again(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await send(ACCEPT)  # the server's websocket.connect can wait
+    await receive()
+    wire.hush.clear()
+    await drop(receive())
+    wire.hush.set()
+    if (heard := await receive()) != HELLO:
+        raise ValueError(f"after a receive() that was cancelled the app received {heard}")
+    await send(HI)
     await receive()
 
 
@@ -144,14 +182,15 @@ async def _closes_itself(receive: Receive, send: Send, tries: Tries, wire: Wire)
     await send({**CLOSE, "code": code})
     await tries(f"a send after a close with {code}", Gone, send, HI)
     await tries(f"a close after a close with {code}", Gone, send, CLOSE)
+    await tries(f"an accept after a close with {code}", Gone, send, ACCEPT)
 
 
 async def _closes_with(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
     await receive()
     await send(ACCEPT)
-    message = await receive()
-    code = message.get("code")
+    code = (await receive()).get("code")
     await tries(f"a send after a disconnect with {code}", Gone, send, HI)
+    await tries(f"an accept after a disconnect with {code}", Gone, send, ACCEPT)
     await tries(f"a receive after a disconnect with {code}", Gone, receive)
 
 
@@ -160,9 +199,11 @@ SCENES = (
     Scene("an app that sends a response", _responds, (CONNECT, LEFT), (ACCEPT, HI)),
     Scene("a client that leaves before the accept", _is_left, (CONNECT, REFUSED), ()),
     Scene("an app that closes", _reads_on, (CONNECT, {"type": "websocket.receive", "text": ""}, LEFT), (ACCEPT, CLOSE)),
-    Scene("an app of two tasks", _sends_at_once, (CONNECT, LEFT), (ACCEPT, CLOSE)),
+    Scene("an app of two tasks", _sends_at_once, (CONNECT, LEFT), (ACCEPT, HI, CLOSE)),
     Scene("two tasks that receive, one that sends", _waits_at_once, (CONNECT, HELLO, LEFT), (ACCEPT, HI)),
     Scene("an accept and a close that fail", _counts_what_failed, (CONNECT, LEFT), (ACCEPT, CLOSE)),
+    Scene("an accept and a close that are cancelled", _counts_what_was_cancelled, (CONNECT, LEFT), (ACCEPT, CLOSE)),
+    Scene("an app that accepts first, and cancels a receive", _listens_again, (CONNECT, HELLO, LEFT), (ACCEPT, HI)),
     Scene("a send that fails", _fails, (CONNECT, LEFT), (ACCEPT, HI)),
     Scene(
         "an app that echoes",
@@ -209,8 +250,7 @@ async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
             return "raises", f"{scene.name}: {what} raised {got} instead of {due}"
     if raised:
         return "passes", f"{scene.name}: {raised}"
-    extra = [message for message in wire.got if message not in scene.due]
-    if extra or len(wire.got) > len(scene.due):
+    if len(wire.got) > len(scene.due) or any(message not in scene.due for message in wire.got):
         return "reaches", f"{scene.name}: the server got {[each['type'] for each in wire.got]}"
     if wire.got != list(scene.due):
         missing = next(message for message in scene.due if message not in wire.got)
@@ -219,7 +259,7 @@ async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
 
 
 async def _bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
-    for error in (LookupError("a bug of the app's"), Misuse("a misuse that the app lets out")):
+    for error in (LookupError("a bug"), FileNotFoundError("another"), Misuse("let out"), Gone("let out")):
 
         async def act(receive: Receive, send: Send, tries: Tries, wire: Wire, error: Exception = error) -> None:
             raise error

@@ -60,3 +60,11 @@ async def moment() -> None:
     """Let every other task go on."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def drop(call: Awaitable[object]) -> None:
+    """Cancel a call if it waits, and drop what it has raised."""
+    task = asyncio.ensure_future(call)
+    await moment()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
