@@ -1784,6 +1784,161 @@ for name, sentence, known, hidden in (
     wrong(ex3, "lets_the_rest_through")(made)
 
 
+@wrong(ex1, "ends_with_the_page")
+async def reads_thousands(scope, receive, send):
+    """Takes commas out before it asks `int`."""
+    total = 0
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"].replace(",", ""))
+        await send(text(answer))
+
+
+@wrong(ex1, "ends_with_the_page")
+async def says_the_newest(scope, receive, send):
+    """A writer that sends the newest answer: of two texts that come while it sends, one gets none."""
+    await receive()
+    await send(ACCEPT)
+    news, total, answer = asyncio.Event(), 0, ""
+
+    async def write():
+        while True:
+            await news.wait()
+            news.clear()
+            await send(text(answer))
+
+    writer = asyncio.create_task(write())
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            news.set()
+    finally:
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+
+
+@wrong(ex1, "ends_quietly")
+async def a_group_lets_it_out(scope, receive, send):
+    """A reader and a writer in a group: what a send raises when the peer has left comes out as an ExceptionGroup."""
+    await receive()
+    await send(ACCEPT)
+    queue = asyncio.Queue()
+
+    async def read():
+        while (message := await receive())["type"] == "websocket.receive":
+            queue.put_nowait(message["text"])
+        queue.put_nowait(None)
+
+    async def write():
+        total = 0
+        while (content := await queue.get()) is not None:
+            total, answer = added(total, content)
+            await send(text(answer))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(read())
+        group.create_task(write())
+
+
+@right(ex1)
+async def a_group_that_expects_it(scope, receive, send):
+    """The same, with `except* OSError`."""
+    with contextlib.suppress(OSError):
+        try:
+            await a_group_lets_it_out(scope, receive, send)
+        except* OSError:
+            pass
+
+
+@right(ex1)
+async def one_task_asks(scope, receive, send):
+    """A task that receives outlives the timeouts of those who wait for it."""
+    total, asking = 0, None
+    try:
+        await receive()
+        await send(ACCEPT)
+        while True:
+            asking = asking or asyncio.ensure_future(receive())
+            done, _ = await asyncio.wait({asking}, timeout=600)
+            if not done:
+                continue
+            message, asking = asking.result(), None
+            if message["type"] == "websocket.disconnect":
+                return
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+    finally:
+        if asking:
+            asking.cancel()
+            await asyncio.wait({asking})
+
+
+def counting_that(*, early=False, fixed=(False, False), cap=False, words=()):
+    """Return a `count` with one of the mistakes that the keywords name."""
+
+    async def tell(pages, is_fixed):
+        number = len(pages)
+        for page in list(pages):
+            if page in pages:
+                now = number if is_fixed else min(number, len(pages)) if cap else len(pages)
+                with contextlib.suppress(OSError):
+                    await page(text(now))
+
+    async def count(scope, receive, send, pages):
+        await receive()
+        if early:
+            pages.add(send)
+        try:
+            await send(ACCEPT)
+            pages.add(send)
+            await tell(pages, fixed[0])
+            while (message := await receive())["type"] == "websocket.receive" and message.get("text") not in words:
+                pass
+        finally:
+            pages.discard(send)
+            await tell(pages, fixed[1])
+
+    return count
+
+
+for name, sentence, mistake in (
+    ("opens_before_the_accept", "Is in the set before its accept is through.", {"early": True}),
+    ("says_how_many_there_were", "Takes the number once, when a page has left.", {"fixed": (False, True)}),
+    ("counts_who_was_there", "Counts those who have left meanwhile, not those who have opened.", {"cap": True}),
+    ("heeds_a_goodbye", "A page that says bye has left.", {"words": ("bye",)}),
+):
+    made = counting_that(**mistake)
+    made.__name__, made.__doc__ = name, sentence
+    wrong(ex2, "tells_everybody")(made)
+
+
+@right(ex2)
+async def all_at_the_same_time(scope, receive, send, pages):
+    """A group for each round, with a look in each task."""
+
+    async def inform(page):
+        if page in pages:
+            with contextlib.suppress(OSError):
+                await page(text(len(pages)))
+
+    async def tell():
+        async with asyncio.TaskGroup() as group:
+            for page in pages:
+                group.create_task(inform(page))
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell()
+
+
 # ---- attempts ------------------------------------------------------------------------------------------------------
 
 attempt(ex1, "            break", "            continue")

@@ -12,7 +12,7 @@ from helpers.exercises.beside import BesideExercise
 from helpers.exercises.flow_error import guard
 from helpers.exercises.flow_error.around import LESSON, LOOP, PARAMETERS
 from helpers.exercises.flow_error.guard import Gone, Misuse
-from helpers.exercises.flow_error.loop import said
+from helpers.exercises.flow_error.loop import adding, said
 from helpers.exercises.flow_error.reload import ex2
 from helpers.exercises.flow_error.scenes import play
 from helpers.judging.answers import Kind
@@ -37,16 +37,7 @@ NUMBERS = ("0", " 7 ", "+5", "007", "1_000", "٣", "²", "2.7", "1e3", "inf", "-
 
 def _adding(*says: str) -> list[Send | Expect]:
     """Return the steps of a client that says texts and knows the answers."""
-    steps: list[Send | Expect] = []
-    total = 0
-    for each in says:
-        try:
-            total += int(each)
-            answer = str(total)
-        except ValueError:
-            answer = "no number"
-        steps += Send(each), Expect(answer)
-    return steps
+    return [step for text, answer in zip(says, adding(says), strict=True) for step in (Send(text), Expect(answer))]
 
 
 @rule

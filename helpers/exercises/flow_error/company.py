@@ -1,6 +1,7 @@
 """Scenes for lesson 03's pages, in memory: a page opens and leaves beside others, which are there, slow, or gone."""
 
 import asyncio
+import functools
 from typing import Any
 
 from hangup.record.recorder import Message, describe
@@ -11,8 +12,8 @@ CROWD = 120
 SLOW = 90.0  # virtual seconds
 Says = tuple[Message, ...]
 _SAYS: Says = (
-    *({"type": "websocket.receive", "text": text} for text in texts()[:8]),
-    *({"type": "websocket.receive", "bytes": data} for data in binaries()[:2]),
+    *({"type": "websocket.receive", "text": text} for text in (*texts(), "bye", "close", "leave")),
+    *({"type": "websocket.receive", "bytes": data} for data in binaries()),
 )
 
 
@@ -43,7 +44,7 @@ async def visited(answer: Any) -> str:
     two, many = (0, 2), (0, *range(2, CROWD + 1))
     visits: list[tuple[str, int, list[_Page], Says, float]] = [
         *((f"that leaves with code {code}", code, [*map(_Page, two)], (), 0.0) for code in codes()[1:]),
-        ("that says ten things", 1001, [*map(_Page, two)], _SAYS, 0.0),
+        ("that says all kinds of things", 1001, [*map(_Page, two)], _SAYS, 0.0),
         (f"that says nothing for {SILENCE:g} seconds", 1001, [*map(_Page, two)], (), SILENCE),
         (f"that visits {CROWD} others", 1001, [*map(_Page, many)], (), 0.0),
     ]
@@ -52,7 +53,8 @@ async def visited(answer: Any) -> str:
             return f"a page {what}: {problem}"
     if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
         return f"a message to another page takes {SLOW:g} seconds: {problem}"
-    for scene in (_while_one_leaves, _cancelled):
+    meanwhile = [functools.partial(_meanwhile, opens=n % 2 > 0, at_last=n > 1) for n in range(4)]
+    for scene in (*meanwhile, _being_accepted, _cancelled):
         if problem := await scene(answer):
             return problem
     for error in (ConnectionResetError, TimeoutError, OSError):
@@ -63,28 +65,58 @@ async def visited(answer: Any) -> str:
     return ""
 
 
-async def _while_one_leaves(answer: Any) -> str:
-    """Let a page open beside a slow one, and another leave while that is told; say who counts it afterwards."""
+async def _meanwhile(answer: Any, *, opens: bool, at_last: bool) -> str:
+    """Let another page open or leave while a slow one is told that a page has opened, or left; say who counts it not.
+
+    opens: it opens; at_last: the slow page is told that the page has left.
+    """
     pages: set[Any] = set()
-    told: list[object] = []
+    visitor, other = _Page(1), _Page(2)
+    wrong: list[str] = []
 
     class Slow(_Page):
+        changed = False
+
         async def __call__(self, message: Message) -> None:
             await super().__call__(message)
-            pages.discard(leaving)
+            if not self.changed and at_last == (visitor not in pages):
+                self.changed = True
+                (pages.add if opens else pages.discard)(other)
 
     class Last(_Page):
         async def __call__(self, message: Message) -> None:
-            if leaving not in pages:
-                told.append(message.get("text"))
+            if slow.changed and message.get("text") != str(len(pages)):
+                wrong.append(f"a page was told {message.get('text')} afterwards, in place of {len(pages)}")
             await super().__call__(message)
 
-    leaving = _Page(2)
-    pages |= {Slow(0, SLOW), leaving, Last(3)}
-    problem = await _opens(answer, _Page(1), pages)
-    if not problem and "4" in told:
-        problem = "another was told 4 afterwards, in place of 3"
-    return f"a page leaves while a slow one is told: {problem}" if problem else ""
+    slow = Slow(0, SLOW)
+    pages |= {slow, Last(3)} if opens else {slow, other, Last(3)}
+    problem = await _opens(answer, visitor, pages) or "".join(wrong[:1])
+    what = f"another page {'opens' if opens else 'leaves'} while a slow one is told that one has"
+    return f"{what} {'left' if at_last else 'opened'}: {problem}" if problem else ""
+
+
+async def _being_accepted(answer: Any) -> str:
+    """Let a page open while another one is being accepted; say whether that one was told a number before."""
+    early: list[object] = []
+
+    class Awaited(_Page):
+        accepted = False
+
+        async def __call__(self, message: Message) -> None:
+            if message["type"] == "websocket.accept":
+                await asyncio.sleep(SLOW)
+                self.accepted = True
+            elif not self.accepted:
+                early.append(message.get("text"))
+
+    pages: set[Any] = {_Page(0)}
+    first = asyncio.create_task(_opens(answer, Awaited(1), pages))
+    await asyncio.sleep(SLOW / 2)
+    problem = await _opens(answer, _Page(2), pages) or await first
+    if not problem and early:
+        problem = f"that one was told {early[0]} before its accept was through"
+    return f"a page opens while another one is being accepted: {problem}" if problem else ""
 
 
 async def _cancelled(answer: Any) -> str:
