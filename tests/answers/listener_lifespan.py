@@ -1573,3 +1573,120 @@ async def one_writer(socket: WebSocket) -> None:
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
             raise result
+
+
+# ---- a goodbye and a failure together --------------------------------------------------------------------------------
+
+
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def takes_the_group_whole(socket: WebSocket):
+    """A group that holds a goodbye is one: what broke beside it goes with it."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except BaseExceptionGroup as errors:
+        if not errors.subgroup((WebSocketDisconnect, OSError)):
+            raise
+
+
+@right(ex1)
+@asynccontextmanager
+async def splits_the_group(socket: WebSocket):
+    """Takes the goodbyes out of the group, and raises the rest."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_websocket_stream(socket, ticks()))
+            yield
+    except BaseExceptionGroup as errors:
+        _, rest = errors.split((WebSocketDisconnect, OSError))
+        if rest is not None:
+            raise rest from None
+
+
+@right(ex1)
+@asynccontextmanager
+async def gives_it_no_time(socket: WebSocket):
+    """`wait_for(task, 0)` cancels the ticker and waits for it; a TimeoutError is an OSError."""
+    await socket.accept()
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    try:
+        with suppress(WebSocketDisconnect):
+            yield
+    finally:
+        with suppress(OSError):
+            await asyncio.wait_for(task, 0)
+
+
+@wrong(ex3, "hides_nothing_from_litestar")
+@websocket("/")
+async def takes_a_group_with_a_goodbye(socket: WebSocket) -> None:
+    """The same for a handler: a lost send hides what broke beside it."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+            ticker.cancel()
+    except BaseExceptionGroup as errors:
+        if not errors.subgroup((OSError, WebSocketDisconnect)):
+            raise
+
+
+@right(ex3)
+@websocket("/")
+async def answers_what_has_come(socket: WebSocket) -> None:
+    """A reader that reads ahead: what had come is answered when the client has left, however long that takes."""
+    await socket.accept()
+    put, take = anyio.create_memory_object_stream[str](100)
+
+    async def read():
+        async with put:
+            async for text in socket.iter_data():
+                await put.send(str(text))
+
+    async def stream():
+        with suppress(OSError, WebSocketDisconnect):
+            async for tick in ticks():
+                await socket.send_text(tick)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        group.start_soon(stream)
+        async with take:
+            async for text in take:
+                answer = await reply(text)
+                with suppress(OSError, WebSocketDisconnect):
+                    await socket.send_text(answer)
+        group.cancel_scope.cancel()
+
+
+@right(ex3)
+@websocket("/")
+async def looks_at_both(socket: WebSocket) -> None:
+    """Two tasks; whichever ends first, both are ended, and both are looked at."""
+    await socket.accept()
+
+    async def answer():
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+
+    async def stream():
+        async for tick in ticks():
+            await socket.send_text(tick)
+
+    reader, ticker = tasks = [asyncio.create_task(each) for each in (answer(), stream())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        reader.cancel()
+        ticker.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, OSError | WebSocketDisconnect):
+            raise error

@@ -115,6 +115,8 @@ def after_a_failure(app: Any, session: Session) -> None:
     if session.facts.get("broke"):
         session.facts["allowed"] = (Exception,)
         session.facts["interrupted"] = False
+        if session.cancelled_by:  # then there is nobody left to tell
+            session.never_retrieved = ()
 
 
 def after_a_lost_send(app: Any, session: Session) -> None:

@@ -28,8 +28,9 @@ class Broken(Exception):
 async def ticks() -> AsyncGenerator[str, None]:
     """Yield "tick 1", "tick 2", and the next ones an hour apart. Raises Broken when `reply` gets "stop".
 
-    A session's fact "ticks" takes the place of the first two.
+    A session's fact "ticks" takes the place of the first two; with its fact "spoilt" a clock that is cancelled breaks.
     """
+    session = current()
     first = _given("ticks", ("tick 1", "tick 2"))
     number = len(first)
     for tick in first:
@@ -42,6 +43,10 @@ async def ticks() -> AsyncGenerator[str, None]:
         except TimeoutError:
             number += 1
             yield f"tick {number}"
+        except asyncio.CancelledError:
+            if session is not None and session.facts.get("spoilt"):
+                raise _breaks("ticks()") from None
+            raise
         else:
             raise _breaks("ticks()")
 
