@@ -22,14 +22,14 @@ AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""
 LATER = "cancel me later, too"
 """Once a client has said this, a handler that is cancelled is cancelled again after each of PAUSES, while it runs."""
-PAUSES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # seconds
+PAUSES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 3.95)  # seconds
 _SHORT = tuple(step * 0.032 for step in range(1, 121))
 OFTEN = "cancel me all the time"
 """The same, 120 times in the seconds that a write may take."""
 SLOW = "write slowly"
 """Once a client has said this, a write takes LONGEST seconds."""
-FULL = "let the write fail"
-"""Once a client has said this, a write raises Full."""
+FULL, LOCKED, CUT = "let the write fail", "let the write time out", "cut the write off"
+"""Once a client has said this, a write raises one of FAILURES."""
 LONGEST = 4.0
 BRISK, CURT, TIGHT = "answer at once", "refuse at once", "answer at the last moment"
 """What a client says so that the desk does so."""
@@ -125,32 +125,37 @@ class Full(Exception):
     """There is no room for a row in the audit."""
 
 
+FAILURES: dict[str, type[Exception]] = {FULL: Full, LOCKED: TimeoutError, CUT: ConnectionResetError}
+"""What a write raises once a client has said this."""
+
+
 class Audit:
     """A table in memory. `await write(count)` takes three steps, as a database does, and keeps the row at the second.
 
-    Cancelled at its first step, a write has done nothing; at its last, the row is kept and nobody says so. `begun` and
-    `failed` are the sessions in which a write has begun, and failed; `ended` says when their last one had ended.
+    Cancelled at its first step, a write has done nothing; at its last, the row is kept and nobody says so. `begun` are
+    the sessions in which a write has begun, `failed` those in which it failed, with what it raised; `ended` says when
+    their last one had ended.
     """
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self.writers: list[Session | None] = []
         self.begun: list[Session | None] = []
-        self.failed: list[Session | None] = []
+        self.failed: dict[Session | None, Exception] = {}
         self.ended: dict[Session | None, float] = {}
 
     async def write(self, count: int) -> None:
-        """Keep a row that says how many messages came on a connection. Raises Full if there is no room."""
+        """Keep a row that says how many messages came on a connection. Raises one of FAILURES if its client says so."""
         said, session = was_said(), current()
         self.begun.append(session)
         note(f"write({count}) begins")
         try:
             await anyio.lowlevel.checkpoint()
             await takes(LONGEST if SLOW in said else BLINK)
-            if FULL in said:
-                self.failed.append(session)
+            for text in FAILURES.keys() & {*said}:
+                self.failed[session] = FAILURES[text]("no room for a row")
                 note("the write fails")
-                raise Full("no room for a row")
+                raise self.failed[session]
             self.rows.append(count)
             self.writers.append(current())
             note("the row is kept")

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio.lowlevel
 
-from hangup.record.recorder import note
+from hangup.record.recorder import describe, note
 from hangup.time.virtual import time_is_virtual
 from helpers.props.cleanups import BLINK, SECONDS, now, takes
 
@@ -91,6 +91,7 @@ class Office:
         self.leaks = self.collected = self.idle = False
         self.hesitates = self.begun = False
         self.left: list[str] = []
+        self.refusal = ""
         self.seconds = SECONDS
         self.neighbour = "is left alone"
         self.virtual = False
@@ -121,7 +122,11 @@ class Office:
                 raise
             work.how = "cancelled"
             if work.name in STARTS and sum(each.name == "echo" for each in self.works) < ECHOES:
-                self.start(STARTS[work.name])
+                try:
+                    self.start(STARTS[work.name])
+                except Exception as error:
+                    self.refusal = describe(error)
+                    raise
             if work.name == "fumbles":
                 raise OutOfInk("no row from this one, too") from None
             raise

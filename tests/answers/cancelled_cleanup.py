@@ -1856,3 +1856,143 @@ class SelfHolding:
                 for task in self.tasks:
                     task.cancel()
                 await asyncio.wait(self.tasks)
+
+
+@wrong(ex3, "starts_them")
+class ClosedForToday(_Holding):
+    """At the deadline it closes: who wants to start something then hears of it, in the middle of its cleanup."""
+
+    over = False
+
+    def start(self, coroutine):
+        if self.over:
+            coroutine.close()
+            raise RuntimeError("shut down")
+        super().start(coroutine)
+
+    async def drain(self, seconds):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.tasks and (left := end - loop.time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self.over = True
+        for task in list(self.tasks):
+            task.cancel()
+        while self.tasks:
+            await asyncio.wait(set(self.tasks))
+
+
+@right(ex3)
+class CountsInAQueue:
+    """A queue is the counter: `join()` waits until everything is done."""
+
+    def __init__(self):
+        self.queue = asyncio.Queue()
+        self.tasks = set()
+        self.over = False
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.queue.put_nowait(None)
+        self.tasks.add(task)
+        task.add_done_callback(self.ended)
+        if self.over:
+            task.cancel()
+
+    def ended(self, task):
+        self.tasks.remove(task)
+        self.queue.get_nowait()
+        self.queue.task_done()
+
+    async def drain(self, seconds):
+        try:
+            await asyncio.wait_for(self.queue.join(), seconds)
+        except TimeoutError:
+            self.over = True
+            for task in tuple(self.tasks):
+                task.cancel()
+            await self.queue.join()
+
+
+# ---- 1, a write that raises something else -------------------------------------------------------------------------
+
+
+def in_a_child(write):
+    """Return a handler that awaits `write(audit, count)` in a child of its own, in a shield."""
+
+    async def record(websocket, audit):
+        counter = [0]
+
+        async def child():
+            with anyio.CancelScope(shield=True):
+                await write(audit, counter[0])
+
+        try:
+            await echo(websocket, counter)
+        finally:
+            async with anyio.create_task_group() as group:
+                group.start_soon(child)
+
+    record.__name__, record.__doc__ = write.__name__, write.__doc__
+    return record
+
+
+@wrong(ex1, "fails_once")
+@in_a_child
+async def takes_it_for_the_deadline(audit, count):
+    """Its own deadline is quiet, and with it a TimeoutError that the write raises."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(audit.write(count), 5)
+
+
+@wrong(ex1, "fails_once")
+@in_a_child
+async def takes_it_for_a_goodbye(audit, count):
+    """Takes a ConnectionError of the audit for one of the peer's."""
+    with contextlib.suppress(ConnectionError):
+        await audit.write(count)
+
+
+@wrong(ex1, "loses_no_row")
+async def patient_for_almost_four_seconds(websocket, audit):
+    """Waits on when it is cancelled again, but not when the time is almost over."""
+    counter, cancelled = [0], None
+    try:
+        await echo(websocket, counter)
+    finally:
+        end = asyncio.get_running_loop().time() + 3.9
+        task = asyncio.create_task(audit.write(counter[0]))
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                if asyncio.get_running_loop().time() > end:
+                    break
+        if cancelled:
+            raise cancelled
+        task.result()
+
+
+@right(ex1)
+async def talks_in_a_task(websocket, audit):
+    """The talk is a task, and so is all of it; who cancels the handler cancels the talk."""
+    counter = [0]
+    talking = asyncio.create_task(echo(websocket, counter))
+
+    async def all_of_it():
+        await asyncio.wait([talking])
+        await audit.write(counter[0])
+        await talking
+
+    whole, hit = asyncio.create_task(all_of_it()), None
+    while not whole.done():
+        try:
+            await asyncio.wait([whole])
+        except asyncio.CancelledError as error:
+            hit = error
+            talking.cancel()
+    if hit:
+        whole.cancelled() or whole.exception()
+        raise hit
+    whole.result()

@@ -56,7 +56,10 @@ def _drained(office: Office) -> str:
 @rule
 def starts_them(session: Session) -> str | None:
     """`start()` starts a task and returns at once."""
-    return "the first task has not begun when the server stops" if session.facts["office"].idle else None
+    office: Office = session.facts["office"]
+    if office.refusal:
+        return f"start() raised {office.refusal}, in a task that was cancelled"
+    return "the first task has not begun when the server stops" if office.idle else None
 
 
 @rule

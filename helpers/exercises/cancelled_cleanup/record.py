@@ -12,7 +12,7 @@ from hangup.record.rules import rule
 from hangup.servers.script import beside
 from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.judging.app_exercise import AppExercise, Case
-from helpers.props.cleanups import AGAIN, FULL, LATER, OFTEN, SLOW, App, Audit, Full
+from helpers.props.cleanups import AGAIN, CUT, FULL, LATER, LOCKED, OFTEN, SLOW, App, Audit
 from helpers.props.shields import Cleanup
 
 
@@ -31,11 +31,14 @@ def look(app: Any, session: Session) -> None:
     audit: Audit = app.given
     session.facts["rows"] = audit.of(session)
     session.facts["begun"] = audit.begun.count(session)
-    session.facts["failed"] = session in audit.failed
+    failure = session.facts["failed"] = audit.failed.get(session)
     session.facts["written"] = audit.ended.get(session)
-    session.facts["allowed"] = (Full,)
-    if session in audit.failed and session.ended == "cancelled":
-        session.never_retrieved = ()  # the CancelledError came out in its place
+    if failure is None:
+        return
+    session.facts["allowed"] = (type(failure),)
+    unseen = [words for words in session.never_retrieved if type(failure).__name__ in words]
+    # the CancelledError may come out in its place, and either of them in place of what the session raised before
+    session.never_retrieved = [] if session.ended == "cancelled" else unseen
 
 
 @rule
@@ -59,7 +62,8 @@ def fails_once(session: Session) -> str | None:
         return None
     if session.facts["begun"] > 1:
         return f"write() was called {session.facts['begun']} times, though it had raised"
-    return "write() raised Full, and the handler returned" if session.ended == "returned" else None
+    name = type(session.facts["failed"]).__name__
+    return f"write() raised {name}, and the handler returned" if session.ended == "returned" else None
 
 
 @rule
@@ -96,6 +100,7 @@ ex1 = AppExercise(
     also=(
         Case((*said(SLOW), *said(LATER)), most=142),
         Case((*said(FULL), *said(AGAIN)), most=142),
+        *(Case(said(failure), most=12) for failure in (LOCKED, CUT)),
         Case((*said(""), *said("again"), *said("again")), most=24),
         Case((*said(SLOW), *said(OFTEN)), most=60),
         *FURTHER,
