@@ -1887,7 +1887,7 @@ class CountsInAQueue:
     """A queue is the counter: `join()` waits until everything is done."""
 
     def __init__(self):
-        self.queue = asyncio.Queue()
+        self.queue: asyncio.Queue[None] = asyncio.Queue()
         self.tasks = set()
         self.over = False
 

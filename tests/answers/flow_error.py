@@ -1823,7 +1823,7 @@ async def a_group_lets_it_out(scope, receive, send):
     """A reader and a writer in a group: what a send raises when the peer has left comes out as an ExceptionGroup."""
     await receive()
     await send(ACCEPT)
-    queue = asyncio.Queue()
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def read():
         while (message := await receive())["type"] == "websocket.receive":

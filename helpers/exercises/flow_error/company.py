@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hangup.record.recorder import Message, describe
@@ -53,8 +54,7 @@ async def visited(answer: Any) -> str:
             return f"a page {what}: {problem}"
     if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
         return f"a message to another page takes {SLOW:g} seconds: {problem}"
-    meanwhile = [functools.partial(_meanwhile, opens=n % 2 > 0, at_last=n > 1) for n in range(4)]
-    for scene in (*meanwhile, _being_accepted, _cancelled):
+    for scene in _SCENES:
         if problem := await scene(answer):
             return problem
     for error in (ConnectionResetError, TimeoutError, OSError):
@@ -206,3 +206,10 @@ def _wrongly_told(living: list[_Page], before: list[list[object]], others: list[
 
 def _words(told: list[object]) -> str:
     return ", ".join(map(repr, told)) or "nothing"
+
+
+_SCENES: tuple[Callable[[Any], Awaitable[str]], ...] = (
+    *(functools.partial(_meanwhile, opens=n % 2 > 0, at_last=n > 1) for n in range(4)),
+    _being_accepted,
+    _cancelled,
+)
