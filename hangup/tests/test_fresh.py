@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -270,7 +271,7 @@ def hall(tmp_path, monkeypatch):
 
 
 WRONG = keeps_its_invariant.sentence
-ONE = {"models": ["granian"], "endings": ["close"]}
+ONE: dict[str, Any] = {"models": ["granian"], "endings": ["close"]}
 
 
 def test_an_invariant_is_asked_of_a_fresh_app_too(hall):

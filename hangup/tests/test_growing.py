@@ -7,6 +7,7 @@ import functools
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from support.apps import app
 
 TASKS = "no task of the handler runs on for ever"
 THREADS = "no thread of the handler runs on when the handler has ended"
-FEW = {"models": ["uvicorn", "granian"], "endings": ["close", "reset", "shutdown", "cancel"]}
+FEW: dict[str, Any] = {"models": ["uvicorn", "granian"], "endings": ["close", "reset", "shutdown", "cancel"]}
 
 
 async def answer(websocket):
@@ -147,7 +148,7 @@ def test_a_timer_that_ends_by_itself_is_a_remark():
 
 def test_a_timer_that_serves_all_connections_is_the_apps_own():
     """The first connection starts it, and it ends with the process; or the lifespan does."""
-    beats = []
+    beats: list[Any] = []
 
     async def lazy(websocket):
         await websocket.accept()
@@ -179,7 +180,7 @@ def test_a_timer_that_serves_all_connections_is_the_apps_own():
 
 
 def test_a_timer_that_is_replaced_when_its_user_comes_back_does_not_grow():
-    timers = {}
+    timers: dict[Any, Any] = {}
 
     async def of_a_user(websocket):
         await websocket.accept()
@@ -278,7 +279,8 @@ def test_a_pool_that_is_shut_down_or_that_nobody_keeps_is_no_fault(keep, named):
 @pytest.mark.parametrize("named", ["", "worker"])
 def test_a_pool_that_serves_all_connections_is_the_apps_own(keep, named):
     """The first connection makes it, and its threads start one by one, whenever more is asked for at once."""
-    pools, asked = [], itertools.count(1)
+    pools: list[Any] = []
+    asked = itertools.count(1)
 
     async def handler(websocket):
         await websocket.accept()

@@ -532,9 +532,9 @@ async def leaves_its_group(url, inbox):
                 raise Over
         except* (Over, OSError, websockets.InvalidHandshake, ConnectionClosed):
             pass
-        if last and last.rcvd.code == 1000:
+        if last and last.rcvd and last.rcvd.code == 1000:
             return
-        if last and for_good(last.rcvd.code):
+        if last and last.rcvd and for_good(last.rcvd.code):
             raise last
         await asyncio.sleep(next(pauses))
 
