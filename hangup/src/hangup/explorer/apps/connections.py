@@ -56,8 +56,8 @@ class Connections:
         drawn = None if trace.silent else trace
         self.of[letter] = connection = self.kind(schedule.model, ending, moment, drawn, letter)
         if schedule.cancel_at or schedule.order is not None:
-            connection.yields = True
-        connection.on_spin = self.on_spin
+            connection.calls.yields = True
+        connection.calls.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(0 if lost else port)
             opening, line = Event(f"client {letter}", "GET", asked.path, "server"), (f"client {letter}",)
@@ -122,7 +122,7 @@ class Connections:
         """Break the circles of references, which a collector would have to find."""
         self.on_spin = self.on_ended = nothing
         for connection in self.of.values():
-            connection.on_change = connection.on_spin = nothing
+            connection.client.on_change = connection.calls.on_spin = nothing
             connection.unlink()
 
 
