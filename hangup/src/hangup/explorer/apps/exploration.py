@@ -65,6 +65,7 @@ class Exploration:
         """Prepare what each session asks for."""
         self.keeping: Keeping[Schedule] = Keeping(lambda: self.make(), self.played)
         """What finds out whether the app keeps connections that are gone."""
+        self._trace = Trace(silent=True)
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
     def held(self, where: str) -> None:
@@ -206,7 +207,8 @@ class Exploration:
         judged = self._judge(app, schedule, (session, *session.others))
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)
-        self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
+        before = self.early.pop(schedule, None) if self.early and schedule.moment is None else None
+        self.findings.count(judged, before)
         return play.spins
 
     def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
@@ -232,11 +234,10 @@ class Exploration:
             if (stopped := each.stopped) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
-        reachable = [each for each in sessions if each.connection is not None and each.connection() is not None]
-        outlived = [each for each in sessions if each.facts.get("outlives")]
-        if (reachable or outlived) and self._asks_what_is_kept and may_keep(schedule, sessions):
-            self.keeping.look(app, schedule, reachable)
-            self.outlived.update({(schedule, each.letter): None for each in outlived})
+        left = [each for each in sessions if (each.connection and each.connection()) or each.facts.get("outlives")]
+        if left and self._asks_what_is_kept and may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, left)
+            self.outlived.update({(schedule, each.letter): None for each in left if each.facts.get("outlives")})
         return judged
 
     def accuse_of_keeping(self, kept: "Sequence[Kept[Schedule]]", *, sure: bool = False) -> None:
@@ -283,11 +284,12 @@ class Exploration:
     def _play(self, app: ASGIApp, schedule: Schedule, beside: Lifespan | None = None) -> Play:
         if self.playing is not None and self.playing.speaks_no_lifespan:
             self.lifespan = False  # a server asks once; what an app does before it refuses must not add up
+        self._trace.forget_peers()
         self.playing = play = Play(
             app,
             self.script,
             schedule,
-            Trace(silent=True),
+            self._trace,
             self.path,
             lifespan=self.lifespan,
             excuse=self.excuse,
