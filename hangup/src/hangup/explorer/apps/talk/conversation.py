@@ -64,13 +64,8 @@ class Conversation:
             self.go_on()
         else:
             self._open()
-            if self._is_lost():
+            if self._a is not None and self._a.gone:  # before the app is called
                 self.go_on()
-
-    def _is_lost(self) -> bool:
-        """Return whether client a is gone, and nobody has taken note."""
-        a = self._a
-        return a is not None and self._owed.gone is None and bool(a.gone or a.done)
 
     def _open(self) -> None:
         """Let those connect who do so at the beginning, unless they have."""
@@ -93,7 +88,7 @@ class Conversation:
         if self.over:
             return
         script, owed, a = self.script, self._owed, self._a
-        if a is not None and self._is_lost():
+        if a is not None and owed.gone is None and (a.gone or a.done):
             self._a_has_left(a)
         if self.stopped or (script.alone and owed.gone is not None):
             return
@@ -106,7 +101,8 @@ class Conversation:
             if not self._one(steps[self._place]):
                 return
             self._place += 1
-        self._open()
+        if not self._opened:
+            self._open()
         self._patience.end()
         if owed.gone is not None and all(each.over for each in self.connections.of.values()):
             self._finish()
