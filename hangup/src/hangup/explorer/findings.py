@@ -99,8 +99,10 @@ class Findings:
         if judged.unknown:
             self.unknown.append(Unknown(judged.schedule, judged.unknown))
         self.how.append((judged.schedule, judged.ended))
-        self.fired += judged.fired
-        self.unfired += not judged.fired and not judged.schedule.endswith("@end")
+        if judged.fired:
+            self.fired += 1
+        elif not judged.schedule.endswith("@end"):
+            self.unfired += 1
 
     def accuse(self, place: int, broken: Broken) -> None:
         """Take note of what broke the rule at this place."""

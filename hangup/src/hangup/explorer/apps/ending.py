@@ -72,14 +72,7 @@ async def stop(
             session.cancelled_by = "server"
             session.record(Event(session.app, "never returns", "(it is cancelled now)"), final=True)
     if lifespan is not None:
-        await _cancel(tasks, wait, sessions)
-        for session in sessions[1:]:
-            session.stops()
-        sessions[0].stops(beside=lifespan.still_running())
-        with before_or_after():
-            await until_done(lifespan.stop(), wait)
-        for session in sessions:
-            session.shut_down()
+        await _shut_down(sessions, tasks, lifespan, wait)
     if patience is not None and any(session.tasks for session in sessions):
         await patience.spend(sessions, wait)
     for session in sessions:
@@ -89,7 +82,22 @@ async def stop(
     if lifespan is not None:
         await _cancel([lifespan.task], wait, ())
     spawned = [task for session in sessions for task in session.tasks]
-    await _cancel([*spawned, *tasks], wait, sessions)
+    if left := [task for task in (*spawned, *tasks) if not task.done()]:
+        await _cancel(left, wait, sessions)
+
+
+async def _shut_down(
+    sessions: Sequence[Session], tasks: "Iterable[asyncio.Task[None]]", lifespan: Lifespan, wait: Wait
+) -> None:
+    """Let the app's lifespan end, once it serves nobody any more."""
+    await _cancel(tasks, wait, sessions)
+    for session in sessions[1:]:
+        session.stops()
+    sessions[0].stops(beside=lifespan.still_running())
+    with before_or_after():
+        await until_done(lifespan.stop(), wait)
+    for session in sessions:
+        session.shut_down()
 
 
 async def _cancel(tasks: "Iterable[asyncio.Task[Any]]", wait: Wait, sessions: Sequence[Session]) -> None:

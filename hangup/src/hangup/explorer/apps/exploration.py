@@ -122,11 +122,11 @@ class Exploration:
         plan = await self.plan(models, endings)
         self.findings.schedules = len(plan)
         count = min(limit, len(plan))
-        for schedule in spread(plan, limit):
+        for number, schedule in enumerate(spread(plan, limit), start=1):
             spins = await self.judged(schedule)
-            progress(self.findings.explored, count)
-            self.findings.stopped = self.costly.stops(spins=spins)
-            if self.findings.stopped:
+            progress(number, count)
+            if stopped := self.costly.stops(spins=spins):
+                self.findings.stopped = stopped
                 break
         for judged in self.early.values():
             if judged.broken:  # what was played is told, though it was not asked for
