@@ -94,6 +94,18 @@ def test_a_connection_has_all_that_one_on_a_model_has():
     assert list(of_code)[1:] == list(of_a_model)[1:]
 
 
+@pytest.mark.parametrize("name", ["uvicorn", "installed:uvicorn"])
+def test_a_connection_and_its_parts_are_each_of_one_idea(name):
+    async def parts() -> list[object]:
+        connection = connection_for(name, "close")
+        return [connection, connection.calls, connection.client, connection.departure, getattr(connection, "app", None)]
+
+    for part in asyncio.run(parts()):
+        fields = [each for kind in type(part).__mro__ for each in getattr(kind, "__slots__", ())]
+        assert len(fields) <= 12, fields
+        assert not hasattr(part, "__dict__")
+
+
 # ---- what a model has no row for -------------------------------------------------------------------------------------
 
 
@@ -110,10 +122,10 @@ def test_a_client_that_does_not_read_lets_an_app_wait(name):
 
         task = asyncio.ensure_future(flood())
         await asyncio.sleep(1)
-        waits_at = connection.sends
+        waits_at = connection.calls.sends
         connection.read_on()
         await task
-        return waits_at, len(connection.outbox)
+        return waits_at, len(connection.client.outbox)
 
     waits_at, got = on_a_loop(work)
     assert waits_at < 10
@@ -138,9 +150,9 @@ def test_a_message_above_the_limit_ends_the_connection_with_1009(name):
         connection = await accepted(name, "too-big")
         connection.leave()
         await connection.receive()
-        while not connection.closed:
+        while not connection.client.closed:
             await asyncio.sleep(0.1)
-        closed: list[int] = connection.closed
+        closed: list[int] = connection.client.closed
         return closed
 
     assert on_a_loop(work) == [1009]

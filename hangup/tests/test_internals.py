@@ -13,6 +13,7 @@ from hangup.record.internals import (
     drop_from_all_tasks,
     entered,
     forget_callbacks,
+    handle_of,
     has_no_job,
     has_timers,
     name_of_pool,
@@ -20,15 +21,18 @@ from hangup.record.internals import (
     peek_exception,
     pool_of,
     ready,
+    run_ready,
     step_of,
     takes_jobs,
     threads_now,
     timers_of,
+    turn_once,
     will_be_cancelled,
 )
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
 PRIVATE |= {"_callback", "_args", "_context", "_target", "_shutdown", "_thread_name_prefix"}
+PRIVATE |= {"_callback", "_cancelled", "_source_traceback"}
 PRIVATE |= {
     "_enter_task",
     "_leave_task",
@@ -206,22 +210,54 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
     assert {stem: sorted(names) for stem, names in used.items()} == {
         "internals": [
             "_active",
-            *["_args"] * 2,
-            *["_callback"] * 2,
-            "_context",
+            *["_args"] * 3,
+            *["_callback"] * 3,
+            *["_cancelled"] * 2,
+            *["_context"] * 2,
             "_exception",
             "_limbo",
             "_log_traceback",
             "_must_cancel",
             *["_ready"] * 3,
-            *["_run"] * 2,
+            *["_run"] * 3,
+            "_run_once",
             *["_scheduled"] * 4,
             "_shutdown",
+            "_source_traceback",
             "_target",
             "_thread_name_prefix",
             "_unregister_task",
         ]
     }
+
+
+def test_without_the_names_in_a_handle_each_would_have_to_be_made_by_asyncio_which_takes_twice_the_time():
+    loop, context = asyncio.new_event_loop(), contextvars.copy_context()
+    ours, theirs = (make(print, ("a",), loop, context) for make in (handle_of, asyncio.Handle))
+    names = [name for name in asyncio.Handle.__slots__ if name != "__weakref__"]
+    assert type(ours) is type(theirs)
+    assert [getattr(ours, name) for name in names] == [getattr(theirs, name) for name in names]
+    assert isinstance(getattr(handle_of(print, (), loop, None), "_context", None), contextvars.Context)
+    loop.close()
+
+
+def test_without_the_names_in_a_handle_a_turn_that_only_runs_what_is_ready_would_ask_for_timers_too():
+    loop = asyncio.new_event_loop()
+    ran: list[str] = []
+
+    def run(name: str) -> None:
+        ran.append(name)
+        loop.call_soon(ran.append, f"after the {name}")
+
+    for name in ("first", "cancelled", "last"):
+        handle = loop.call_soon(run, name)
+        if name == "cancelled":
+            handle.cancel()
+    run_ready(ready(loop))
+    assert ran == ["first", "last"]
+    turn_once(loop)
+    assert ran == ["first", "last", "after the first", "after the last"]
+    loop.close()
 
 
 def test_without_the_registries_of_threading_each_session_would_take_its_lock_to_see_that_no_thread_is_new():

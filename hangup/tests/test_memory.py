@@ -43,13 +43,13 @@ def test_an_app_that_asks_again_and_again_spins_on_a_server_that_always_answers(
     async def work():
         connection = MemoryConnection(MODELS["granian"], "close")
         spins = []
-        connection.on_spin = lambda: spins.append(connection.receives)
+        connection.calls.on_spin = lambda: spins.append(connection.calls.receives)
         await connection.receive()
         await connection.send(ACCEPT)
         connection.leave()
         codes = [(await connection.receive())["code"] for _ in range(SPINS + 2)]
         assert codes == [1001, *[1005] * (SPINS + 1)]
-        assert (connection.spun, spins) == (True, [SPINS + 3])  # the connect and the goodbye are no repetitions
+        assert (connection.calls.spun, spins) == (True, [SPINS + 3])  # the connect and the goodbye are no repetitions
 
     in_memory(work)
 
@@ -63,7 +63,7 @@ def test_at_its_moment_a_client_leaves_and_what_it_said_is_lost():
         assert await connection.receive() == {"type": "websocket.disconnect", "code": 1005}
         with pytest.raises(ClientDisconnected):
             await connection.send(HI)
-        assert (connection.gone, connection.over, list(connection.outbox)) == ("reset", True, [])
+        assert (connection.gone, connection.over, list(connection.client.outbox)) == ("reset", True, [])
 
     in_memory(work)
 

@@ -11,7 +11,11 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore
-from hangup.record.rules import GENERAL, STRICT, ends_quietly
+from hangup.explorer.findings import Findings
+from hangup.record.evidence.logged import Logged
+from hangup.record.rules import ABOUT_MORE, GENERAL, STRICT, ends_quietly, shows_more
+from hangup.record.session import Session
+from hangup.trace.trace import Trace
 from support.apps import app, echo
 
 QUIET = ends_quietly.sentence
@@ -101,6 +105,43 @@ def test_one_cause_has_one_line():
     at_the_end = [each.got for each in report.broken if each.schedule == "granian/close@end"]
     assert len(at_the_end) == 1
     assert at_the_end[0].endswith("the handler raised LookupError: no such room")
+
+
+def of_a_schedule(session):
+    session.cancelled_by, session.ended = "schedule", "returned"
+    session.facts["interrupted"] = "while it worked"
+
+
+BREAKS = {
+    "answers_everything": lambda session: session.facts.update(unanswered=["no answer came"]),
+    "does_not_spin": lambda session: session.facts.update(spun=True),
+    "heeds_cancellation": of_a_schedule,
+    "leaves_no_task": lambda session: setattr(session, "left_for_good", ["pump"]),
+    "leaves_no_thread": lambda session: session.facts.update(threads=["pump"]),
+    "hides_no_error": lambda session: setattr(session, "never_retrieved", ["pump (OSError)"]),
+    "keeps_no_connection": lambda session: session.facts.update(kept="in a list"),
+    "logs_no_error": lambda session: setattr(session, "logged", [Logged(("", "", ""), "ERROR")]),
+    "runs_what_it_adds": lambda session: setattr(session, "unrun", ["mail"]),
+    "leaves_the_loop_free": lambda session: session.facts.update(held_for="0.1 s"),
+}
+
+
+def test_who_has_more_to_say_than_how_it_ended_is_asked_by_every_rule():
+    assert {rule.name for rule in GENERAL if rule.test in ABOUT_MORE} == set(BREAKS)
+    for rule in GENERAL:
+        session = Session(Trace(silent=True), "a", ended="returned")
+        session.facts.update(unanswered=[], spun=False, threads=[], fired=True)
+        assert not shows_more(session)
+        assert rule.test(session) is None
+        if rule.name in BREAKS:
+            BREAKS[rule.name](session)
+            assert rule.test(session) is not None
+            assert shows_more(session), rule.name
+            judged = Findings(GENERAL).judge("uvicorn/close@end", [session])
+            assert [broken.rule for _, broken in judged.broken] == [rule.sentence]
+    session = Session(Trace(silent=True), "a")
+    session.outside = ("a callback fails",)
+    assert shows_more(session)
 
 
 def test_a_rule_holds_is_broken_or_is_not_known():

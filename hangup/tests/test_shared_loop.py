@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.record.internals import turn_once
 from hangup.record.threads import Stuck
+from hangup.time import virtual
 from hangup.time.shared import run_on_loop
-from hangup.time.virtual import VirtualLoop
+from hangup.time.virtual import Alarm, VirtualLoop
 from support.apps import app, echo
 
 news: "asyncio.Queue[str]" = asyncio.Queue()
@@ -155,3 +157,61 @@ def test_two_tasks_that_heed_no_cancellation_are_named_at_once():
         explore(app(handler), seconds=30.0, lifespan=True)
     assert raised.value.tasks == ("the handler",)
     assert explore(app(echo), models=["uvicorn"]).explored
+
+
+def test_a_turn_is_as_asyncios_own(monkeypatch):
+    """A loop that looks for events at every turn leaves each of them to asyncio."""
+    left_to_asyncio: list[int] = []
+
+    def turn(loop: VirtualLoop) -> None:
+        left_to_asyncio.append(loop.turn)
+        turn_once(loop)
+
+    monkeypatch.setattr(virtual, "turn_once", turn)
+
+    async def log() -> list[tuple[int, float, str]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        first, said = loop.turn, []
+
+        def note(what: str) -> None:
+            said.append((loop.turn - first, loop.now, what))
+
+        def rings() -> None:
+            note("alarm")
+            loop.call_later(0, note, "timer of the alarm")
+            loop.call_soon(note, "of the alarm")
+
+        def idle() -> None:
+            note("idle")
+            waits.set_result(None)
+
+        waits = loop.create_future()
+        loop.alarms, loop.on_idle = (Alarm(rings, 5.0),), idle
+        loop.call_soon(note, "cancelled").cancel()
+        loop.call_soon(lambda: loop.call_soon(note, "a turn later"))
+        for turns in range(4):
+            await asyncio.sleep(0)
+            note(f"slept for {turns + 1} turns")
+        await asyncio.sleep(2.0)
+        note("slept for two seconds")
+        await waits
+        note("goes on")
+        return said
+
+    async def all_left_to_asyncio() -> list[tuple[int, float, str]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        before, loop.looks_every = loop.looks_every, 1
+        try:
+            return await log()
+        finally:
+            loop.looks_every = before
+
+    theirs = run_on_loop(all_left_to_asyncio, seconds=5)
+    many = len(left_to_asyncio)
+    left_to_asyncio.clear()
+    ours = run_on_loop(log, seconds=5)
+    assert ours == theirs
+    assert [what for _, _, what in ours][-5:] == ["alarm", "of the alarm", "timer of the alarm", "idle", "goes on"]
+    assert len(left_to_asyncio) < many

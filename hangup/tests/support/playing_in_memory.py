@@ -30,14 +30,14 @@ async def on_the_model(model: str, probe: Probe, ending: str) -> list[str]:
         if connection.gone or ending == "own":
             app.leave()
 
-    connection.on_change = client
+    connection.client.on_change = client
     await connection.receive()
     if ending.startswith("early"):
         connection.leave()
     client()
     task = asyncio.ensure_future(probe(app))
     if not isinstance(connection, MemoryConnection):
-        connection.task = task
+        connection.app.task = task
     idle = loop.create_future()
 
     def nothing_can_happen() -> None:

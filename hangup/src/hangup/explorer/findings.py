@@ -9,7 +9,7 @@ from hangup.explorer.orders.report import NOT_TRIED, Orders
 from hangup.explorer.report import HELD, NO_END, SPREAD, Broken, Remark, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence.grades import remarks
-from hangup.record.rules import Rule
+from hangup.record.rules import ABOUT_MORE, Rule, shows_more
 from hangup.record.session import Session
 
 T = TypeVar("T")
@@ -53,6 +53,7 @@ class Findings:
     def __post_init__(self) -> None:
         """Prepare what each session asks for."""
         self._tests = [(place, rule.test) for place, rule in enumerate(self.rules)]
+        self._always = [(place, test) for place, test in self._tests if test not in ABOUT_MORE]
 
     @property
     def explored(self) -> int:
@@ -75,7 +76,7 @@ class Findings:
         for session in sessions:
             said: list[str] = []
             noisy = False
-            for place, test in self._tests:
+            for place, test in self._tests if shows_more(session) else self._always:
                 if (got := test(session)) is not None and not any(got in each for each in said):
                     said.append(got)
                     rule = self.rules[place]
@@ -98,8 +99,10 @@ class Findings:
         if judged.unknown:
             self.unknown.append(Unknown(judged.schedule, judged.unknown))
         self.how.append((judged.schedule, judged.ended))
-        self.fired += judged.fired
-        self.unfired += not judged.fired and not judged.schedule.endswith("@end")
+        if judged.fired:
+            self.fired += 1
+        elif not judged.schedule.endswith("@end"):
+            self.unfired += 1
 
     def accuse(self, place: int, broken: Broken) -> None:
         """Take note of what broke the rule at this place."""

@@ -54,6 +54,17 @@ def note(text: str) -> None:
         session.record(Event(session.lifeline(), "note", text))
 
 
+def task_of_nobody(coro: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+    """Return a new task that belongs to no session, whatever runs now."""
+    loop = asyncio.get_running_loop()
+    if _current.get() is not None:
+        return loop.create_task(coro, context=Context())
+    factory: Any = loop.get_task_factory()
+    before = getattr(factory, "before", factory)  # who watches tasks need not look at this one
+    task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop) if before is None else before(loop, coro)
+    return task
+
+
 _watched: dict[asyncio.AbstractEventLoop, int] = {}
 
 

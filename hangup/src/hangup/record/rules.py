@@ -222,3 +222,17 @@ GENERAL = (
     leaves_the_loop_free,
 )
 """What holds for every handler, whatever it is for."""
+
+
+ABOUT_MORE = frozenset(rule.test for rule in GENERAL if rule not in (ends_quietly_graded, ends))
+"""The tests of those that ask for more than how the handler ended: of most sessions there is no more to say."""
+
+
+def shows_more(session: Session) -> bool:
+    """Return whether one of ABOUT_MORE may have something to say of a session; if not, none has."""
+    facts = session.facts
+    if session.left_for_good or session.never_retrieved or session.outside or session.logged or session.unrun:
+        return True
+    if facts.get("unanswered") or facts.get("spun") or facts.get("threads"):
+        return True
+    return "interrupted" in facts or "kept" in facts or "held_for" in facts

@@ -98,7 +98,8 @@ class Session:
     def hears_goodbye(self, code: int | None) -> None:
         """Take note that the task that runs now is told of the end; without a code it is 1005 (RFC 6455, 7.1.5)."""
         self.codes.append(int(code or 1005))
-        self._told = asyncio.current_task(), _turn()
+        loop = asyncio.get_running_loop()
+        self._told = asyncio.current_task(loop), _turn(loop)
 
     def in_one_breath(self, error: Exception) -> bool:
         """Return whether this send failed within a turn of another task's being told of the end: it could not know.
@@ -108,7 +109,7 @@ class Session:
         told, turn = self._told
         if self.closes or isinstance(error, OSError) or turn < 0 or told is asyncio.current_task():
             return False
-        return _turn() <= turn + 1
+        return _turn(asyncio.get_running_loop()) <= turn + 1
 
     def refused(self, error: Exception, *, told: bool) -> None:
         """Take note of what a send has raised; `told` says whether the app could know before that the peer has left."""
@@ -258,6 +259,6 @@ class Session:
             self.record(Event(line, "returns"))
 
 
-def _turn() -> int:
-    """Return how often the running loop has turned, -1 where it does not say."""
-    return getattr(asyncio.get_running_loop(), "turn", -1)
+def _turn(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how often a loop has turned, -1 where it does not say."""
+    return getattr(loop, "turn", -1)

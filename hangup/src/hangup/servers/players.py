@@ -77,6 +77,8 @@ def connection_for(
     name: str, ending: str, moment: Moment | None = None, trace: Trace | None = None, letter: str = "a"
 ) -> "Connection":
     """Return a connection, on the running loop, to whoever plays the server of this name."""
-    if name in MODELS or name not in names.CODE:
+    if (row := MODELS.get(name)) is not None:
+        return MemoryConnection(row, ending, moment, trace, letter)
+    if name not in names.CODE:
         return MemoryConnection(row_of(name), ending, moment, trace, letter)
     return names.connect(name, ending, moment, trace, letter)

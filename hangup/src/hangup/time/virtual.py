@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hangup.time.order import Order
 
-from hangup.record.internals import forget_callbacks, has_no_job, pool_of, ready, threads_now
+from hangup.record.internals import (
+    forget_callbacks,
+    handle_of,
+    has_no_job,
+    pool_of,
+    ready,
+    run_ready,
+    threads_now,
+    turn_once,
+)
 from hangup.record.processor import usage
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
 from hangup.time.parked import Parked
@@ -126,9 +135,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Call a callback in the next turn, without asyncio's own four calls for it."""
         if self.checks:
             return super().call_soon(callback, *args, context=context)
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = handle_of(callback, args, self, context)
         self._queue.append(handle)
         return handle
+
+    def _run_once(self) -> None:
+        """Turn once: where there is something to do, and neither a timer nor a reason to look for events, do no more.
+
+        Every other turn is asyncio's own.
+        """
+        self.turn += 1
+        self.turns = turns = self.turns + 1
+        special = self._scheduled or self.checks or self.real or self.order is not None  # type: ignore[attr-defined]
+        if self._queue and not special and turns <= self.most_turns and turns % self.looks_every:
+            run_ready(self._queue)
+        else:
+            turn_once(self)
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -231,8 +253,6 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
         """Look for events without waiting; when there are none, and none on their way, let the clock jump instead."""
         loop = self.loop
-        loop.turns += 1
-        loop.turn += 1
         if loop.real:
             return super().select(timeout)
         if loop.order is not None:

@@ -39,6 +39,10 @@ class Trace:
         """Return the letter of the connection from `address`: `a` for the first, `b` for the next."""
         return self._lifelines.letter(address)
 
+    def forget_peers(self) -> None:
+        """Know no connection and no lifeline any more: what is recorded from here on is of another session."""
+        self._lifelines = Lifelines()
+
     def move_peer(self, old: object, new: object) -> None:
         """Let the connection from `old` be the one from `new`: a proxy stands between the two."""
         self._lifelines.move(old, new)

@@ -4,14 +4,14 @@ They are in memory, on the server that the schedule names; client a's ends as th
 """
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.awaits import CountedAwaits
 from hangup.explorer.waiting import nothing
-from hangup.record.recorder import Recorder, Session, current
+from hangup.record.current import task_of_nobody
+from hangup.record.recorder import Recorder, Session
 from hangup.servers.clients.handshake import Asked
 from hangup.servers.memory import MemoryConnection
 from hangup.servers.memory.exchange import Exchange
@@ -56,8 +56,8 @@ class Connections:
         drawn = None if trace.silent else trace
         self.of[letter] = connection = self.kind(schedule.model, ending, moment, drawn, letter)
         if schedule.cancel_at or schedule.order is not None:
-            connection.yields = True
-        connection.on_spin = self.on_spin
+            connection.calls.yields = True
+        connection.calls.on_spin = self.on_spin
         if drawn is not None:
             drawn.peer(0 if lost else port)
             opening, line = Event(f"client {letter}", "GET", asked.path, "server"), (f"client {letter}",)
@@ -65,7 +65,7 @@ class Connections:
         self.running += 1
         client = None if lost else ("127.0.0.1", port)
         scope = {**websocket_scope(asked), "state": dict(self.state), "client": client}
-        self.tasks[letter] = _task(self._serve(letter, scope, connection))
+        self.tasks[letter] = task_of_nobody(self._serve(letter, scope, connection))
         if lost:
             connection.leave()
         return connection
@@ -83,7 +83,7 @@ class Connections:
         trace = self.recorder.trace
         exchange = Exchange(asked, letter, None if trace.silent else trace, on_done)
         scope = http_scope(asked) | {"state": dict(self.state), "client": ("127.0.0.1", ord(letter))}
-        self.requests.append(_task(exchange.serve(self.recorder, scope)))
+        self.requests.append(task_of_nobody(exchange.serve(self.recorder, scope)))
         return exchange
 
     async def _serve(self, letter: str, scope: dict[str, Any], connection: Connection) -> None:
@@ -123,11 +123,5 @@ class Connections:
         """Break the circles of references, which a collector would have to find."""
         self.on_spin = self.on_ended = nothing
         for connection in self.of.values():
-            connection.on_change = connection.on_spin = nothing
+            connection.client.on_change = connection.calls.on_spin = nothing
             connection.unlink()
-
-
-def _task(serving: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-    """Let an app serve, in a task that belongs to nobody's session: a client may connect while an app runs."""
-    loop = asyncio.get_running_loop()
-    return loop.create_task(serving) if current() is None else loop.create_task(serving, context=contextvars.Context())

@@ -142,7 +142,7 @@ async def stop(
     if lifespan is not None:
         await _cancel([lifespan.task], wait, ())
     spawned = [task for session in sessions for task in session.tasks]
-    await _cancel([*spawned, *tasks], wait, sessions)
+    await _cancel((*spawned, *tasks), wait, sessions)
 
 
 async def _stop_lifespan(sessions: Sequence[Session], lifespan: Lifespan, wait: Wait) -> None:

@@ -67,6 +67,7 @@ class Exploration:
         """Prepare what each session asks for."""
         self.keeping: Keeping[Schedule] = Keeping(lambda: self.make(), self.played)
         """What finds out whether the app keeps connections that are gone."""
+        self._trace = Trace(silent=True)
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
     def held(self, where: str) -> None:
@@ -123,11 +124,11 @@ class Exploration:
         plan = await self.plan(models, endings)
         self.findings.schedules = len(plan)
         count = min(limit, len(plan))
-        for schedule in spread(plan, limit):
+        for number, schedule in enumerate(spread(plan, limit), start=1):
             spins = await self.judged(schedule)
-            progress(self.findings.explored, count)
-            self.findings.stopped = self.costly.stops(spins=spins)
-            if self.findings.stopped:
+            progress(number, count)
+            if stopped := self.costly.stops(spins=spins):
+                self.findings.stopped = stopped
                 break
         for judged in self.early.values():
             if judged.broken:  # what was played is told, though it was not asked for
@@ -208,7 +209,7 @@ class Exploration:
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)
         await self.growing.judge(self, judged, schedule, sessions)
-        self.findings.count(judged, None if schedule.moment else self.early.pop(schedule, None))
+        self.findings.count(judged, self.early.pop(schedule, None) if self.early and not schedule.moment else None)
         return play.spins
 
     def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:
@@ -234,11 +235,10 @@ class Exploration:
             if (stopped := each.stopped) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
-        reachable = [each for each in sessions if each.connection is not None and each.connection() is not None]
-        outlived = [each for each in sessions if each.facts.get("outlives")]
-        if (reachable or outlived) and self._asks_what_is_kept and may_keep(schedule, sessions):
-            self.keeping.look(app, schedule, reachable)
-            self.outlived.update({(schedule, each.letter): None for each in outlived})
+        left = [each for each in sessions if (each.connection and each.connection()) or each.facts.get("outlives")]
+        if left and self._asks_what_is_kept and may_keep(schedule, sessions):
+            self.keeping.look(app, schedule, left)
+            self.outlived.update({(schedule, each.letter): None for each in left if each.facts.get("outlives")})
         return judged
 
     def accuse_of_keeping(self, kept: "Sequence[Kept[Schedule]]", *, sure: bool = False) -> None:
@@ -256,8 +256,7 @@ class Exploration:
     async def alone(self, schedule: Schedule) -> None:
         """Play a schedule as an app's first, and judge it; what the app logs undisturbed it may log here, too."""
         app, began = self.make(), time.perf_counter()
-        play = self._play(app, schedule)
-        session = await play.play()
+        session = await (play := self._play(app, schedule)).play()
         sessions = (session, *session.others)
         held = {each.letter: each.connection for each in sessions if each.connection is not None}
         if any(each.logged for each in sessions):
@@ -286,11 +285,12 @@ class Exploration:
     def _play(self, app: ASGIApp, schedule: Schedule, beside: Lifespan | None = None) -> Play:
         if self.playing is not None and self.playing.speaks_no_lifespan:
             self.lifespan = False  # a server asks once; what an app does before it refuses must not add up
+        self._trace.forget_peers()
         self.playing = play = Play(
             app,
             self.script,
             schedule,
-            Trace(silent=True),
+            self._trace,
             self.path,
             lifespan=self.lifespan,
             excuse=self.excuse,

@@ -133,7 +133,7 @@ class Play:
     def _a_left(self) -> None:
         """Client a is gone: what the app does from here on is no moment for it to leave."""
         a = self.connections.of["a"]
-        self.calls = {"send": a.sends, "receive": a.receives}
+        self.calls = {"send": a.calls.sends, "receive": a.calls.receives}
 
     def _all_left(self) -> None:
         """All clients are gone: the app has some time to end."""
@@ -156,7 +156,7 @@ class Play:
         self.wait.give(ending.LINGER)
 
     def _lifespan_stops(self) -> None:
-        self._sends_before = {letter: each.sends for letter, each in self.connections.of.items()}
+        self._sends_before = {letter: each.calls.sends for letter, each in self.connections.of.items()}
         for session in self.recorder.sessions:
             held = session.connection is not None and session.connection() is not None
             session.facts["outlives"] = held and session.finished.is_set()
@@ -175,7 +175,7 @@ class Play:
                 missed.append(SILENT if self.spins else CLOSED)
             session.schedule = name
             facts["unanswered"] = [] if cancelled else missed
-            facts["spun"] = connection.spun
+            facts["spun"] = connection.calls.spun
             if schedule.ending in FURTHER or conversation.held_by or self._sends_before:
                 self._note_remarks(session)
             session.retrieve_exceptions()
@@ -195,7 +195,8 @@ class Play:
     def _note_remarks(self, session: Session) -> None:
         schedule, connection = self.schedule, self.connections.of[session.letter]
         said = list(remarks(schedule, connection, session)) if schedule.ending in FURTHER else []
-        sends = connection.sends - self._sends_before.get(session.letter, connection.sends)
+        sends = connection.calls.sends
+        sends -= self._sends_before.get(session.letter, sends)
         for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
             said += [word] if word else []
         if said:

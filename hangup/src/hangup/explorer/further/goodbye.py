@@ -26,7 +26,7 @@ class _Stays(MemoryConnection):
         await super().send(message)
 
     def leave(self, code: int | None = 1001, reason: str = "") -> None:
-        self.on_spin()  # it would leave now: that ends the wait
+        self.calls.on_spin()  # it would leave now: that ends the wait
 
 
 async def goodbye(exploration: Exploration, schedule: Schedule) -> list[Remark]:

@@ -13,7 +13,7 @@ from hangup.servers.players import Connection, row_of
 
 def remarks(schedule: Schedule, connection: Connection, session: Session) -> Iterator[str]:
     """Yield what client a's session shows of the ending of its schedule."""
-    if connection.ending != schedule.ending or schedule.cancel_at:
+    if connection.departure.ending != schedule.ending or schedule.cancel_at:
         return
     if schedule.ending == "silence" and connection.gone == "silence":
         yield _silence(schedule, session)

@@ -25,7 +25,7 @@ class LateConnection(MemoryConnection):
 
     @property
     def _lane(self) -> str:
-        return f"+{self.letter}"
+        return f"+{self.client.letter}"
 
     async def receive(self) -> Message:
         """Return the next message."""
@@ -42,7 +42,7 @@ class LateConnection(MemoryConnection):
 
     def leave(self, code: int | None = 1001, reason: str = "") -> None:
         """Let the client leave, after all that it has said; a server that shuts down does so at once."""
-        if self.moment is not None or self.ending == "shutdown":
+        if self.departure.moment is not None or self.departure.ending == "shutdown":
             self.order.forget(self._lane)
             super().leave(code, reason)
         else:

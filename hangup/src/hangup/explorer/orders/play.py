@@ -109,7 +109,7 @@ class OrderedPlay(Play):
         self._look()
         sessions = self.recorder.sessions
         for each in sessions:
-            if each.letter == connection.letter and waits.is_stuck(each, sessions, listens=connection.asked > 0):
+            if each.letter == connection.client.letter and waits.is_stuck(each, sessions, listens=connection.asked > 0):
                 self._stuck.add(each.letter)
 
     def _note_facts(self) -> None:

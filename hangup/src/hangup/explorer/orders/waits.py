@@ -148,8 +148,8 @@ def _target(chain: Sequence[tuple[Any, FrameType]]) -> tuple[str, object]:
         if frame.f_code in _WAITS:
             return _WAITS[frame.f_code], frame.f_locals.get("self")
         connection = frame.f_locals.get("self") if frame.f_code.co_name == "send" else None
-        if isinstance(connection, MemoryConnection) and not connection.reads:
-            kind = f"send() to client {connection.letter}, who does not read,"
+        if isinstance(connection, MemoryConnection) and not connection.client.reads:
+            kind = f"send() to client {connection.client.letter}, who does not read,"
     return kind, None
 
 

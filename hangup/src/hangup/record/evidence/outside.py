@@ -78,10 +78,12 @@ def failures_outside(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     outside = _watched[loop] = Outside()
     before, hooks, thread = loop.get_exception_handler(), sys.get_asyncgen_hooks(), threading.get_ident()
 
+    begins, further = outside.begun.add, hooks.firstiter  # asked for each generator: what does not change, once
+
     def firstiter(agen: Any) -> None:
-        outside.begun.add(id(agen))
-        if hooks.firstiter is not None:
-            hooks.firstiter(agen)
+        begins(id(agen))
+        if further is not None:
+            further(agen)
 
     def finalizer(agen: Any) -> None:
         if threading.get_ident() != thread or loop.is_closed():
@@ -120,5 +122,6 @@ async def write_down(loop: asyncio.AbstractEventLoop, first: Session) -> None:
 
 def forget(loop: asyncio.AbstractEventLoop) -> None:
     """Let nobody know of what has failed since: it comes of the end that an exploration puts to what runs on."""
-    if loop in _watched:
-        _watched[loop].forget()
+    outside = _watched.get(loop)
+    if outside is not None:
+        outside.forget()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hangup.servers.installed.peer import Peer
 from hangup.servers.installed.transport import MemoryTransport
 from hangup.servers.memory.drawing import Drawing
+from hangup.servers.memory.sides import nobody
 
 LASTS = 60.0  # virtual seconds for which a proxy keeps a connection idle, or a client does not read before it is reset
 TOO_BIG = 16 * 1024 * 1024 + 1  # bytes: the first size above the servers' default limit
@@ -16,17 +17,21 @@ OPEN = ("close", "too-big", "unread", "idle", "silence")
 class Leaving:
     """Ends a connection in one way, with `begin`. `cut` is called with "fin" or "reset" when TCP ends."""
 
+    __slots__ = ("_cut", "_drawing", "_peer", "_timer", "_transport", "busy_at", "stop")
+
     def __init__(self, transport: MemoryTransport, peer: Peer, drawing: Drawing, cut: Callable[[str], None]) -> None:
         self._transport, self._peer, self._drawing, self._cut = transport, peer, drawing, cut
         self._timer: asyncio.TimerHandle | None = None
         self.busy_at = transport.loop.time()
         """When the server last sent something."""
+        self.stop: Callable[[], None] = nobody
+        """What shuts the server down."""
 
-    def begin(self, how: str, code: int | None, reason: str, stop: Callable[[], None]) -> None:
-        """Leave in the way of the ending `how`; `stop` shuts the server down. Raise ValueError for another word."""
+    def begin(self, how: str, code: int | None, reason: str) -> None:
+        """Leave in the way of the ending `how`. Raise ValueError for another word."""
         transport, drawing = self._transport, self._drawing
         if how == "shutdown":
-            transport.context.run(stop)
+            transport.context.run(self.stop)
         elif how == "close":
             drawing.closes(code, reason)
             self._peer.close(code, reason)
@@ -69,7 +74,7 @@ class Leaving:
         """Forget what is still to come."""
         if self._timer is not None:
             self._timer.cancel()
-        self._cut = _nobody
+        self._cut, self.stop = _nobody, nobody
 
 
 _SLOW = {

@@ -59,7 +59,13 @@ class Inbox:
                 if isinstance(self._forever, int):
                     return {"type": "websocket.disconnect", "code": self._forever}
                 raise self._forever("")
-            await self._something()
+            waiter: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
+            self._waiters.append(waiter)
+            try:
+                await waiter  # until there may be a message
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
         return message
 
     async def _again(self) -> None:
@@ -68,16 +74,6 @@ class Inbox:
         self._repeated += 1
         if self._repeated > SPINS:
             self._on_spin()
-
-    async def _something(self) -> None:
-        """Wait until there may be a message."""
-        waiter: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
 
     def put(self, message: Message) -> None:
         """Add a message, which the longest waiting call gets."""

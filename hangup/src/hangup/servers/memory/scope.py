@@ -24,9 +24,21 @@ _HANDSHAKE = (
 """What a client's handshake has (RFC 6455, section 4.1; the key is that of 1.3), and each server passes on."""
 
 
-@functools.lru_cache(maxsize=64)
+_last: tuple[Asked | None, dict[str, Any]] = (None, {})
+"""What was asked for last, and its scope: most sessions ask for the same, and to compare it costs more than a look."""
+
+
 def websocket_scope(asked: Asked) -> dict[str, Any]:
-    """Return the scope of a connection ("WebSocket Connection Scope")."""
+    """Return the scope of a connection ("WebSocket Connection Scope"), for whoever calls the app to copy."""
+    global _last
+    last = _last
+    if last[0] is not asked:
+        last = _last = asked, _websocket_scope(asked)
+    return last[1]
+
+
+@functools.lru_cache(maxsize=64)
+def _websocket_scope(asked: Asked) -> dict[str, Any]:
     offered, own = asked.subprotocols, {name for name, _ in asked.headers}
     more = tuple((name, value) for name, value in _HANDSHAKE if name not in own)
     more += (("sec-websocket-protocol", ", ".join(offered)),) if offered else ()

@@ -64,13 +64,8 @@ class Conversation:
             self.go_on()
         else:
             self._open()
-            if self._is_lost():
+            if self._a is not None and self._a.gone:  # before the app is called
                 self.go_on()
-
-    def _is_lost(self) -> bool:
-        """Return whether client a is gone, and nobody has taken note."""
-        a = self._a
-        return a is not None and self._owed.gone is None and bool(a.gone or a.done)
 
     def _open(self) -> None:
         """Let those connect who do so at the beginning, unless they have."""
@@ -84,9 +79,9 @@ class Conversation:
             if letter not in of:
                 self.missed.setdefault(letter, [])
                 opened = self.connections.open(letter, self._known.opening(letter))
-                opened.on_change = self.go_on
+                opened.client.on_change = self.go_on
                 if letter == "a":
-                    self._a, opened.code = opened, self.script.goodbye
+                    self._a, opened.departure.code = opened, self.script.goodbye
 
     def go_on(self) -> None:
         """Let the clients go on with the script as far as they can."""
@@ -94,7 +89,7 @@ class Conversation:
         if self.over:
             return
         script, owed, a = self.script, self._owed, self._a
-        if a is not None and self._is_lost():
+        if a is not None and owed.gone is None and (a.gone or a.done):
             self._a_has_left(a)
         if self.stopped or (script.alone and owed.gone is not None):
             return
@@ -107,7 +102,8 @@ class Conversation:
             if not self._one(steps[self._place]):
                 return
             self._place += 1
-        self._open()
+        if not self._opened:
+            self._open()
         self._patience.end()
         if owed.gone is not None and all(each.over for each in self.connections.of.values()):
             self._finish()
@@ -118,7 +114,7 @@ class Conversation:
     def _can_leave(self) -> bool:
         """Whether it is up to the script when client a leaves."""
         a = self.connections.of["a"]
-        return self._owed.gone is None and a.moment is None and a.accepted
+        return self._owed.gone is None and a.departure.moment is None and a.accepted
 
     def _leave(self) -> None:
         if self._owed.left:
@@ -137,7 +133,7 @@ class Conversation:
         if a.gone == "shutdown":
             self._place = len(self.script.steps)
             for each in self.connections.of.values():
-                each.ending = "shutdown"
+                each.departure.ending = "shutdown"
                 each.leave()
         if self.script.alone or (len(self.connections.of) == 1 and letters(self.script.steps[self._place :]) == ["a"]):
             self._finish()
@@ -186,7 +182,7 @@ class Conversation:
 
     def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
-        heard, problem = self._owed.take(step, self._place, connection.outbox)
+        heard, problem = self._owed.take(step, self._place, connection.client.outbox)
         if problem:
             self._give_up(step.by, problem)
         if not heard:
@@ -226,7 +222,7 @@ class Conversation:
         if isinstance(step, Wait):
             self.go_on()
         elif self._owed.spares(step, self._place) or (
-            isinstance(step, Expect) and self._owed.early(self._place) and self.connections.of[step.by].outbox
+            isinstance(step, Expect) and self._owed.early(self._place) and self.connections.of[step.by].client.outbox
         ):
             self._place += 1  # an answer came, and without client a it may be another one
             self.go_on()

@@ -39,7 +39,8 @@ class Known:
 
     def said(self, step: Send) -> str | bytes | None:
         """Return what a client says, or None if it needs a value that nobody has been told."""
-        return self._values.filled(step.by, step.text) if isinstance(step.text, str) else step.text
+        text = step.text
+        return self._values.filled(step.by, text) if self._values.names and isinstance(text, str) else text
 
     def problem(self, step: Expect, got: str | bytes) -> str:
         """Keep what a message tells; return why it is not the one that is expected, in words."""
