@@ -20,7 +20,7 @@ LONG = 600.0  # virtual seconds in which a task that its handler has left behind
 VERY_LONG = 7 * 86_400.0  # for one that does little meanwhile, such as a timer
 SHORT, TURNS, SURE = 60.0, 2_000, 3  # less time, and turns, for one that has never ended in so many sessions
 RINGS, OFTEN, MANY = 10, 300, 2_000  # how often a timer rings that is set anew for ever: at least, and in LONG, or not
-ALL_TURNS, MOMENT = 30_000, 0.001  # of the loop for the timers of a session; virtual seconds in which one has rung
+ALL_TURNS, MOMENT = 10_000, 0.001  # of the loop for the timers of a session; virtual seconds in which one has rung
 
 
 def cancel_as_a_server(sessions: Sequence[Session]) -> None:
