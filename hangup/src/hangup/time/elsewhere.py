@@ -33,6 +33,7 @@ LOOK = 0.005  # seconds after which the loop looks again whether what it waits f
 LOOKS = 20  # how often all threads must have been seen parked, until a job is believed to wait for ever
 ANYIO = "AnyIO worker thread"
 A_JOB = "a job of AnyIO's"
+A_SOCKET = "the socket at "
 Events = list[tuple[SelectorKey, int]]
 
 
@@ -86,7 +87,11 @@ class Elsewhere:
     @property
     def in_vain(self) -> str:
         """What this session waited for in vain, in words, if there was anything."""
-        return f"waited in real time, in vain, for {', '.join(sorted(self.given_up))}" if self.given_up else ""
+        if not self.given_up:
+            return ""
+        names = sorted(self.given_up)
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        return f"waited in real time, in vain, for {', '.join(names[:3] if more else names)}{more}"
 
     def begin_session(self) -> None:
         """Forget, for a new session, how long threads and sockets have been waited for."""
@@ -119,6 +124,8 @@ class Elsewhere:
             self._spent[what] = self._spent.get(what, 0.0) + min(took, 2 * LOOK)
             if self._spent[what] >= (AGAIN if what in self._hopeless or self.given_up else PATIENCE):
                 self.given_up.add(what)
+                if kind == "sockets" and what in self._hopeless:  # one look is at all of them
+                    self.given_up.update(each for each in self._hopeless if each.startswith(A_SOCKET))
                 self._hopeless.add(what)
         return select(0)  # what came between the last look and the last thought
 
@@ -180,7 +187,7 @@ class Sockets:
     def expects(self, fds: Iterable[SelectorKey], given_up: Iterable[str]) -> str | None:
         """Return the name of a socket from which something may come, if there is one."""
         for key in fds:
-            name = f"the socket at {key.fd}"
+            name = f"{A_SOCKET}{key.fd}"
             waits = key.events & EVENT_WRITE or (self._asked[key.fd] if key.fd in self._asked else not _listens(key.fd))
             if waits and name not in given_up:
                 return name
