@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import sysconfig
 import time
 import traceback
@@ -267,9 +268,9 @@ def test_what_broke_before_time_was_up_is_told(monkeypatch):
 
 
 def test_the_last_line_says_the_rule_again():
-    assert str(shout.check(forgets_to_catch)).splitlines()[-1] == (
-        "  ✗ 392 of 518 schedules break this rule: the handler ends quietly when the peer leaves · stuck? ex1.hint()"
-    )
+    last = str(shout.check(forgets_to_catch)).splitlines()[-1]
+    rule = "the handler ends quietly when the peer leaves"
+    assert re.fullmatch(rf"  ✗ \d+ of \d+ schedules break this rule: {rule} · stuck\? ex1\.hint\(\)", last)
     starter = check(three_endings.ex2, source(three_endings.ex2, "starter"))
     assert starter.note.startswith("○ ")
     assert "the handler ends when the peer leaves" in starter.note
