@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+from types import FunctionType
 
+import pytest
 import websockets
 
 from hangup.explorer.clients.explore import explore_client
@@ -62,6 +64,23 @@ async def raises_in_a_group(url):
 
 def test_a_group_whose_block_has_failed_loses_it_as_well():
     report = explore_client(raises_in_a_group, lambda: echo)
+    assert not [each.got for each in report.broken if "it was cancelled" in each.got]
+
+
+@pytest.mark.parametrize("client", [over_in_a_group, raises_in_a_group], ids=lambda client: client.__name__)
+def test_a_group_that_leaves_by_another_method_is_known(client, monkeypatch):
+    """In newer releases of Python the group waits in `_aexit`, which `__aexit__` awaits."""
+    if not hasattr(asyncio.TaskGroup, "_aexit"):
+        waits = asyncio.TaskGroup.__aexit__
+        assert isinstance(waits, FunctionType)
+        code = waits.__code__.replace(co_name="_aexit")
+
+        async def leave(self, et, exc, tb):
+            return await self._aexit(et, exc, tb)
+
+        monkeypatch.setattr(asyncio.TaskGroup, "_aexit", FunctionType(code, waits.__globals__), raising=False)
+        monkeypatch.setattr(asyncio.TaskGroup, "__aexit__", leave)
+    report = explore_client(client, lambda: echo)
     assert not [each.got for each in report.broken if "it was cancelled" in each.got]
 
 

@@ -8,7 +8,7 @@ import linecache
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from hangup.record.errors import is_of_the_app
@@ -95,18 +95,23 @@ def _frames(coroutine: Any) -> list[FrameType]:
     return [frame for frame in frames if frame is not None]
 
 
+def _code_of(owner: type, method: str) -> CodeType | None:
+    """Return the code of a method that not every release of Python has."""
+    return getattr(getattr(owner, method, None), "__code__", None)
+
+
 def _is_lost(coroutine: Any) -> bool:
     """Return whether a cancellation that comes now is lost, or kept for a later await, if there is one.
 
     A task group whose tasks or block have failed already raises what failed; from Python 3.13 on it asks for the
-    cancellation once more (cpython issue 116720). Until 3.11 wait_for() returns what came in the same turn (cpython
-    issue 86296).
+    cancellation once more (cpython issue 116720). Newer releases wait in `_aexit`, which `__aexit__` awaits. Until
+    3.11 wait_for() returns what came in the same turn (cpython issue 86296).
     """
     frames = _frames(coroutine)
     if not frames:
         return False
     frame = frames[-1]
-    if frame.f_code is asyncio.TaskGroup.__aexit__.__code__:
+    if frame.f_code in (asyncio.TaskGroup.__aexit__.__code__, _code_of(asyncio.TaskGroup, "_aexit")):
         ended_by = frame.f_locals.get("et")
         failed = ended_by is not None and not issubclass(ended_by, asyncio.CancelledError)
         return failed or bool(frame.f_locals["self"]._errors)  # it has no public name
