@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+NOWHERE = "<string>"  # the file of what `eval` makes; since Python 3.13 `python -c` has its own text under this name
+
 
 def source_of(answer: Any) -> str:
     """Return the cells that define an answer, or what Python knows of its source, or "".
@@ -45,7 +47,7 @@ def _name(answer: Any) -> str:
 
 def _cell(file: str) -> str:
     """Return the cell that was compiled under this name: IPython notes it as a file that has no time of change."""
-    entry = linecache.cache.get(file)
+    entry = None if file == NOWHERE else linecache.cache.get(file)
     return "".join(entry[2]) if entry is not None and len(entry) == 4 and entry[1] is None else ""
 
 
@@ -66,7 +68,7 @@ def _named(name: str) -> str:
 
 
 def _inspected(functions: list[FunctionType], file: str) -> str:
-    if file == "<string>":  # from Python 3.13 on that is the text of `python -c`
+    if file == NOWHERE:
         return ""
     try:
         return "\n\n".join(inspect.getsource(each) for each in functions if each.__code__.co_filename == file)
