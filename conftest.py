@@ -4,6 +4,7 @@ Where a model of hangup is found untrue, the lessons are named that teach it; ha
 Notebooks in work/ and notebooks/ hold answers: pytest judges them; those in solutions/ are compared by nbval.
 """
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -12,6 +13,11 @@ from tests.newest import of_a_cell
 from tests.taught import lessons_on
 
 pytest_plugins = ("helpers.grading.pytest_plugin",)
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One worker more than there are processors: tests of real servers wait a part of their time."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)
