@@ -13,15 +13,14 @@ import sys
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import hangup
 from hangup.record.recorder import Recorder
 from hangup.servers.models.more.older import OLDER
 from hangup.servers.releases import isolated
 from hangup.servers.running import RUNNERS
-from hangup.servers.running.listening import HOST, Runner, until_listening
-from hangup.servers.running.stopping import end_handlers, until_clients_left
+from hangup.servers.running.granian import serving
+from hangup.servers.running.listening import Runner
 from support.commands import ROOT
 from support.playing import logs
 
@@ -32,18 +31,10 @@ LOGS = ROOT / "support" / "older.json"
 @contextlib.asynccontextmanager
 async def granian(recorder: Recorder, sock: socket.socket, graceful_timeout: float) -> AsyncIterator[None]:
     """Serve as hangup.servers.running.granian does, with nothing of its server replaced: older ones know it not."""
-    from granian.constants import Interfaces
     from granian.server.embed import Server
 
-    port = sock.getsockname()[1]
-    quiet: dict[str, Any] = {"incremental": True, "handlers": {}, "loggers": {}}
-    server = Server(recorder, address=HOST, port=port, interface=Interfaces.ASGI, log_dictconfig=quiet)
-    async with until_listening(asyncio.ensure_future(server.serve()), port, recorder, graceful_timeout, server.stop):
-        try:
-            yield
-        finally:
-            await end_handlers(recorder)
-            await until_clients_left(recorder, graceful_timeout)
+    async with serving(Server, recorder, sock.getsockname()[1], graceful_timeout):
+        yield
 
 
 async def here(server: str) -> dict[str, list[str]]:

@@ -15,7 +15,6 @@ from hangup.servers.running.stopping import end_handlers, until_clients_left
 @asynccontextmanager
 async def run(recorder: Recorder, sock: socket.socket, graceful_timeout: float) -> AsyncIterator[None]:
     """Serve on the socket's port while the block runs; at the end the apps are ended first, since granian ends none."""
-    from granian.constants import Interfaces
     from granian.net import SocketSpec  # type: ignore[attr-defined]
     from granian.server.embed import Server
 
@@ -31,9 +30,18 @@ async def run(recorder: Recorder, sock: socket.socket, graceful_timeout: float) 
     port = sock.getsockname()[1]
     if sys.platform != "linux":
         sock.close()  # granian binds by itself; only Linux lets two sockets share a port on which one listens
+    async with serving(Embedded, recorder, port, graceful_timeout):
+        yield
+
+
+@asynccontextmanager
+async def serving(server_of: Any, recorder: Recorder, port: int, graceful_timeout: float) -> AsyncIterator[None]:
+    """Run one of granian's embedded servers, made by a class of its own or of its kind, while the block runs."""
+    from granian.constants import Interfaces
+
     # Its default logging configuration would close every handler of the process; this one changes nothing.
     quiet: dict[str, Any] = {"incremental": True, "handlers": {}, "loggers": {}}
-    server = Embedded(recorder, address=HOST, port=port, interface=Interfaces.ASGI, log_dictconfig=quiet)
+    server = server_of(recorder, address=HOST, port=port, interface=Interfaces.ASGI, log_dictconfig=quiet)
     async with until_listening(asyncio.ensure_future(server.serve()), port, recorder, graceful_timeout, server.stop):
         try:
             yield
