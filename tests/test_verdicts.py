@@ -309,6 +309,30 @@ def test_a_rule_that_fails_is_not_the_answers_fault(monkeypatch):
     assert "LookupError: nobody came" in verdict.headline
 
 
+@pytest.mark.parametrize("exercise", [shout, late_send.ex1], ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("judges", [True, False], ids=["a rule", "facts"])
+def test_what_fails_of_ours_while_it_explores_is_not_the_answers_fault(monkeypatch, exercise, judges):
+    """Not the first session but one that was ended: what is explored is judged elsewhere than what is played."""
+
+    def fails(session):
+        if judges and "#" in session.schedule:
+            raise LookupError("nobody came")
+
+    def looks(app, session):
+        if not judges and "#" in session.schedule:
+            raise LookupError("nobody came")
+
+    rules = (replace(exercise.rules[0], test=fails), *exercise.rules[1:])
+    monkeypatch.setattr(exercise, "rules", rules)
+    name = "facts" if exercise is shout else "probe"
+    before = getattr(exercise, name)
+    monkeypatch.setattr(exercise, name, lambda app, session: (before(app, session), looks(app, session)))
+    verdict = check(exercise, source(exercise, "solution"))
+    assert verdict.outcome == "not known"
+    assert verdict.headline.startswith("not known: this exercise is broken, ")
+    assert "LookupError: nobody came" in verdict.headline
+
+
 def test_a_pass_says_why():
     assert str(shout.check(right)).splitlines()[-1] == f"  {shout.why}"
 

@@ -21,7 +21,7 @@ from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
 from helpers.judging.moment import held_at, named, when
-from helpers.judging.patience import PATIENCE, Noticed, left, patience
+from helpers.judging.patience import PATIENCE, Noticed, left, looking, patience
 from helpers.judging.verdict import Verdict
 
 FEW = 20  # schedules of each further case are played when a script has broken a rule
@@ -125,7 +125,7 @@ class AppExercise(Exercise):
             script=case.script,
             endings=case.endings,
             rules=noticed.rules,
-            probe=self.facts,
+            probe=looking(self.facts),
             seconds=left(until),
             lifespan=self.lifespan,
             limit=case.most,
@@ -154,7 +154,7 @@ class AppExercise(Exercise):
                 app,
                 broken.schedule,
                 case.script,
-                probe=self.facts,
+                probe=looking(self.facts),
                 seconds=left(until),
                 lifespan=self.lifespan,
                 path=case.path,
@@ -201,7 +201,7 @@ class AppExercise(Exercise):
             session = await run(app, case.script, ending=ending, server=server, patience=patience(), path=case.path)
             played = (session, *session.others)
             for each in played:
-                self.facts(app, each)
+                looking(self.facts)(app, each)
             sessions += played
             if any(each.ended in {"running", "cancelled"} or each.facts["unanswered"] for each in played):
                 break

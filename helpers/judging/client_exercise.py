@@ -14,7 +14,7 @@ from hangup.record.rules import CLIENT, Rule
 from hangup.record.threads import Stuck
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
-from helpers.judging.patience import Noticed, left
+from helpers.judging.patience import Noticed, left, looking
 from helpers.judging.verdict import Verdict
 
 Probe = Callable[[Any, Session], None]
@@ -53,7 +53,7 @@ class ClientExercise(Exercise):
             return self.call(answer, url, made[0])
 
         noticed, late = Noticed(self.all_rules), False
-        explore = functools.partial(explore_client, client, server, probe=self.probe, rules=noticed.rules)
+        explore = functools.partial(explore_client, client, server, probe=looking(self.probe), rules=noticed.rules)
         try:
             report = explore(faults=self.faults, times=self.times, limit=self.limit, seconds=left(until))
         except Stuck as stuck:
@@ -74,7 +74,7 @@ class ClientExercise(Exercise):
     def again(self, client: Client, schedule: str, server: Callable[[], Handler], seconds: float) -> Session:
         """Play a schedule again, for its picture; without one, if the answer is too slow for that."""
         try:
-            return replay_client(client, schedule, server, probe=self.probe, seconds=seconds)
+            return replay_client(client, schedule, server, probe=looking(self.probe), seconds=seconds)
         except Stuck as stuck:
             if not stuck.ended:
                 raise

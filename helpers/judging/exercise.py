@@ -38,10 +38,6 @@ class Page:
         return self.text
 
 
-class _RuleFailed(Exception):
-    """A rule that cannot judge a session: no answer is to blame for that."""
-
-
 @dataclass(kw_only=True)
 class Exercise:
     """One exercise of a lesson.
@@ -114,7 +110,7 @@ class Exercise:
                 return Verdict(self.name, "fail", headline, note=self.stuck, rule="cancellable")
             headline = "your answer holds the event loop: nothing else can run"
             return Verdict(self.name, "fail", headline, note=self.stuck, rule="yields")
-        except _RuleFailed as failed:
+        except patience.RuleFailed as failed:
             return Verdict(self.name, "not known", f"not known: this exercise is broken, {failed}")
         except Exception as error:  # an answer may exit, or raise what stops an event loop
             return self._ended(error.error if isinstance(error, Escaped) else error)
@@ -183,10 +179,7 @@ class Exercise:
     def first_broken(self, sessions: Sequence[Session]) -> tuple[int, list[tuple[Session, str]]] | None:
         """Return the place of the first rule that some session breaks, and with what words each of them does."""
         for place, rule in enumerate(self.all_rules):
-            try:
-                broken = [(session, got) for session in sessions if (got := rule.test(session)) is not None]
-            except Exception as error:
-                raise _RuleFailed(f"its rule {rule.sentence!r} raised {describe(error)}") from error
+            broken = [(session, got) for session in sessions if (got := patience.asked(rule, session)) is not None]
             if broken:
                 return place, broken
         return None
@@ -211,7 +204,7 @@ class Exercise:
             return self._slipped(*own_error, ("when", self.when(session)), trace=trace)
         facts = [("when", self.when(session))]
         if replayed and trace is not None:
-            shown = rule.test(session)
+            shown = patience.asked(rule, session)
             difference = self._difference(got, shown)
             facts += [("got", _short(shown or got) + self.more(session)), *difference]
             trace = trace if shown else None

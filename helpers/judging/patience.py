@@ -5,12 +5,13 @@ A deadline is a moment of `hangup.record.processor.served`, a clock that stands 
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hangup.explorer.report import Broken
 from hangup.record.processor import served
-from hangup.record.recorder import Session
+from hangup.record.recorder import Session, describe
 from hangup.record.rules import Rule
 
 DEADLINE = 20.0  # seconds that a check may take; then the answer is stopped, which takes 2 more at most
@@ -38,6 +39,30 @@ def left(until: float) -> float:
     return max(until - served(), 0.5)
 
 
+class RuleFailed(Exception):
+    """A rule that cannot judge a session: no answer is to blame for that."""
+
+
+def asked(rule: Rule, session: Session) -> str | None:
+    """Return what a rule says of a session; raise RuleFailed for what it raises."""
+    try:
+        return rule.test(session)
+    except Exception as error:
+        raise RuleFailed(f"its rule {rule.sentence!r} raised {describe(error)}") from error
+
+
+def looking(facts: Callable[[Any, Session], None]) -> Callable[[Any, Session], None]:
+    """Return a function that adds facts for rules to a session; it raises RuleFailed for what `facts` raises."""
+
+    def look(app: Any, session: Session) -> None:
+        try:
+            facts(app, session)
+        except Exception as error:
+            raise RuleFailed(f"what looks at its sessions raised {describe(error)}") from error
+
+    return look
+
+
 class Noticed:
     """Rules that take note of each failure, so that a check which runs out of time can tell it.
 
@@ -51,7 +76,7 @@ class Noticed:
 
     def _test(self, rule: Rule, session: Session) -> str | None:
         self.schedules.add(session.schedule)
-        got = rule.test(session)
+        got = asked(rule, session)
         if got is not None:
             self.broken.append(Broken(rule.sentence, session.schedule, got, session.letter))
         return got
