@@ -8,7 +8,7 @@ import contextlib
 import gc
 import inspect
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio.lowlevel
@@ -38,20 +38,23 @@ WORKS: dict[str, float | None] = {
     "crowd": 0,
     "one of many": 3,
     "quits": 1,
+    "host": None,
+    "guest": None,
 }
 """What a client can ask for, and how many seconds it takes; None is for ever.
 
 When they are cancelled, "tidy" takes long to clean up, and "scrub" longer; "parting" starts "farewell", which starts
-"last words", and so on until ECHOES have been started; "fumbles" raises. "quits" cancels itself. After "hurry" `drain`
-gets less time, after "leisure" more. "crowd" starts CROWD others. "last" is started when the server has stopped
-already, if there is work that is "slow".
+"last words", and so on until ECHOES have been started; "host" starts "guest", and waits until that has ended;
+"fumbles" raises. "quits" cancels itself. After "hurry" `drain` gets less time, after "leisure" more. "crowd" starts
+CROWD others. "last" is started when the server has stopped already, if there is work that is "slow".
 """
-STARTS = {"parting": "farewell", "farewell": "last words", "last words": "echo", "echo": "echo"}
+STARTS = {"parting": "farewell", "farewell": "last words", "last words": "echo", "echo": "echo", "host": "guest"}
 """What is started by whom, when that is cancelled."""
 ECHOES = 24
 CROWD = 150
 TIDYING = {"tidy": 10.0, "scrub": 12.0}  # seconds
 HURRY, LEISURE = 3.5, 15.0  # seconds
+LOOK = 0.1  # seconds after which a host looks again whether its guest has left
 
 
 class OutOfInk(Exception):
@@ -66,13 +69,24 @@ class Work:
         self.how = "lost"
         self.began = self.ended = 0.0
         self.released = self.hit_again = self.deserted = False
-        self.coroutine: Any = None
+        self.coroutine: Callable[[], Any] = lambda: None
+        self.guest: Work | None = None
+        """Another work that must have ended before this one does."""
 
     @property
     def left(self) -> bool:
-        """Whether its task still runs; one that is cancelled before its first step has done nothing, and is over."""
-        begun = self.coroutine is None or inspect.getcoroutinestate(self.coroutine) != inspect.CORO_CLOSED
-        return begun and not self.released
+        """Whether it has begun, and still runs."""
+        return not self.released and self._state not in (None, inspect.CORO_CREATED, inspect.CORO_CLOSED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun; if what was to run it is cancelled before, it never will."""
+        return self._state == inspect.CORO_CREATED
+
+    @property
+    def _state(self) -> str | None:
+        coroutine = self.coroutine()
+        return None if coroutine is None else inspect.getcoroutinestate(coroutine)
 
 
 class Office:
@@ -103,7 +117,7 @@ class Office:
         work.began = now()
         self.seconds = {"hurry": HURRY, "leisure": LEISURE}.get(name, self.seconds)
         coroutine: Any = self.work(work)
-        work.coroutine = coroutine
+        work.coroutine = weakref.ref(coroutine)
         coroutine.__name__ = name  # what a picture calls its task
         self.registry.start(coroutine)
 
@@ -122,11 +136,7 @@ class Office:
                 raise
             work.how = "cancelled"
             if work.name in STARTS and sum(each.name == "echo" for each in self.works) < ECHOES:
-                try:
-                    self.start(STARTS[work.name])
-                except Exception as error:
-                    self.refusal = describe(error)
-                    raise
+                self._start_another(work)
             if work.name == "fumbles":
                 raise OutOfInk("no row from this one, too") from None
             raise
@@ -140,6 +150,16 @@ class Office:
             if not work.deserted:
                 work.ended = now()
                 await self._release(work)
+
+    def _start_another(self, work: Work) -> None:
+        """Start what a work starts when it is cancelled."""
+        try:
+            self.start(STARTS[work.name])
+        except Exception as error:
+            self.refusal = describe(error)
+            raise
+        if work.name == "host":
+            work.guest = self.works[-1]
 
     def _do(self, name: str) -> None:
         """Do what is done at the end of a work."""
@@ -156,8 +176,10 @@ class Office:
         try:
             await anyio.lowlevel.checkpoint()
             await takes(TIDYING.get(work.name, BLINK))
+            while work.guest is not None and work.guest.left:
+                await asyncio.sleep(LOOK)
         except asyncio.CancelledError:
-            work.hit_again = True
+            work.hit_again = work.guest is None  # whoever waits for a guest in vain is hit by the server
             raise
         finally:
             work.released = True
@@ -265,6 +287,7 @@ class Office:
                 raise
             self.error = error
         self.drained = now()
-        self.left = [work.name for work in self.works if work.left]
-        for work in self.works:
-            work.coroutine = None
+        left, waiting = [work for work in self.works if work.left], [work for work in self.works if work.waits]
+        if waiting:
+            await asyncio.sleep(0)  # who is to begin does so now
+        self.left = [work.name for work in self.works if work in left or (work in waiting and work.left)]

@@ -1209,6 +1209,8 @@ async def with_call_later(websocket, desk, seconds):
 class Holding:
     """A set of tasks: what many answers below begin with."""
 
+    over = False
+
     def __init__(self):
         self.tasks = set()
 
@@ -1216,6 +1218,8 @@ class Holding:
         task = asyncio.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        if self.over:
+            task.cancel()
 
     async def wait_until(self, deadline):
         """Wait for all tasks, also for new ones, until the time is over."""
@@ -1225,9 +1229,10 @@ class Holding:
 
     async def cancel(self):
         """Cancel what is left and wait for it, and for what it starts."""
+        self.over = True
+        for task in self.tasks:
+            task.cancel()
         while self.tasks:
-            for task in self.tasks:
-                task.cancel()
             await asyncio.wait(self.tasks)
 
     async def drain(self, seconds):
@@ -1539,9 +1544,10 @@ class RaisesAtTheEnd(Holding):
     """gather() raises what a cleanup raises."""
 
     async def cancel(self):
+        self.over = True
+        for task in self.tasks:
+            task.cancel()
         while tasks := [*self.tasks]:
-            for task in tasks:
-                task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             for each in results:
                 if isinstance(each, Exception):
@@ -1609,7 +1615,7 @@ class WaitsWithoutSeconds(Draining):
             await asyncio.wait(self.tasks)
 
 
-@wrong(ex3, "drains_quietly")
+@wrong(ex3, "ends_what_they_start")
 class CancelsTwoGenerations(Draining):
     """Cancels what the cancelled ones have started, and not what that starts."""
 
@@ -1629,6 +1635,8 @@ class CancelsTwoGenerations(Draining):
 class _Holding:
     """A registry that is right, for others to break."""
 
+    late = False
+
     def __init__(self):
         self.tasks = set()
 
@@ -1636,6 +1644,23 @@ class _Holding:
         task = asyncio.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        if self.late:
+            task.cancel()
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left)
+        self.late = True
+        for task in self.tasks:
+            task.cancel()
+        while self.tasks:
+            await asyncio.wait(set(self.tasks))
+
+
+@wrong(ex3, "ends_what_they_start")
+class InRounds(_Holding):
+    """Cancels what there is, waits for all of it, and looks again: what a cleanup starts and waits for is not asked."""
 
     async def drain(self, seconds):
         end = asyncio.get_running_loop().time() + seconds
@@ -1645,6 +1670,22 @@ class _Holding:
             for task in left:
                 task.cancel()
             await asyncio.wait(left)
+
+
+@wrong(ex3, "ends_what_they_start")
+class AsSoonAsOneIsDone(_Holding):
+    """Looks again whenever a task is done, and none is done while a cleanup waits for what it has started."""
+
+    async def drain(self, seconds):
+        end = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self.tasks), timeout=left)
+        asked = set()
+        while self.tasks:
+            for task in self.tasks - asked:
+                task.cancel()
+            asked |= self.tasks
+            await asyncio.wait(set(self.tasks), return_when=asyncio.FIRST_COMPLETED)
 
 
 @wrong(ex3, "lets_go")
@@ -1788,9 +1829,10 @@ class WithAnyIO(Holding):
         with anyio.move_on_after(seconds):
             while self.tasks:
                 await asyncio.wait(self.tasks)
+        self.over = True
+        for task in self.tasks:
+            task.cancel()
         while tasks := [*self.tasks]:
-            for task in tasks:
-                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -1830,7 +1872,7 @@ class WithAnEvent:
 
 @right(ex3)
 class SelfHolding:
-    """Each task removes itself when its coroutine has ended, and logs what it raises."""
+    """Each task removes itself when its coroutine has ended, and logs what it raises; new ones are looked for."""
 
     def __init__(self):
         self.tasks = []
@@ -1847,15 +1889,29 @@ class SelfHolding:
             self.tasks.remove(asyncio.current_task())
 
     async def drain(self, seconds):
-        deadline = asyncio.get_running_loop().time() + seconds
+        deadline, asked = asyncio.get_running_loop().time() + seconds, set()
         while self.tasks:
             left = deadline - asyncio.get_running_loop().time()
             if left > 0:
                 await asyncio.wait(self.tasks, timeout=left)
             else:
                 for task in self.tasks:
-                    task.cancel()
-                await asyncio.wait(self.tasks)
+                    if task not in asked:
+                        task.cancel()
+                asked.update(self.tasks)
+                await asyncio.wait(self.tasks, timeout=1)
+
+
+@right(ex3)
+class Wraps(_Holding):
+    """Runs each in a coroutine of its own, which may be cancelled before it begins."""
+
+    def start(self, coroutine):
+        super().start(self.run(coroutine))
+
+    async def run(self, coroutine):
+        with contextlib.suppress(Exception):
+            await coroutine
 
 
 @wrong(ex3, "starts_them")
