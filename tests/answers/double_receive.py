@@ -346,6 +346,25 @@ class EndsAfterTwoMinutes(Counting):
                 await super().dispatch()
 
 
+@wrong(ex1, "sends_texts")
+class AnswersInBytes(Counting):
+    """Sends the JSON in a binary frame, which is a Blob in a browser."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        await websocket.send_json({"count": self.count, "echo": data}, mode="binary")
+
+
+@wrong(ex1, "sends_texts")
+class AnswersASecondTimeInBytes(Counting):
+    """Encodes by itself what comes after the first message."""
+
+    async def on_receive(self, websocket, data):
+        self.count += 1
+        answer = json.dumps({"count": self.count, "echo": data})
+        await (websocket.send_text(answer) if self.count == 1 else websocket.send_bytes(answer.encode()))
+
+
 # ---- 1, wrong, but not in this check's sessions --------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from helpers.exercises.in_text import noting_bytes, sends_texts
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, json_values
@@ -29,7 +30,7 @@ def _watched(answer: type[WebSocketEndpoint]) -> ASGIApp:
             await super().on_disconnect(websocket, close_code)
 
     Watched.__name__ = answer.__name__
-    return Starlette(routes=[WebSocketRoute("/", Watched)])
+    return noting_bytes(Starlette(routes=[WebSocketRoute("/", Watched)]))
 
 
 @rule
@@ -80,6 +81,7 @@ ex1 = AppExercise(
     ),
     rules=(
         rules.answers_everything,
+        sends_texts,
         rules.ends_quietly,
         rules.ends,
         tells_the_true_code,

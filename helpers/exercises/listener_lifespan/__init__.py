@@ -8,6 +8,7 @@ from typing import Any
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Leave, Send, Wait
+from helpers.exercises.in_text import sends_texts
 from helpers.exercises.listener_lifespan.catching import (
     RULES,
     after_a_failure,
@@ -18,7 +19,6 @@ from helpers.exercises.listener_lifespan.catching import (
     keeps_its_cancellation,
     leaves_nothing_to_catch,
     raises_only_what_send_raised,
-    sends_texts,
 )
 from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
 from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, given, routed

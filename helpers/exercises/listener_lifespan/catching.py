@@ -99,13 +99,6 @@ def hides_nothing_from_litestar(session: Session) -> str | None:
     return None
 
 
-@rule
-def sends_texts(session: Session) -> str | None:
-    """What goes out is a text message."""
-    sent: bytes | None = session.facts.get("bytes")
-    return None if sent is None else f"a message went out as bytes: {sent!r}"
-
-
 RULES = (leaves_nothing_to_catch, *rules.STRICT)
 """What `explore` is to judge in this lesson."""
 

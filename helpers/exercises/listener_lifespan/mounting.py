@@ -16,6 +16,7 @@ from litestar.handlers.websocket_handlers._utils import ListenerHandler
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises.in_text import note_bytes
 from helpers.exercises.listener_lifespan.catching import caught
 from helpers.exercises.listener_lifespan.clock import reply
 from helpers.judging.answers import Kind
@@ -118,8 +119,7 @@ def _noting(litestar: Any) -> ASGIApp:
             return message
 
         async def saying(message: Message) -> None:
-            if message.get("bytes") is not None:
-                facts.setdefault("bytes", message["bytes"])
+            note_bytes(session, message)
             await send(message)
 
         try:
