@@ -719,14 +719,64 @@ right(ex1)(_Sender())
 # ---- 2, wrong ------------------------------------------------------------------------------------------------------
 
 
-async def send_all(websocket, messages):
+async def send_in_time(websocket, message, interval):
+    """Send a message; who waits for room for an interval gives the connection up."""
+    later = asyncio.get_running_loop().call_later(interval, websocket.transport.abort)
+    try:
+        await websocket.send(message)
+    finally:
+        later.cancel()
+
+
+async def send_all(websocket, messages, interval):
     """Send each message, and return how many."""
     sent = 0
     with contextlib.suppress(ConnectionClosed):
         async for message in messages:
-            await websocket.send(message)
+            await send_in_time(websocket, message, interval)
             sent += 1
     return sent
+
+
+async def paced(url, interval):
+    """Connect with halves for everything, and keep what the peer says."""
+    half = interval / 2
+    times = dict.fromkeys(("open_timeout", "ping_interval", "ping_timeout", "close_timeout"), half)
+    return await hangup.connect(url, max_queue=None, **times)
+
+
+@wrong(ex2, "client_ends")
+async def trusts_the_ping(url, messages, interval):
+    """All times add up, but a send() that waits for room lets no ping out either."""
+    sent = 0
+    async with await paced(url, interval) as websocket:
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+    return sent
+
+
+@wrong(ex2, "client_ends")
+async def gives_the_message_up(url, messages, interval):
+    """A deadline for each send(), and none for the close(), which waits for room as well."""
+    sent = 0
+    async with await paced(url, interval) as websocket:
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                try:
+                    await asyncio.wait_for(websocket.send(message), interval)
+                except TimeoutError:
+                    break
+                sent += 1
+    return sent
+
+
+@wrong(ex2, "knows_in_time")
+async def long_in_send(url, messages, interval):
+    """Waits for room for two intervals, and forgets the one before."""
+    async with await paced(url, interval) as websocket:
+        return await send_all(websocket, messages, 2 * interval)
 
 
 @wrong(ex2, "delivers")
@@ -746,7 +796,7 @@ async def a_longer_queue(url, messages, interval):
 async def no_pings(url, messages, interval):
     """Uses the course's connect as it is: no pings."""
     async with connect(url) as websocket:
-        return await send_all(websocket, endless(messages))
+        return await send_all(websocket, endless(messages), interval)
 
 
 async def endless(messages):
@@ -760,14 +810,14 @@ async def endless(messages):
 async def library_defaults(url, messages, interval):
     """Websockets' own connect with its defaults: 20, 20 and 10 seconds."""
     async with websockets.connect(url) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
 async def only_the_interval(url, messages, interval):
     """Sets ping_interval, and leaves ping_timeout at 20."""
     async with connect(url, ping_interval=interval) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "knows_in_time")
@@ -775,35 +825,35 @@ async def halves_without_goodbye(url, messages, interval):
     """Forgets that the goodbye takes close_timeout, for a longer one."""
     half = interval / 2
     async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=2 * interval) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "knows_in_time")
 async def halves_alone(url, messages, interval):
     """Halves twice, and leaves the goodbye its 10 seconds: right for a long interval."""
     async with connect(url, ping_interval=interval / 2, ping_timeout=interval / 2) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
 async def constants(url, messages, interval):
     """Makes no use of the interval."""
     async with connect(url, ping_interval=12, ping_timeout=12) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
 async def small_constants(url, messages, interval):
     """Makes no use of the interval; short enough for all but the shortest."""
     async with connect(url, ping_interval=1, ping_timeout=8.5, close_timeout=1) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
 async def smaller_constants(url, messages, interval):
     """Makes no use of the interval, and gives up a peer whose pong takes a fifth of a long one."""
     async with connect(url, ping_interval=0.5, ping_timeout=4.5, close_timeout=0.5) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "knows_in_time")
@@ -811,21 +861,21 @@ async def leaves_no_room(url, messages, interval):
     """Spends nearly all the time on the three, and none on the wait for the next message, whose send() tells."""
     options = {"ping_interval": interval, "ping_timeout": 0.95 * interval, "close_timeout": 0.04 * interval}
     async with connect(url, **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "knows_in_time")
 async def no_timeout(url, messages, interval):
     """ping_timeout=None: pings go out, and nobody minds whether an answer comes."""
     async with connect(url, ping_interval=interval / 2, ping_timeout=None, close_timeout=10) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
 async def too_short(url, messages, interval):
     """Gives a slow peer up."""
     async with connect(url, ping_interval=1, ping_timeout=1, close_timeout=1) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
@@ -876,7 +926,7 @@ async def returns_none(url, messages, interval):
     """Forgets to return the number."""
     half = interval / 2
     async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
-        await send_all(websocket, messages)
+        await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "connects_once")
@@ -888,7 +938,7 @@ async def says_the_first_on_its_own(url, messages, interval):
             await websocket.send(message)
         break
     async with connect(url, ping_interval=half, ping_timeout=half, close_timeout=half) as websocket:
-        return 1 + await send_all(websocket, messages)
+        return 1 + await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "closes")
@@ -896,7 +946,7 @@ async def leaves_it_open(url, messages, interval):
     """Never closes the connection, so its keepalive runs on."""
     half = interval / 2
     websocket = await connect(url, ping_interval=half, ping_timeout=half, close_timeout=half)
-    return await send_all(websocket, messages)
+    return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "heeds_cancellation")
@@ -918,7 +968,7 @@ async def leaves_the_words_unread(url, messages, interval):
     """Times that add up, and a pong that lies behind unread words: who talks a lot is given up."""
     options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
     async with hangup.connect(url, **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
@@ -926,7 +976,7 @@ async def keeps_a_hundredth_more(url, messages, interval):
     """A queue of thirty-two words is larger, and still too short for forty."""
     options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
     async with hangup.connect(url, max_queue=32, **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "lets_it_out")
@@ -947,7 +997,7 @@ async def whole_seconds(url, messages, interval):
     """Rounds to whole seconds, at least one: half a second's interval asks for less."""
     options = dict.fromkeys(("ping_interval", "ping_timeout"), interval // 2)
     async with connect(url, close_timeout=1, **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "knows_in_time")
@@ -955,7 +1005,7 @@ async def the_handshake_has_ten_seconds(url, messages, interval):
     """Bounds all but the handshake."""
     options = dict.fromkeys(("ping_interval", "ping_timeout", "close_timeout"), interval / 2)
     async with hangup.connect(url, max_queue=None, open_timeout=max(10, interval / 2), **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "delivers")
@@ -963,7 +1013,7 @@ async def ten_seconds_at_most(url, messages, interval):
     """No pong takes longer than ten seconds, it believes."""
     half = interval / 2
     async with connect(url, ping_interval=half, ping_timeout=min(half, 10), close_timeout=half) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @wrong(ex2, "counts_what_it_sent")
@@ -1008,7 +1058,7 @@ async def looks_at_no_reader(url, messages, interval):
 async def no_goodbye(url, messages, interval):
     """Hardly any time for the goodbye."""
     async with connect(url, ping_interval=interval, ping_timeout=interval / 2, close_timeout=0.1) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @right(ex2)
@@ -1016,7 +1066,7 @@ async def short_goodbye(url, messages, interval):
     """Most of the interval for each, and a short goodbye, yet long enough for a slow wire."""
     most = interval * 0.8
     async with connect(url, ping_interval=most, ping_timeout=most, close_timeout=interval / 4) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @right(ex2)
@@ -1025,7 +1075,7 @@ async def with_websockets(url, messages, interval):
     quarter = interval / 4 + interval / 100
     options = dict.fromkeys(("open_timeout", "ping_interval", "ping_timeout", "close_timeout"), quarter)
     async with websockets.connect(url, proxy=None, max_queue=None, **options) as websocket:
-        return await send_all(websocket, messages)
+        return await send_all(websocket, messages, interval)
 
 
 @right(ex2)
@@ -1037,14 +1087,15 @@ async def own_heartbeat(url, messages, interval):
             while True:
                 await asyncio.sleep(interval / 2)
                 try:
-                    await asyncio.wait_for(await websocket.ping(), interval / 2)
+                    async with asyncio.timeout(interval / 2):
+                        await (await websocket.ping())
                 except TimeoutError:
                     websocket.transport.abort()
                     return
 
         beating = asyncio.create_task(beat())
         try:
-            return await send_all(websocket, messages)
+            return await send_all(websocket, messages, interval)
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
@@ -1057,7 +1108,13 @@ async def with_try(url, messages, interval):
     websocket = await connect(url, ping_interval=third, ping_timeout=third, close_timeout=third)
     try:
         async for message in messages:
-            await websocket.send(message)
+            sending = asyncio.ensure_future(websocket.send(message))
+            try:
+                if not (await asyncio.wait([sending], timeout=interval))[0]:
+                    websocket.transport.abort()
+                await sending
+            finally:
+                sending.cancel()
             sent += 1
     except ConnectionClosed:
         pass
@@ -1066,12 +1123,22 @@ async def with_try(url, messages, interval):
     return sent
 
 
+class _InTime:
+    """A connection whose send() has so many seconds."""
+
+    def __init__(self, websocket, seconds):
+        self.websocket, self.seconds = websocket, seconds
+
+    async def send(self, message):
+        await send_in_time(self.websocket, message, self.seconds)
+
+
 @right(ex2)
 async def with_a_reader(url, messages, interval):
     """The sender of exercise 1."""
     third = interval / 3
     async with connect(url, ping_interval=third, ping_timeout=third, close_timeout=third) as websocket:
-        return await race(websocket, messages, _read(websocket))
+        return await race(_InTime(websocket, interval), messages, _read(websocket))
 
 
 # ---- 3, wrong ------------------------------------------------------------------------------------------------------

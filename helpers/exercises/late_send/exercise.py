@@ -73,6 +73,8 @@ class SceneExercise(ClientExercise):
     async def _play(self, answer: Any, sessions: list[Session]) -> None:
         with watch_tasks(asyncio.get_running_loop()):
             for scene in self.scenes:
+                if scene.full and self.first_broken(sessions):
+                    continue  # who hangs there would hear of nothing else
                 sessions.append(await Play(self.call, self.script, answer, scene).play())
                 if sessions[-1].cancelled_by == "server":
                     break  # all others may take as long

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,8 @@ class Play:
         self.line.on_message, self.line.drawn = self._on_message, True
         self.ended_at: float | None = None
         self.due = False
+        self._opened: list[asyncio.BaseProtocol] = []
+        """What reads and writes each connection that the client has opened, in a scene that is `full`."""
 
     async def play(self) -> Session:
         """Run the scene to its end, and return what came of it."""
@@ -48,7 +50,10 @@ class Play:
                 over.set_result(None)
 
         loop.turns, loop.most_turns, loop.on_idle = 0, TURNS, give_up
-        async with peer(self.line, trace=self.trace, seconds=self.scene.seconds) as self.peer:
+        async with (
+            peer(self.line, trace=self.trace, seconds=self.scene.seconds) as self.peer,
+            self._knowing_what_is_opened(loop),
+        ):
             self.task = loop.create_task(self._client(self.peer))
             limit = loop.call_later(LIMIT, give_up)
             await asyncio.wait([self.task, over], return_when=asyncio.FIRST_COMPLETED)
@@ -103,6 +108,23 @@ class Play:
             detail += f"{', ' * bool(detail)}{asyncio.get_running_loop().time() - self.ended_at:.3g} s after the end"
         self.session.record(Event(self.session.app, action, detail), final=True)
 
+    @contextlib.asynccontextmanager
+    async def _knowing_what_is_opened(self, loop: LoopbackLoop) -> AsyncIterator[None]:
+        """Keep the protocol of each connection that is opened within the block, if the scene asks for it."""
+        create = loop.create_connection
+
+        async def opening(*given: Any, **options: Any) -> Any:
+            transport, protocol = await create(*given, **options)
+            self._opened.append(protocol)
+            return transport, protocol
+
+        if self.scene.full:
+            vars(loop)["create_connection"] = opening
+        try:
+            yield
+        finally:
+            vars(loop).pop("create_connection", None)
+
     def _on_message(self, count: int) -> None:
         if self.scene.ending and count >= self.scene.after and not self.due:
             self.due = True
@@ -118,6 +140,8 @@ class Play:
                 asyncio.get_running_loop().call_later(TIDY / 2, self.task.cancel)
         else:
             self.peer.end(self.scene.ending, code=self.scene.code)
+            for protocol in self._opened:
+                protocol.pause_writing()  # as a full buffer would, which takes megabytes
 
     async def _finish(self) -> None:
         """Cancel what is left."""

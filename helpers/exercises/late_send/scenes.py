@@ -38,7 +38,8 @@ class Scene:
     how many seconds after the last message it becomes known that it was the last; with `fails`, `messages` raises then.
     `code` is what a server that closes says. The source of messages takes `tidies` seconds when it is cancelled; with
     `again`, the client is cancelled once more meanwhile. Each `send` waits `holds` seconds, as it does behind a full
-    buffer when the peer reads slowly; an end of the connection lets it go.
+    buffer when the peer reads slowly; an end of the connection lets it go. With `full`, there is no more room in any
+    buffer once the wire is silent: from then on `send` waits, and so does every ping.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Scene:
     tidies: float = 0.0
     again: bool = False
     holds: float = 0.0
+    full: bool = False
 
     @property
     def when(self) -> str:

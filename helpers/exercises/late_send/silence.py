@@ -17,15 +17,18 @@ from helpers.exercises.late_send.rules import (
 from helpers.exercises.late_send.scenes import LESSON, Line, Paced
 
 
-def _paced(interval: float, talk: str, ending: str = "", *, wait: float = 0.0, words: int = 0) -> Paced:
+def _paced(
+    interval: float, talk: str, ending: str = "", *, wait: float = 0.0, words: int = 0, full: bool = False
+) -> Paced:
     """Return a scene of messages that come after a tenth of the interval, or after nearly a quarter of it.
 
     The connection ends so many intervals after the first message has come.
     """
     pause, number = {"often": (0.1, 150), "seldom": (0.225, 30)}[talk]
     name = f"a message every {pause * interval:g} s" + (f", and the peer says {words} words" if words else "")
+    name += ", and no buffer has room for more" if full else ""
     pauses = (pause * interval,) * number
-    return Paced(name, pauses, ending, wait=wait * interval, words=words, interval=interval)
+    return Paced(name, pauses, ending, wait=wait * interval, words=words, interval=interval, full=full)
 
 
 def _slow_wire(interval: float) -> Paced:
@@ -74,6 +77,11 @@ ex2 = SceneExercise(
         _paced(MIDDLE, "often", "close"),
         _paced(MIDDLE, "often", "reset"),
         _paced(MIDDLE, "often", "cancel", wait=0.05),
+        *(
+            _paced(interval, talk, "silence", wait=wait, full=True)
+            for interval, talk in ((MIDDLE, "often"), (SHORT, "seldom"))
+            for wait in (0.3, 0.49, 0.7, 1.01)
+        ),
     ),
     rules=(
         rules.client_ends,
@@ -95,8 +103,9 @@ ex2 = SceneExercise(
         "Halves will do: half until the ping, half for its pong, half for the goodbye; and half for the handshake, "
         "`open_timeout`. A pong behind more than 16 unread words is not read: read them in a task, or let "
         "`max_queue=None` keep them all.",
+        "A `send()` that finds all buffers full waits for room, and so do each ping and the goodbye: nobody tells. "
+        "Give it a time of its own, after which `websocket.transport.abort()` ends the connection.",
     ),
-    why="All that a sender waits for when its peer is silent, a ping, its pong and a goodbye, is "
-    "over within two intervals.",
-    helps={knows_in_time: 1, delivers: 3},
+    why="Whatever a sender waits for when its peer is silent, even room to send, is over within two intervals.",
+    helps={knows_in_time: 1, delivers: 3, rules.client_ends: 4},
 )
