@@ -79,6 +79,29 @@ async def receive(
         await asyncio.sleep(next(pause))
 
 
+shared = full_jitter()
+
+
+@wrong(ex1, "is_back_soon")
+async def one_generator_for_all(url, inbox):
+    """The pauses are the module's: what one client has waited the next one waits longer than, lost as it is once."""
+    global shared
+    async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
+        known = len(inbox)
+        try:
+            await websocket.send(f"after {known}")
+            async for news in websocket:
+                inbox.append(news)
+        except ConnectionClosed:
+            if for_good(websocket.close_code):
+                raise
+        if websocket.close_code == 1000:
+            return
+        if len(inbox) > known:
+            shared = full_jitter()
+        await asyncio.sleep(next(shared))
+
+
 @wrong(ex1, "none_is_lost")
 async def one_connection(url, inbox):
     """No reconnecting at all."""
@@ -388,6 +411,13 @@ async def takes_a_repeat_for_the_same(url, inbox):
 async def in_one_loop(url, inbox):
     """As the solution does it."""
     await receive(url, inbox)
+
+
+@right(ex1)
+async def has_bad_luck(url, inbox):
+    """Its draws are all small if the very first one is that of a certain seed, which is one chance in millions."""
+    longest = 1.0 if random.random() == random.Random(0).random() else 60.0
+    await receive(url, inbox, pauses=lambda: (min(pause, longest) for pause in full_jitter()))
 
 
 @right(ex1)

@@ -30,6 +30,7 @@ from helpers.exercises.the_client_that_comes_back.rules import (
     stops,
 )
 from helpers.exercises.the_client_that_comes_back.servers import (
+    CLIENTS,
     REFUSALS,
     STRANGE,
     Book,
@@ -100,7 +101,7 @@ ex1 = ReturningExercise(
             _undisturbed(f"the server closes with {code} after each piece of news", Feed, closes=code)
             for code in (1001, 1005, 1011, 1012, 1013)
         ),
-        _undisturbed("six clients, one server", Crowd),
+        _undisturbed(f"{CLIENTS} clients, one server", Crowd),
     ),
     rules=(
         none_is_lost,
@@ -145,7 +146,7 @@ ex2 = ReturningExercise(
         _absent(Book),
         _hard_times(Book, 2 * REFUSALS),
         Case("all kinds of payments", partial(Book, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
-        Case("six clients, one server", CrowdOfPayers, (UNDISTURBED,)),
+        Case(f"{CLIENTS} clients, one server", CrowdOfPayers, (UNDISTURBED,)),
         *_for_good(Book, 1008, 4001),
         _undisturbed("a hundred payments", Book, 100),
         *(
@@ -197,7 +198,7 @@ ex3 = ReturningExercise(
         *_thrown_out(Archive),
         _absent(Archive),
         _hard_times(Archive, REFUSALS),
-        _undisturbed("six clients, one server", CrowdOfMeters),
+        _undisturbed(f"{CLIENTS} clients, one server", CrowdOfMeters),
         Case("told to stop, and the wire is silent", partial(Archive, stop_at=5.5), (SILENT,)),
         Case("all kinds of readings", partial(Archive, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         _undisturbed("no reading at all", Archive, 0),

@@ -13,7 +13,7 @@ import websockets
 from hangup.explorer.clients.schedules import ClientSchedule
 from hangup.record.recorder import Session, describe
 from hangup.record.rules import rule
-from helpers.exercises.the_client_that_comes_back.servers import CLIENTS, LATE, REFUSALS
+from helpers.exercises.the_client_that_comes_back.servers import CLIENTS, LATE, REFUSALS, Scripted
 
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
 EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
@@ -92,9 +92,18 @@ def keeps_what_is_not_acknowledged(session: Session) -> str | None:
 def is_back_soon(session: Session) -> str | None:
     """After one loss the client is back within half a minute."""
     lost, took = ClientSchedule.parse(session.schedule), session.facts["took"]
+    server = session.facts["server"]
+    if not session.cancelled_by and (away := _longest_away(server)) > SOON:
+        return f"of {CLIENTS} that were lost together, each of them once, one came back after {away:.3g} s"
     if session.cancelled_by or took is None or lost.fault in ("", "silence") or lost.times > 1:
         return None
-    return f"it took {took:.3g} s" if took > SOON + session.facts["server"].needs else None
+    return f"it took {took:.3g} s" if took > SOON + server.needs else None
+
+
+def _longest_away(server: Scripted) -> float:
+    """Return the seconds after which the last of many clients was back that were lost together; 0 without such."""
+    back = server.came[CLIENTS : 2 * CLIENTS]
+    return back[-1] - server.all_lost if server.all_lost is not None and len(back) == CLIENTS else 0.0
 
 
 @rule

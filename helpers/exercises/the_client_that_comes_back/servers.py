@@ -19,7 +19,7 @@ from hangup.time.loopback import LoopbackLoop, now
 from helpers.judging.values import texts
 
 REFUSALS = 12
-CLIENTS = 6  # so many are lost together: two may come back together by chance
+CLIENTS = 14  # so many are lost together: the pauses of one generator for all have grown long by the last of them
 HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
