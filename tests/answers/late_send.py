@@ -573,19 +573,25 @@ async def _read(websocket):
             pass
 
 
-@right(ex1)
-async def a_queue_between(websocket, messages):
-    """Three tasks of one group: whichever ends it fails, and a cancellation may come in that moment."""
-    sent, end = 0, object()
-    queue: asyncio.Queue[object] = asyncio.Queue(1)
+class Over(Exception):
+    """All is sent, or the connection has ended."""
 
-    class Over(Exception):
-        pass
 
-    async def pump():
+async def pump(messages, queue, *, behind):
+    """Read ahead into a queue; an error of the source goes through it as well, or past it."""
+    try:
         async for message in messages:
             await queue.put(message)
-        await queue.put(end)
+    except Exception as error:
+        if not behind:
+            raise
+        await queue.put(error)
+    await queue.put(Over())
+
+
+async def through_a_queue(websocket, messages, queue, *, behind):
+    """Read ahead into a queue, and send from it."""
+    sent = 0
 
     async def watch():
         await _read(websocket)
@@ -593,19 +599,39 @@ async def a_queue_between(websocket, messages):
 
     async def push():
         nonlocal sent
-        while (message := await queue.get()) is not end:
+        while True:
+            message = await queue.get()
+            if isinstance(message, Exception):
+                raise message
             await websocket.send(message)
             sent += 1
             await asyncio.sleep(0)
-        raise Over
 
     try:
         async with asyncio.TaskGroup() as group:
-            for each in (pump, watch, push):
-                group.create_task(each())
+            for each in (pump(messages, queue, behind=behind), watch(), push()):
+                group.create_task(each)
     except* (Over, ConnectionClosed):
         pass
     return sent
+
+
+@right(ex1)
+async def a_queue_between(websocket, messages):
+    """Three tasks of one group: whichever ends it fails, and a cancellation may come in that moment."""
+    return await through_a_queue(websocket, messages, asyncio.Queue(1), behind=True)
+
+
+@wrong(ex1, "delivers")
+async def reads_ahead(websocket, messages):
+    """An error of the source overtakes what is in the queue, and nobody sends that."""
+    return await through_a_queue(websocket, messages, asyncio.Queue(), behind=False)
+
+
+@wrong(ex1, "delivers")
+async def reads_one_ahead(websocket, messages):
+    """A short queue loses less, and still what the source gave before its error."""
+    return await through_a_queue(websocket, messages, asyncio.Queue(1), behind=False)
 
 
 @right(ex1)

@@ -44,6 +44,7 @@ ex1 = SceneExercise(
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
         Scene("send() waits a minute, for a slow peer", (0.0, 1.0, 0.0), holds=60.0),
+        Scene("send() waits a minute, and messages raises behind three", (0.0, 1.0, 0.0), holds=60.0, fails=True),
         Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),
     ),
     rules=(

@@ -60,9 +60,15 @@ def lets_it_out(session: Session) -> str | None:
         return f"messages raised SourceFailed, and the sender returned {value!r}, as if all was well"
     if session.ended != "raised":
         return "messages raised SourceFailed, and the sender never ended"
-    if failed > 2 * _tidy(session) + PROMPT:
+    if failed > 2 * _tidy(session) + _sending(session) + PROMPT:
         return f"messages raised SourceFailed, and the sender ended {failed:.3g} s later"
     return None
+
+
+def _sending(session: Session) -> float:
+    """Return the seconds that it may take to send what has come before."""
+    scene = _scene(session)
+    return scene.holds * len(scene.pauses)
 
 
 def _tidy(session: Session) -> float:
