@@ -1592,6 +1592,35 @@ async def takes_the_group_whole(socket: WebSocket):
             raise
 
 
+@wrong(ex1, "hides_nothing_from_litestar")
+@asynccontextmanager
+async def writes_down_what_failed(socket: WebSocket):
+    """A callback takes note of the ticker's error, in the turn after the goodbye that came with it."""
+    await socket.accept()
+    failed: list[BaseException] = []
+
+    def look(task):
+        if (
+            not task.cancelled()
+            and task.exception()
+            and not isinstance(task.exception(), WebSocketDisconnect | OSError)
+        ):
+            failed.append(task.exception())
+
+    task = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    task.add_done_callback(look)
+    try:
+        yield
+    except (WebSocketDisconnect, OSError):
+        pass
+    finally:
+        if task.cancel():
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
+    if failed:
+        raise failed[0]
+
+
 @right(ex1)
 @asynccontextmanager
 async def splits_the_group(socket: WebSocket):
@@ -1635,6 +1664,35 @@ async def takes_a_group_with_a_goodbye(socket: WebSocket) -> None:
     except BaseExceptionGroup as errors:
         if not errors.subgroup((OSError, WebSocketDisconnect)):
             raise
+
+
+@wrong(ex3, "hides_nothing_from_litestar")
+@websocket("/")
+async def looks_at_the_ticker_later(socket: WebSocket) -> None:
+    """The same for a handler: it asks what the callback has written down, which has not had its turn."""
+    await socket.accept()
+    failed: list[BaseException] = []
+
+    async def stream():
+        async for tick in ticks():
+            await socket.send_text(tick)
+
+    def look(task):
+        if not task.cancelled() and not isinstance(task.exception(), WebSocketDisconnect | OSError):
+            failed.append(task.exception())
+
+    ticker = asyncio.create_task(stream())
+    ticker.add_done_callback(look)
+    try:
+        async for text in socket.iter_data():
+            await socket.send_text(await reply(text))
+    except (WebSocketDisconnect, OSError):
+        pass
+    finally:
+        if ticker.cancel():
+            await asyncio.wait([ticker])
+    if failed:
+        raise failed[0]
 
 
 @right(ex3)

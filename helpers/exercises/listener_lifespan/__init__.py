@@ -76,6 +76,8 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
         Case((*TICKING, Send("for ages"), Wait(2_400), Expect("FOR AGES")), most=0),
         # the clock breaks when it is cancelled: what tells of that comes together with what tells of the goodbye
         Case((*TICKING, Send("one"), Expect("ONE")), most=24, mount=given(mount, spoilt=True)),
+        # the clock breaks in the turn in which the goodbye comes, or in the one before
+        *(Case((*TICKING, Send("one"), Expect("ONE")), most=8, mount=given(mount, together=turns)) for turns in (1, 2)),
         # the third tick comes while the reply is made; which of them goes out first is left open
         Case(
             (*TICKING, ALMOST, Send("very slowly"), Wait(20), EITHER, EITHER, ALMOST, Expect("tick 4")),

@@ -39,7 +39,7 @@ async def ticks() -> AsyncGenerator[str, None]:
     while True:
         try:
             async with asyncio.timeout(HOUR):
-                await _stopped().wait()
+                await stopped().wait()
         except TimeoutError:
             number += 1
             yield f"tick {number}"
@@ -61,7 +61,7 @@ async def reply(text: str) -> str:
     if text == "crash":
         raise _breaks("reply()")
     if text == "stop":
-        _stopped().set()
+        stopped().set()
     if text in _TAKES and time_is_virtual():
         await asyncio.sleep(_TAKES[text])
     await _pause(12 - 2 * min(len(text), 5))
@@ -114,7 +114,7 @@ def _given(name: str, usual: tuple[T, ...]) -> tuple[T, ...]:
     return given
 
 
-def _stopped() -> anyio.Event:
+def stopped() -> anyio.Event:
     """Return the event of this session that stops its clock."""
     session = current()
     event: anyio.Event = anyio.Event() if session is None else session.facts.setdefault("stopped", anyio.Event())

@@ -18,7 +18,7 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, curre
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.in_text import note_bytes
 from helpers.exercises.listener_lifespan.catching import caught
-from helpers.exercises.listener_lifespan.clock import reply
+from helpers.exercises.listener_lifespan.clock import reply, stopped
 from helpers.judging.answers import Kind
 
 
@@ -116,6 +116,7 @@ def _noting(litestar: Any) -> ASGIApp:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 facts.setdefault("left", now())
+                await _break_meanwhile(facts.get("together", 0))
             return message
 
         async def saying(message: Message) -> None:
@@ -129,6 +130,14 @@ def _noting(litestar: Any) -> ASGIApp:
                 facts["over"] = now()
 
     return within
+
+
+async def _break_meanwhile(turns: int) -> None:
+    """Stop this session's clock, if there are turns of the loop for it: the goodbye comes after so many."""
+    if turns:
+        stopped().set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
 
 def given(mount: Callable[[Any], ASGIApp], **facts: Any) -> Callable[[Any], ASGIApp]:
