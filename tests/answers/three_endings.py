@@ -878,6 +878,46 @@ async def waits_too_shortly(websocket, prices):
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
+at_a_time = asyncio.Lock()
+
+
+@wrong(ex2, "answers_everything")
+async def one_sends_at_a_time(websocket, prices):
+    """A lock of the module's around each send: whose peer does not read keeps all others waiting."""
+    await websocket.accept()
+
+    async def push():
+        with contextlib.suppress(WebSocketDisconnect):
+            async for price in prices:
+                async with at_a_time:
+                    await websocket.send_text(price)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(push)
+        while (await websocket.receive())["type"] == "websocket.receive":
+            pass
+        group.cancel_scope.cancel()
+
+
+@right(ex2)
+async def one_lock_for_each(websocket, prices):
+    """A lock of the connection's own around each send keeps nobody else waiting."""
+    await websocket.accept()
+    lock = asyncio.Lock()
+
+    async def push():
+        with contextlib.suppress(WebSocketDisconnect):
+            async for price in prices:
+                async with lock:
+                    await websocket.send_text(price)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(push)
+        while (await websocket.receive())["type"] == "websocket.receive":
+            pass
+        group.cancel_scope.cancel()
+
+
 @right(ex2)
 async def waits_for_the_first(websocket, prices):
     """asyncio.wait for the first of two tasks; the other is cancelled and waited for."""

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from hangup.servers.script import Client, Expect, Leave, Send, Wait, beside, by
+from hangup.servers.script import Client, Expect, Leave, Send, StopReading, Wait, beside, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
 from helpers.exercises.slow import READING, slow
@@ -138,6 +138,7 @@ ex2 = AppExercise(
         Case([*beside([Expect(price) for price in THREE], [Expect(price) for price in THREE]), Leave(), Wait(30)]),
         Case([Client("b", "/"), *beside([Wait(5)], [Expect(price) for price in THREE])], "/none"),
         Case((Expect("price 1"), Leave(), *by("b", list(map(Expect, THREE))), Wait(30)), mount=turned(_pushing)),
+        Case((StopReading(), *by("b", list(map(Expect, THREE)))), most=8),
     ),
     facts=_may_fail,
     without=(rules.ends_quietly, rules.leaves_no_task),
