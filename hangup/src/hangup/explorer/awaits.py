@@ -50,7 +50,7 @@ class CountedAwaits:
         try:
             while True:
                 waited_for = resume[0](resume[1])
-                if place in _frames(self.coroutine):
+                if place is not None and place in _frames(self.coroutine):
                     self.cut = ""
                 place = None
                 self.awaits += 1

@@ -27,6 +27,14 @@ class Judged:
     remarks: list[Remark] = field(default_factory=list)
     unknown: str = ""
     """Why it could not be judged, if it could not."""
+    enough: bool = False
+    """Whether it need not be played again, though it was played only to make the plan."""
+
+    def settles(self, sessions: Sequence[Session]) -> bool:
+        """Return whether nothing in these sessions, of which it came, asks for another look."""
+        if self.broken or self.remarks or self.unknown or sessions[0].facts["pools"]:
+            return False
+        return not any(each.logged or each.timers or each.facts.get("threads") for each in sessions)
 
 
 @dataclass

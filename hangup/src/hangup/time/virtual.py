@@ -140,17 +140,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return handle
 
     def _run_once(self) -> None:
-        """Turn once: where there is something to do, and neither a timer nor a reason to look for events, do no more.
+        """Turn once: without a timer or a reason to look for events, do no more than what is to be done.
 
         Every other turn is asyncio's own.
         """
         self.turn += 1
         self.turns = turns = self.turns + 1
         special = self._scheduled or self.checks or self.real or self.order is not None  # type: ignore[attr-defined]
-        if self._queue and not special and turns <= self.most_turns and turns % self.looks_every:
-            run_ready(self._queue)
-        else:
+        if special or turns > self.most_turns or not turns % self.looks_every:
             turn_once(self)
+        elif self._queue:
+            run_ready(self._queue)
+        elif self._selector.hears or self.settle():  # type: ignore[attr-defined]
+            turn_once(self)
+        else:
+            self.let_time_pass(math.inf)
+            if not self._scheduled:  # type: ignore[attr-defined]
+                run_ready(self._queue)
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -249,6 +255,11 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self.loop = loop
+
+    @property
+    def hears(self) -> bool:
+        """Whether something may come from elsewhere: there is a socket besides the loop's own, a thread or a job."""
+        return len(self.get_map()) > len(self.own) or self.loop.elsewhere.may_bring_something
 
     def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
         """Look for events without waiting; when there are none, and none on their way, let the clock jump instead."""

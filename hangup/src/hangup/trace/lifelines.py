@@ -23,6 +23,11 @@ class Lifelines:
         """Return the letter of the connection from `address`: `a` for the first, `b` for the next."""
         return self._letters.setdefault(address, _letter(len(self._letters)))
 
+    def forget(self) -> None:
+        """Know none of them any more."""
+        self._letters.clear()
+        self._names.clear()
+
     def move(self, old: object, new: object) -> None:
         """Let the connection from the address `old` be the one from `new`."""
         self._letters[new] = self._letters.pop(old)

@@ -41,7 +41,7 @@ class Trace:
 
     def forget_peers(self) -> None:
         """Know no connection and no lifeline any more: what is recorded from here on is of another session."""
-        self._lifelines = Lifelines()
+        self._lifelines.forget()
 
     def move_peer(self, old: object, new: object) -> None:
         """Let the connection from `old` be the one from `new`: a proxy stands between the two."""

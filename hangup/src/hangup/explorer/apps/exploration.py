@@ -1,9 +1,8 @@
 """The sessions of an exploration: a plan made from what an app does undisturbed, each schedule played and judged."""
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hangup.explorer.apps.ending import Patience
@@ -19,8 +18,7 @@ from hangup.explorer.further.held import Holding
 from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
-from hangup.explorer.report import Broken, Report
-from hangup.record.evidence import watch
+from hangup.explorer.report import Broken
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Escaped, Stuck
@@ -90,33 +88,6 @@ class Exploration:
             escaped.found = self.findings.report()
             raise
 
-    def repeats_itself(self, report: Report) -> bool:
-        """Return whether the undisturbed runs, and the first of each outcome, break the same rules twice more."""
-        asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
-        first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
-        names = list(dict.fromkeys((*self.first, *first.values())))
-        seen = leaves_the_loop_free.sentence  # only in several sessions, of the first that has it: that it is so
-        breaks = {
-            name: {each.rule for each in asked if each.schedule == name and each.rule != seen} for name in names
-        } | self.first
-        return all(breaks == self._breaks(names) for _ in range(2))
-
-    def _breaks(self, names: Sequence[str]) -> dict[str, set[str]]:
-        """Play schedules and return for each the rules that it breaks."""
-        again = replace(self, findings=Findings(self.findings.rules), early={}, first={}, costly=Costly())
-        again.holding = Holding(looks=0)
-
-        async def work() -> None:
-            with watch(asyncio.get_running_loop()):
-                for name in names:
-                    await again.judged(Schedule.parse(name))
-
-        again.run(work, seconds=60.0)
-        breaks: dict[str, set[str]] = {name: set() for name in names}
-        for each in again.findings.report().broken:
-            breaks[each.schedule].add(each.rule)
-        return breaks
-
     async def explore(
         self, models: Sequence[str], endings: Sequence[str], limit: int, progress: Callable[[int, int], None]
     ) -> None:
@@ -160,14 +131,16 @@ class Exploration:
 
     async def undisturbed(self, schedule: Schedule) -> Play:
         """Play a schedule for what it says of the app's calls; judge it, too: an app may break something but once."""
-        app = self.make()
+        app, began = self.make(), self.holding.begins()
         play = self._play(app, schedule)
         session = await play.play()
-        sessions = (session, *session.others)
+        sessions, threads = (session, *session.others), session.facts["threads"]
         for each in sessions:
             self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
+        again = threads or self.holding.is_long(began) or not self.first  # the second session may be another one
+        judged.enough = not again and judged.settles(sessions)
         self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
         return play
@@ -202,6 +175,10 @@ class Exploration:
 
     async def judged(self, schedule: Schedule) -> bool:
         """Play a schedule and judge what came of it; return whether the app spins."""
+        before = self.early.pop(schedule, None) if self.early and not schedule.moment else None
+        if before is not None and before.enough:
+            self.findings.count(before)
+            return False
         app, began = self.make(), self.holding.begins()
         session = await (play := self._play(app, schedule)).play()
         self.costly.threads += len(session.facts["threads"])
@@ -209,7 +186,7 @@ class Exploration:
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)
         await self.growing.judge(self, judged, schedule, sessions)
-        self.findings.count(judged, self.early.pop(schedule, None) if self.early and not schedule.moment else None)
+        self.findings.count(judged, before)
         return play.spins
 
     def orders(self, progress: Callable[[int, int], None]) -> OrderExploration:

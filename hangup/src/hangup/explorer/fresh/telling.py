@@ -1,17 +1,23 @@
 """Tells what breaks on a fresh app from what breaks only after earlier sessions, and remembers who keeps something."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hangup.explorer.apps.schedules import Schedule
+from hangup.explorer.findings import Findings
 from hangup.explorer.fresh.anew import remember
 from hangup.explorer.fresh.apart import WHAT, WHETHER, origin_of, packed, told_apart
 from hangup.explorer.fresh.within import as_at_first
+from hangup.explorer.further.costly import Costly
+from hangup.explorer.further.held import Holding
 from hangup.explorer.invariant import Invariant, rules_with
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
+from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp
-from hangup.record.rules import GENERAL
+from hangup.record.rules import GENERAL, keeps_no_connection, leaves_the_loop_free
 
 if TYPE_CHECKING:
     from hangup.explorer.apps.exploration import Exploration
@@ -71,12 +77,41 @@ def _told_apart(
         if found is not None:
             return found
     if invariant is None:
-        same = exploration.repeats_itself(report)
+        same = _repeats_itself(exploration, report)
     else:
         with as_at_first(app, invariant, probed=probed) as (made, _):
             exploration.make = lambda: made
-            same = exploration.repeats_itself(report)
+            same = _repeats_itself(exploration, report)
     if same:
         return report
     why = f"{WHETHER}: your app keeps something of earlier sessions; pass make=, which makes it anew for each"
     return replace(report, unknown=(*report.unknown, Unknown(WHAT, why)))
+
+
+def _repeats_itself(exploration: "Exploration", report: Report) -> bool:
+    """Return whether the undisturbed runs, and the first of each outcome, break the same rules twice more."""
+    asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
+    first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
+    names = list(dict.fromkeys((*exploration.first, *first.values())))
+    seen = leaves_the_loop_free.sentence  # only in several sessions, of the first that has it: that it is so
+    breaks = {
+        name: {each.rule for each in asked if each.schedule == name and each.rule != seen} for name in names
+    } | exploration.first
+    return all(breaks == _breaks(exploration, names) for _ in range(2))
+
+
+def _breaks(exploration: "Exploration", names: Sequence[str]) -> dict[str, set[str]]:
+    """Play schedules and return for each the rules that it breaks."""
+    again = replace(exploration, findings=Findings(exploration.findings.rules), early={}, first={}, costly=Costly())
+    again.holding = Holding(looks=0)
+
+    async def work() -> None:
+        with watch(asyncio.get_running_loop()):
+            for name in names:
+                await again.judged(Schedule.parse(name))
+
+    again.run(work, seconds=60.0)
+    breaks: dict[str, set[str]] = {name: set() for name in names}
+    for each in again.findings.report().broken:
+        breaks[each.schedule].add(each.rule)
+    return breaks

@@ -23,7 +23,7 @@ import hangup
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.orders.names import Deviations
 from hangup.record.internals import run_steps_by, step_runner
-from hangup.record.processor import usage, waiting_of
+from hangup.record.processor import waited_here, waiting_of
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
@@ -80,7 +80,7 @@ class Holding:
         """Return the time, at which a session begins; what its thread has waited before does not count."""
         now = time.perf_counter()
         if now - self._asked >= FRESH and self.looks and not self.found:
-            self._asked, self._waited = now, usage(threading.current_thread())[1]
+            self._asked, self._waited = now, waited_here()
         return now
 
     def is_long(self, began: float) -> bool:
@@ -92,7 +92,7 @@ class Holding:
         if not self.is_long(began):
             return None
         now = time.perf_counter()
-        waited, before, asked = usage(threading.current_thread())[1], self._waited, self._asked
+        waited, before, asked = waited_here(), self._waited, self._asked
         self._waited, self._asked = waited, now
         if before is not None:
             earlier = max(began - asked, 0.0)  # as long as it may have waited before the session began
