@@ -111,6 +111,18 @@ def _tasks_of(sessions: Sequence[Session]) -> "set[asyncio.Task[Any]]":
     return {task for session in sessions for task in session.tasks if not task.done()}
 
 
+def at_rest(
+    sessions: Sequence[Session], tasks: "Iterable[asyncio.Task[None]]", lifespan: Lifespan | None, wait: Wait
+) -> bool:
+    """Return whether nothing of the app runs any more, nor may: of most sessions there is nothing to stop."""
+    if lifespan is not None or has_timers(wait.loop) or something_failed(wait.loop):
+        return False
+    for session in sessions:
+        if session.tasks or session.ended == "running":
+            return False
+    return all([task.done() for task in tasks])
+
+
 async def stop(
     sessions: Sequence[Session],
     tasks: "Iterable[asyncio.Task[None]]",

@@ -104,7 +104,8 @@ class Play:
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
         served = (*self.connections.tasks.values(), *self.connections.requests)
-        await ending.stop(sessions, served, self.lifespan, wait, self.patience)
+        if not ending.at_rest(sessions, served, self.lifespan, wait):
+            await ending.stop(sessions, served, self.lifespan, wait, self.patience)
         forget(loop)
         write_down_unrun()
         self._note_facts()
