@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Ended = Literal["running", "returned", "raised", "cancelled"]
 
 RECORDED_EVENTS = 2_000
+_NOBODY = None, -1
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -223,7 +224,7 @@ class Session:
     def drop_references(self) -> None:
         """Let go of the app's tasks and exceptions, whose frames hold this session: a circle that costs a collector."""
         self.main = self.error = None
-        self._told = None, -1
+        self._told = _NOBODY
         self.refusals = self.late = ()
         self.tasks.clear()
 

@@ -185,7 +185,8 @@ class Exploration:
         judged = self._judge(app, schedule, sessions := (session, *session.others))
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)
-        await self.growing.judge(self, judged, schedule, sessions)
+        if self.growing.may(sessions):
+            await self.growing.judge(self, judged, schedule, sessions)
         self.findings.count(judged, before)
         return play.spins
 
@@ -208,11 +209,13 @@ class Exploration:
                 each.logged = [logged for logged in each.logged if logged.key not in self.usual]
             self.probe(app, each)
         judged = self.findings.judge(schedule.name, sessions)
+        left: list[Session] = []
         for each in sessions:
             if (stopped := each.stopped) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
-        left = [each for each in sessions if (each.connection and each.connection()) or each.facts.get("outlives")]
+            if (each.connection and each.connection()) or each.facts.get("outlives"):
+                left.append(each)
         if left and self._asks_what_is_kept and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, left)
             self.outlived.update({(schedule, each.letter): None for each in left if each.facts.get("outlives")})
@@ -240,7 +243,8 @@ class Exploration:
             await self.undisturbed(Schedule(schedule.model, "close"))
         judged = self._judge(app, schedule, sessions)
         await self._measure(play, judged, Holding(), began)
-        await Growing(TIMES).judge(self, judged, schedule, sessions)
+        if self.growing.may(sessions):
+            await Growing(TIMES).judge(self, judged, schedule, sessions)
         self.findings.count(judged)
         if may_keep(schedule, sessions):
             left = [*await still_reachable(held), *(each.letter for each in sessions if each.facts.get("outlives"))]

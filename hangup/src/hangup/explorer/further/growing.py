@@ -54,14 +54,17 @@ class Growing:
             each.facts["timers_left"] = [name for name in each.timers if name in timers]
         return bool(timers or sessions[0].facts["pools_left"])
 
+    @staticmethod
+    def may(sessions: Sequence[Session]) -> bool:
+        """Return whether these sessions have left anything that may grow."""
+        first = sessions[0]
+        return bool(first.facts["pools"] or first.timers or any([each.timers for each in first.others]))
+
     async def judge(
         self, exploration: "Exploration", judged: Judged, schedule: "Schedule", sessions: Sequence[Session]
     ) -> None:
         """Judge sessions, which are judged by all else, by what they have left of such a kind."""
-        first = sessions[0]
-        if judged.unknown or not (first.facts["pools"] or first.timers or any(each.timers for each in first.others)):
-            return
-        if not await self.look(exploration, schedule, sessions):
+        if judged.unknown or not await self.look(exploration, schedule, sessions):
             return
         for place, rule in enumerate(exploration.findings.rules):
             if rule in (leaves_no_task_for_good, leaves_no_thread):
