@@ -9,7 +9,7 @@ from hangup.explorer.orders.report import NOT_TRIED, Orders
 from hangup.explorer.report import HELD, NO_END, SPREAD, Broken, Remark, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence.grades import remarks
-from hangup.record.rules import ABOUT_MORE, Rule, shows_more
+from hangup.record.rules import ABOUT_ITS_END, ABOUT_MORE, Rule, shows_more
 from hangup.record.session import Session
 
 T = TypeVar("T")
@@ -62,6 +62,7 @@ class Findings:
         """Prepare what each session asks for."""
         self._tests = [(place, rule.test) for place, rule in enumerate(self.rules)]
         self._always = [(place, test) for place, test in self._tests if test not in ABOUT_MORE]
+        self._returned = [(place, test) for place, test in self._always if test not in ABOUT_ITS_END]
 
     @property
     def explored(self) -> int:
@@ -84,7 +85,11 @@ class Findings:
         for session in sessions:
             said: list[str] = []
             noisy = False
-            for place, test in self._tests if shows_more(session) else self._always:
+            if shows_more(session):
+                tests = self._tests
+            else:
+                tests = self._returned if session.ended == "returned" else self._always
+            for place, test in tests:
                 if (got := test(session)) is not None and not any(got in each for each in said):
                     said.append(got)
                     rule = self.rules[place]

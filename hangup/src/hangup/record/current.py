@@ -54,9 +54,8 @@ def note(text: str) -> None:
         session.record(Event(session.lifeline(), "note", text))
 
 
-def task_of_nobody(coro: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
-    """Return a new task that belongs to no session, whatever runs now."""
-    loop = asyncio.get_running_loop()
+def task_of_nobody(coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> "asyncio.Task[Any]":
+    """Return a new task of the running loop that belongs to no session, whatever runs now."""
     if _current.get() is not None:
         return loop.create_task(coro, context=Context())
     factory: Any = loop.get_task_factory()

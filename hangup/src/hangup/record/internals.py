@@ -19,6 +19,7 @@ from contextvars import Context
 from typing import Any
 
 _Handle, _new, _copy = asyncio.Handle, object.__new__, contextvars.copy_context
+_running: Any = asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get
 
 
 def never_retrieved(task: "asyncio.Task[Any]") -> bool:
@@ -36,6 +37,14 @@ def peek_exception(task: "asyncio.Task[Any]") -> BaseException | None:
     """
     error: BaseException | None = getattr(task, "_exception", None)
     return error
+
+
+def running_task(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[Any] | None":
+    """Return the task that runs now on the loop that runs here, as `asyncio.current_task` does.
+
+    That one is written in Python until 3.11, and takes three times as long, twice in each session.
+    """
+    return _running(loop)
 
 
 def will_be_cancelled(task: "asyncio.Task[Any]") -> bool:

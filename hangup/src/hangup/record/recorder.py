@@ -12,6 +12,7 @@ from typing import Any
 
 from hangup.record.current import current, in_session, note, set_current, watch_tasks
 from hangup.record.errors import describe, leaves, stack
+from hangup.record.internals import running_task
 from hangup.record.session import Ended, Session
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
@@ -73,7 +74,7 @@ class Recorder:
         address, trace = scope.get("client"), self.trace
         session = Session(trace, trace.peer(int(address[1]) if address else len(self.sessions)))
         session.excuse = self.excuse
-        session.main = asyncio.current_task()
+        session.main = running_task(asyncio.get_running_loop())
         self.sessions.append(session)
         set_current(session)  # for good: what the server logs in this task afterwards belongs to the session too
         channel = (_SilentChannel if trace.silent else _Channel)(session, receive, send)

@@ -224,6 +224,8 @@ GENERAL = (
 """What holds for every handler, whatever it is for."""
 
 
+ABOUT_ITS_END = frozenset({ends_quietly_graded.test, ends.test})
+"""The tests of those that have nothing to say of a session that has returned."""
 ABOUT_MORE = frozenset(rule.test for rule in GENERAL if rule not in (ends_quietly_graded, ends))
 """The tests of those that ask for more than how the handler ended: of most sessions there is no more to say."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hangup.record.errors import describe
-from hangup.record.internals import never_retrieved, peek_exception
+from hangup.record.internals import never_retrieved, peek_exception, running_task
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 
@@ -99,8 +99,8 @@ class Session:
     def hears_goodbye(self, code: int | None) -> None:
         """Take note that the task that runs now is told of the end; without a code it is 1005 (RFC 6455, 7.1.5)."""
         self.codes.append(int(code or 1005))
-        loop = asyncio.get_running_loop()
-        self._told = asyncio.current_task(loop), _turn(loop)
+        loop = asyncio.get_running_loop() if self.main is None else self.main.get_loop()
+        self._told = running_task(loop), _turn(loop)
 
     def in_one_breath(self, error: Exception) -> bool:
         """Return whether this send failed within a turn of another task's being told of the end: it could not know.

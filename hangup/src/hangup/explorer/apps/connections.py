@@ -32,12 +32,13 @@ class Connections:
         recorder: Recorder,
         schedule: Schedule,
         state: Mapping[str, Any],
+        loop: asyncio.AbstractEventLoop,
         *,
         on_spin: Callable[[], None],
         on_ended: Callable[[str], None],
     ) -> None:
         self.recorder, self.schedule, self.state = recorder, schedule, state
-        self.on_spin, self.on_ended = on_spin, on_ended
+        self._loop, self.on_spin, self.on_ended = loop, on_spin, on_ended
         self.kind: Callable[..., Connection] = connection_for
         self.running = 0
         """In how many sessions the app has not ended."""
@@ -65,7 +66,7 @@ class Connections:
         self.running += 1
         client = None if lost else ("127.0.0.1", port)
         scope = {**websocket_scope(asked), "state": dict(self.state), "client": client}
-        self.tasks[letter] = task_of_nobody(self._serve(letter, scope, connection))
+        self.tasks[letter] = task_of_nobody(self._serve(letter, scope, connection), self._loop)
         if lost:
             connection.leave()
         return connection
@@ -83,7 +84,7 @@ class Connections:
         trace = self.recorder.trace
         exchange = Exchange(asked, letter, None if trace.silent else trace, on_done)
         scope = http_scope(asked) | {"state": dict(self.state), "client": ("127.0.0.1", ord(letter))}
-        self.requests.append(task_of_nobody(exchange.serve(self.recorder, scope)))
+        self.requests.append(task_of_nobody(exchange.serve(self.recorder, scope), self._loop))
         return exchange
 
     async def _serve(self, letter: str, scope: dict[str, Any], connection: Connection) -> None:
