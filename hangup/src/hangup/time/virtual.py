@@ -146,12 +146,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         self.turn += 1
         self.turns = turns = self.turns + 1
-        special = self._scheduled or self.checks or self.real or self.order is not None  # type: ignore[attr-defined]
+        special = self._scheduled or self.checks or self.real  # type: ignore[attr-defined]
         if special or turns > self.most_turns or not turns % self.looks_every:
             turn_once(self)
         elif self._queue:
+            if self.order is not None:
+                self.order.turn(0)
             run_ready(self._queue)
-        elif self._selector.hears or self.settle():  # type: ignore[attr-defined]
+        elif self.order is not None or self._selector.hears or self.settle():  # type: ignore[attr-defined]
             turn_once(self)
         else:
             self.let_time_pass(math.inf)

@@ -41,7 +41,7 @@ from hangup.explorer.invariant import (
     with_its_doubt,
 )
 from hangup.explorer.names import choose
-from hangup.explorer.orders.play import OrderedPlay
+from hangup.explorer.orders.play import OrderedPlay, any_answer
 from hangup.explorer.report import Broken, Report
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp, Session
@@ -203,6 +203,7 @@ def replay(
                     opening.logged = [logged for logged in opening.logged if logged.escaped or logged.shown]
                 read, _ = await accompanied(read, alone.sessions)
                 app = own.again()  # an invariant shall tell of this session, and of none before it
+            read = read if wanted.order is None else any_answer(read)
             plays.append(kind(app, read, wanted, trace, path, **options))
             session = await plays[0].play()
             trace.silent = True  # whoever the app still lists may be told something in the sessions that follow

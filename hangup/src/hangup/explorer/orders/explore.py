@@ -64,6 +64,7 @@ class OrderExploration:
     def __post_init__(self) -> None:
         """Prepare what is the same for each session."""
         self.script, self.rules = any_answer(self.script), rules_of_order(tuple(self.findings.rules))
+        self.judging = Findings(self.rules)
 
     async def explore(self, first: Schedule, count: int) -> None:
         """Play so many sessions, most of them of the schedule `first`."""
@@ -150,7 +151,7 @@ class OrderExploration:
         sessions = (session, *session.others)
         for each in sessions:
             self.probe(app, each)
-        judged = Findings(self.rules).judge(str(schedule), sessions)
+        judged = self.judging.judge(str(schedule), sessions)
         for each in sessions:
             each.drop_references()
         broken = {_key(each): each for _, each in reversed(judged.broken)}

@@ -56,7 +56,7 @@ class OrderedPlay(Play):
     def __init__(
         self, choose: Callable[[str], int], app: Any, script: ParsedScript, *args: Any, explain: bool = False, **kw: Any
     ) -> None:
-        super().__init__(app, any_answer(script), *args, **kw)
+        super().__init__(app, script, *args, **kw)
         self.explain = explain
         self.told = Told()
         self.order = Order(self.loop, choose, self._lane)
