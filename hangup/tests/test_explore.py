@@ -404,6 +404,33 @@ def test_an_app_that_ends_before_the_peer_leaves_does_the_same_thing_each_time()
     assert "twice" not in str(report)
 
 
+def test_an_undisturbed_run_in_which_nothing_breaks_is_played_once_but_for_the_first():
+    sessions = 0
+
+    async def counted(websocket):
+        nonlocal sessions
+        sessions += 1
+        await echo(websocket)
+
+    report = explore(app(counted), models=["uvicorn", "granian", "hypercorn"], endings=["close", "fin"])
+    assert sessions == report.explored + 1
+
+
+def test_what_breaks_from_the_second_session_on_is_seen_on_one_server_too():
+    served: list[object] = []
+
+    async def once(websocket):
+        served.append(websocket)
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if len(served) == 1:
+                await websocket.send_text(text)
+        served[1:] = [None]
+
+    report = explore(app(once), models=["uvicorn"], endings=["close"])
+    assert "uvicorn/close@end" in {each.schedule for each in report.broken}
+
+
 def test_a_replay_draws_its_own_session_though_the_app_is_slow_and_still_lists_it():
     listed = []
 

@@ -22,6 +22,7 @@ from hangup.record.internals import (
     pool_of,
     ready,
     run_ready,
+    running_task,
     step_of,
     takes_jobs,
     threads_now,
@@ -276,6 +277,23 @@ def test_a_thread_that_is_about_to_start_is_not_missed(monkeypatch):
     monkeypatch.setitem(threading._limbo, thread, thread)  # type: ignore[attr-defined]
     assert thread in threads_now()
     assert thread in threading.enumerate()
+
+
+def test_the_task_that_runs_is_asyncios_own_answer():
+    async def work():
+        loop = asyncio.get_running_loop()
+        assert running_task(loop) is asyncio.current_task()
+        seen = asyncio.create_task(inner(loop))
+        assert await seen is seen
+
+    async def inner(loop):
+        loop.call_soon(lambda: outside.append(running_task(loop)))
+        await asyncio.sleep(0)
+        return running_task(loop)
+
+    outside: list[object] = []
+    asyncio.run(work())
+    assert outside == [None]
 
 
 def test_without_what_a_task_is_about_to_be_told_a_cleanup_is_blamed_for_a_cancellation_that_came_from_outside():

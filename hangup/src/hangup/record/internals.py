@@ -19,7 +19,7 @@ from contextvars import Context
 from typing import Any
 
 _Handle, _new, _copy = asyncio.Handle, object.__new__, contextvars.copy_context
-_running: Any = asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get
+_running: Any = asyncio.current_task if sys.version_info >= (3, 12) else getattr(asyncio.tasks, "_current_tasks").get  # noqa: B009 - unknown to mypy
 
 
 def never_retrieved(task: "asyncio.Task[Any]") -> bool:
@@ -44,7 +44,8 @@ def running_task(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[Any] | None":
 
     That one is written in Python until 3.11, and takes three times as long, twice in each session.
     """
-    return _running(loop)
+    task: asyncio.Task[Any] | None = _running(loop)
+    return task
 
 
 def will_be_cancelled(task: "asyncio.Task[Any]") -> bool:

@@ -120,7 +120,7 @@ def at_rest(
     for session in sessions:
         if session.tasks or session.ended == "running":
             return False
-    return all([task.done() for task in tasks])
+    return all(map(asyncio.Task.done, tasks))
 
 
 async def stop(

@@ -57,8 +57,7 @@ class Growing:
     @staticmethod
     def may(sessions: Sequence[Session]) -> bool:
         """Return whether these sessions have left anything that may grow."""
-        first = sessions[0]
-        return bool(first.facts["pools"] or first.timers or any([each.timers for each in first.others]))
+        return bool(sessions[0].facts["pools"]) or any(each.timers for each in sessions)
 
     async def judge(
         self, exploration: "Exploration", judged: Judged, schedule: "Schedule", sessions: Sequence[Session]
