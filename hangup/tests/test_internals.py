@@ -215,6 +215,7 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
             *["_callback"] * 3,
             *["_cancelled"] * 2,
             *["_context"] * 2,
+            "_current_tasks",
             "_exception",
             "_limbo",
             "_log_traceback",
