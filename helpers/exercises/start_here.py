@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp
-from hangup.servers.script import Expect, Leave, Script, Send, Wait, beside, by
+from hangup.servers.script import Expect, Leave, Script, Send, StopReading, Wait, beside, by
 from helpers.exercises.race import ends_quietly, racing
 from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
@@ -50,6 +50,7 @@ ex1 = AppExercise(
         Case(beside(shouted(texts()[6:12]), shouted(texts()[12:]))),
         Case(shouted([f"number {number}" for number in range(MANY)]), most=10),
         Case((*SHOUTS[:2], *by("b", ASIDES))),
+        Case((StopReading(), SHOUTS[0], Wait(5), *by("b", ASIDES)), most=0),
         Case((*SHOUTS[:2], *by("b", ASIDES[:2]), Leave(), *by("b", ASIDES[2:])), mount=turned(mount)),
         Case((Wait(4_000), *SHOUTS[:2]), most=5),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),

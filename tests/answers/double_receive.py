@@ -365,6 +365,18 @@ class AnswersASecondTimeInBytes(Counting):
         await (websocket.send_text(answer) if self.count == 1 else websocket.send_bytes(answer.encode()))
 
 
+turns = asyncio.Lock()
+
+
+@wrong(ex1, "answers_everything")
+class OneAtATime(Counting):
+    """A lock of the module's around each answer: whose peer does not read keeps all others waiting."""
+
+    async def on_receive(self, websocket, data):
+        async with turns:
+            await super().on_receive(websocket, data)
+
+
 # ---- 1, wrong, but not in this check's sessions --------------------------------------------------------------------
 
 
@@ -478,6 +490,24 @@ async def one_loop(websocket, words):
     async for question in websocket.iter_text():
         async for word in words(question):
             await websocket.send_text(word)
+
+
+@wrong(ex2, "answers_everything")
+async def speaks_one_at_a_time(websocket, words):
+    """A lock of the module's around each word: whose peer does not read keeps all others waiting."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def speak_in_turn():
+        while True:
+            async for word in words(await questions.get()):
+                async with turns:
+                    await websocket.send_text(word)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(speak_in_turn)
+        await read(websocket, questions)
+        group.cancel_scope.cancel()
 
 
 @wrong(ex2, "answers_everything")
@@ -1293,6 +1323,21 @@ async def ten_seconds_to_enter(websocket):
     try:
         async for text in websocket.iter_text():
             await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        await hall.leave(seat)
+
+
+@wrong(ex3, "answers_everything")
+async def sits_one_at_a_time(websocket):
+    """A lock of the module's around each answer that goes out."""
+    hall = websocket.app.state.hall
+    seat = await hall.enter()
+    try:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            said = await hall.answer(seat, text)
+            async with turns:
+                await websocket.send_text(said)
     finally:
         await hall.leave(seat)
 

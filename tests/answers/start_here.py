@@ -25,6 +25,19 @@ async def lets_the_disconnect_escape(websocket):
         await websocket.send_text(text.upper())
 
 
+turns = asyncio.Lock()
+
+
+@wrong(ex1, "answers_everything")
+async def shouts_one_at_a_time(websocket):
+    """A lock of the module's around each send: whose peer does not read keeps all others waiting."""
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        async for text in websocket.iter_text():
+            async with turns:
+                await websocket.send_text(text.upper())
+
+
 @wrong(ex1, "yields")
 async def busy_loop(websocket):
     """Busy loop: goes on after every error, the disconnect included."""

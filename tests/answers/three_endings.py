@@ -418,6 +418,30 @@ async def echoes_bye(websocket, ended):
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
+one_echoes = asyncio.Lock()
+
+
+@wrong(ex1, "answers_everything")
+async def one_echo_at_a_time(websocket, ended):
+    """A lock of the module's around each echo: whose peer does not read keeps all others waiting."""
+    await websocket.accept()
+    how: tuple[Any, ...] = ("unknown",)
+    try:
+        while (text := await websocket.receive_text()) != "bye":
+            async with one_echoes:
+                await websocket.send_text(text)
+        await websocket.close(4000)
+        how = ("app", 4000)
+    except WebSocketDisconnect as gone:
+        if gone.code not in {1005, 1006}:
+            how = ("server" if gone.code == 1012 else "peer", gone.code)
+    except asyncio.CancelledError:
+        how = ("cancelled",)
+        raise
+    finally:
+        ended(*how)
+
+
 @right(ex1)
 async def one_word_in_finally(websocket, ended):
     """A variable that every branch sets, and one report in finally."""

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
-from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
 from helpers.exercises.deaf import goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
 from helpers.exercises.slow import READING, slow
@@ -162,6 +162,7 @@ ex2 = AppExercise(
         Case((Send("all"), *(Expect(f"all {number}") for number in range(1, BACKLOG + 1))), "/many", most=0),
         Case((Send("two"), Wait(READING + 1), Expect("two 1"), Expect("two 2")), mount=slow(_answering), most=0),
         Case((Wait(4_000), *ONE), most=0),
+        Case((StopReading(), Send("two"), Wait(5), *by("b", ONE)), most=0),
         Case((Send("forever"), Expect("forever 1"), Send("one", by="b"), Expect("one 1", by="b"))),
         Case(
             (*ONE, *by("b", ONE), Leave(), *by("b", ONE)),

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
 from helpers.exercises.in_text import noting_bytes, sends_texts
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
@@ -75,6 +75,7 @@ ex1 = AppExercise(
         Case(beside(_counted(json_values()[3:6]), _counted(json_values()[6:12]))),
         Case(_counted(range(MANY)), most=10),
         Case((*COUNTS[:2], *by("b", COUNTS[:2]), Leave(), *by("b", COUNTS[2:])), mount=turned(_watched)),
+        Case((StopReading(), COUNTS[0], Wait(5), *by("b", COUNTS)), most=0),
         Case((Wait(90), *COUNTS[:2], Wait(200), *COUNTS[2:], Wait(90))),
         Case((Wait(4_000), *COUNTS), most=0),
         *(Case((*COUNTS, Leave(code)), most=40) for code in (*codes(), None)),

@@ -20,7 +20,7 @@ from hangup.record import rules
 from hangup.record.internals import will_be_cancelled
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Step, Wait, by
+from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.deaf import goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, racing
@@ -234,6 +234,7 @@ ex3 = AppExercise(
         Case((Wait(90), *_seated(["late"]), Wait(200))),
         Case((Wait(4_000), *_seated(["late"])), most=0),
         Case((Send("hello"), Wait(READING + 1), Expect(reply(0, "hello"))), mount=slow(_hall), most=0),
+        Case((StopReading(), Send("hello"), Wait(5), Send("b?", by="b"), Expect(by="b")), most=0),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
         Case((*_seated(["hello"]), Send("fire"), Wait(5), Send("smoke?"), Wait(5)), most=0),
         Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),

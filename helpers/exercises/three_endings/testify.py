@@ -11,7 +11,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
-from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside, by
+from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
 from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
@@ -207,6 +207,7 @@ ex1 = AppExercise(
             mount=turned(_reporting),
         ),
         Case(beside((*_echoed(["hello"]), Send("bye")), _echoed(["one", "two", "three"]))),
+        Case((StopReading(), Send("hello"), Wait(5), *by("b", _echoed(["one", "two"]))), most=0),
     ),
     rules=(
         rules.answers_everything,
