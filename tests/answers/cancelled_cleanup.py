@@ -1680,7 +1680,7 @@ class AsSoonAsOneIsDone(_Holding):
         end = asyncio.get_running_loop().time() + seconds
         while self.tasks and (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(set(self.tasks), timeout=left)
-        asked = set()
+        asked: set[asyncio.Task[None]] = set()
         while self.tasks:
             for task in self.tasks - asked:
                 task.cancel()
