@@ -175,7 +175,8 @@ def test_misuse_is_told_from_failure(room, capsys, monkeypatch):
 
 
 def run_pytest(*arguments, cwd=ROOT):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments]
+    spared = ("-p", "tests.spared", "-p", "no:faker", "-p", "no:xdist")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *spared, *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False).stdout
 
 

@@ -52,7 +52,8 @@ def test_an_untrue_model_a_changed_cell_and_another_test_are_told_apart(pytester
         """,
         test_other="def test_it(): assert False, 'else'",
     )
-    pytester.runpytest_subprocess("--nbval", "-p", "no:cacheprovider", "--junitxml=report.xml")
+    spared = ("-p", "tests.spared", "-p", "no:faker", "-p", "no:cacheprovider")
+    pytester.runpytest_subprocess(*spared, "--nbval", "--junitxml=report.xml")
     capsys.readouterr()
     assert main([str(pytester.path / "report.xml")]) == 1
     said = capsys.readouterr().out
