@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
@@ -175,7 +176,13 @@ def test_an_unknown_comment_is_named():
 
 
 def test_a_book_with_a_warning_is_not_built(tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "_list_of_lessons", lambda: "[nowhere](nowhere.md)")
-    monkeypatch.setattr(lessons, "sources", list)
+    """A book of one page, built by Sphinx: the whole one is built once, for the tests above."""
+
+    def lay_out(source: Path) -> None:
+        source.mkdir(parents=True)
+        shutil.copy(book.DOCS / "conf.py", source)
+        (source / "index.md").write_text("# A book\n\n[nowhere](nowhere.md)\n", encoding="utf-8")
+
+    monkeypatch.setattr(book, "lay_out", lay_out)
     with pytest.raises(book.BookError, match="nowhere"):
         book.build(tmp_path)

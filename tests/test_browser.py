@@ -3,6 +3,9 @@
 It wants Chromium (or Chrome) and playwright, which drives it. Where one of them is missing these tests are skipped, and
 say why; with BROWSER=required in the environment they fail. Nothing here waits for time: each wait is for something
 that is seen, and ends with a failure after `PATIENCE`.
+
+To start JupyterLab and to load its page takes as long as a lesson: one server and one window serve a whole half of the
+course, and in that window lesson after lesson is opened by its name in the list of files, run, looked at, and closed.
 """
 
 import json
@@ -37,6 +40,8 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "notebook-extension/tracker": {"windowingMode": "none"},  # cells that are out of sight are in the page, too
 }
+PAGE = {"buildCheck": False}  # whether Lab should be built anew: npm is asked at each load of the page, in a second
+OFTEN = 200.0  # milliseconds between two looks at a lesson that runs: a look costs what Lab needs to draw
 AGAIN = 6  # times that checks may be asked again which ran out of time
 NUMBER = re.compile(r"\[\d+\]")
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
@@ -45,6 +50,14 @@ READY = """() => {
     return kernel?.connectionStatus === "connected" && kernel.status === "idle";
 }"""
 """Whether Lab talks to the kernel; a cell that is run earlier is not run at all, and nobody is told."""
+CLOSE = """async () => {
+    for (const widget of [...window.jupyterapp.shell.widgets("main")].filter(each => each.sessionContext)) {
+        await widget.sessionContext.shutdown();
+        widget.context.model.dirty = false;
+        widget.close();
+    }
+}"""
+"""Closes all notebooks with their kernels; Lab asks nobody whether to save them."""
 DRAWN = """(outputs) => {
     const cells = window.jupyterapp.shell.currentWidget.content.widgets;
     const drawn = [...document.querySelectorAll(outputs)];
@@ -52,6 +65,7 @@ DRAWN = """(outputs) => {
         && drawn.every(output => output.childElementCount > 0)
         && drawn.every(output => [...output.querySelectorAll("img")].every(image => image.complete));
 }"""
+LAB = "import tests.spared, jupyterlab.labapp as lab; lab.main()"
 READABLE = "image => image.naturalWidth > 0"
 RED = f'{PANEL} .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"]'
 """Tracebacks, and what is written to stderr, such as a group of exceptions."""
@@ -80,6 +94,9 @@ def lab(tmp_path_factory):
         file = room / "user_settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
+    page = room / "jupyter_config_dir" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps(PAGE), encoding="utf-8")
     with serving(room) as address:
         yield address
 
@@ -96,8 +113,9 @@ def serving(room: Path):
     own["AFTER_THE_DISCONNECT_PROGRESS"] = str(room / "progress.json")
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--ServerApp.root_dir={room}"]
     options += ["--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"]
+    options += ["--KernelManager.shutdown_wait_time=0"]  # one that is no longer wanted is killed
     options += [f"--LabApp.{name}_dir={room / name}" for name in ("user_settings", "workspaces")]
-    command = [sys.executable, "-m", "jupyterlab", *options]
+    command = [sys.executable, "-c", LAB, *options]
     with subprocess.Popen(command, cwd=room, env=os.environ | own, stderr=subprocess.PIPE, text=True) as process:
         said: queue.Queue[str] = queue.Queue()
         reader = threading.Thread(target=_read, args=[process.stderr, said.put])
@@ -124,7 +142,7 @@ def browser(lab):
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=chrome(), args=["--no-sandbox", "--disable-dev-shm-usage", nowhere]
+            executable_path=chrome(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", nowhere]
         )
         yield chromium
         chromium.close()
@@ -133,14 +151,12 @@ def browser(lab):
 class Notebook:
     """A lesson that is open in Lab, and what its cells are by the learner's file and by the stored solutions."""
 
-    def __init__(self, page: "Page", lesson: Lesson) -> None:
+    def __init__(self, page: "Page", lesson: Lesson, asked: list[str]) -> None:
         self.page = page
         self.cells = _cells(lessons.NOTEBOOKS / lesson.path.name)
         self.stored = [c for c in _cells(lessons.SOLUTIONS / lesson.path.name) if "solution" not in _tags(c)]
-        self.asked: list[str] = []
+        self.asked = asked
         """What the page asked for, wherever it is."""
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("websocket", lambda socket: self.asked.append(socket.url))
 
     @property
     def outside(self) -> list[str]:
@@ -186,9 +202,9 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         done = """([panel, red, expected]) => {
             const prompts = [...document.querySelectorAll(`${panel} .jp-CodeCell .jp-InputArea-prompt`)];
-            return /\\[\\d+\\]/.test(prompts.at(-1).innerText) || document.querySelectorAll(red).length > expected;
+            return /\\[\\d+\\]/.test(prompts.at(-1).textContent) || document.querySelectorAll(red).length > expected;
         }"""
-        self.page.wait_for_function(done, arg=[PANEL, RED, self.expected["in red"]])
+        self.page.wait_for_function(done, arg=[PANEL, RED, self.expected["in red"]], polling=OFTEN)
 
     def until_drawn(self) -> None:
         """Return when all that the cells have put out is in the page, and the browser has made of it what it can."""
@@ -232,74 +248,129 @@ def _tags(cell: dict[str, Any]) -> list[str]:
     return list(cell["metadata"].get("tags", []))
 
 
-@pytest.fixture
-def opened(lab, browser: "Browser"):
-    """Opens a lesson in a window of its own; when the test is over, no window and no kernel is left."""
-    address = urlsplit(lab)
-    token = parse_qs(address.query)["token"][0]
-    context = browser.new_context(viewport={"width": 1300, "height": 1000})
-    context.set_default_timeout(PATIENCE * 1000)
-    expect.set_options(timeout=PATIENCE * 1000)
+class Window:
+    """A window of Chromium with JupyterLab in it, whose list of files shows the lessons."""
 
-    def open_(lesson: Lesson) -> Notebook:
-        page = context.new_page()
-        notebook = Notebook(page, lesson)
-        page.goto(
-            f"http://{address.netloc}/lab/workspaces/{lesson.path.stem}/tree/work/{lesson.path.name}?token={token}"
-        )
-        expect(page.locator(f"{PANEL} .jp-Notebook .jp-Cell")).to_have_count(len(notebook.cells))
-        page.wait_for_function(READY)
+    def __init__(self, browser: "Browser", lab: str) -> None:
+        address = urlsplit(lab)
+        self.server, self.token = f"http://{address.netloc}", parse_qs(address.query)["token"][0]
+        self.context = browser.new_context(viewport={"width": 1300, "height": 1000})
+        self.context.set_default_timeout(PATIENCE * 1000)
+        expect.set_options(timeout=PATIENCE * 1000)
+        self.page = self.context.new_page()
+        self.asked: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.page.goto(f"{self.server}/lab/tree/work?token={self.token}")
+
+    def open(self, lesson: Lesson) -> Notebook:
+        """Open a lesson by a double click on its name; return when its cells are there and its kernel answers."""
+        self.page.locator(".jp-DirListing-item", has_text=lesson.path.name).dblclick()
+        notebook = Notebook(self.page, lesson, self.asked)
+        expect(self.page.locator(f"{PANEL} .jp-Notebook .jp-Cell")).to_have_count(len(notebook.cells))
+        self.page.wait_for_function(READY)
         return notebook
 
-    yield open_
-    headers = {"Authorization": f"token {token}"}
-    sessions = f"http://{address.netloc}/api/sessions"
-    for session in context.request.get(sessions, headers=headers).json():
-        context.request.delete(f"{sessions}/{session['id']}", headers=headers)
-    context.close()
+    def tidy(self) -> None:
+        """Close what is open, without saving it; forget what was asked for."""
+        self.page.evaluate(CLOSE)
+        expect(self.page.locator(".jp-NotebookPanel")).to_have_count(0)
+        self.asked.clear()
+
+    def end_kernels(self) -> None:
+        """End the kernel of each notebook."""
+        headers = {"Authorization": f"token {self.token}"}
+        sessions = f"{self.server}/api/sessions"
+        for session in self.context.request.get(sessions, headers=headers).json():
+            self.context.request.delete(f"{sessions}/{session['id']}", headers=headers)
 
 
-def test_lesson_00_is_taken_with_the_keyboard(opened):
-    """Down to the starter, two lines typed in place of its last one, and the check says ✓; then on by the list."""
-    lesson = opened(catalogue()[0])
-    starter, check = lesson.place("starter", "ex1"), lesson.place("check", "ex1")
-    lesson.cell(0).click()
-    lesson.until_chosen(0)
-    for number in range(starter):
-        lesson.advance(number)
-    keyboard = lesson.page.keyboard
-    keyboard.press("Enter")  # into the cell
-    lesson.cell(starter).locator(".cm-editor.cm-focused").wait_for()
-    keyboard.press("ControlOrMeta+End")
-    keyboard.press("Shift+Home")
-    keyboard.type("async for text in websocket.iter_text():\n")  # Lab indents the next line
-    keyboard.type("await websocket.send_text(text.upper())")
-    lesson.advance(starter)
-    lesson.run(check)
-    lesson.until_judged()
-    assert "✓ start-here 1" in lesson.cell(check).locator(".jp-OutputArea-output").inner_text()
-    assert lesson.shown == lesson.expected | {"not attempted": 0}
-    assert lesson.outside == []
-    after = catalogue()[1]
-    lesson.page.get_by_role("link", name=after.title, exact=True).click()
-    lesson.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=after.path.name).wait_for()
+@pytest.fixture(scope="module")
+def windows(lab, browser):
+    """The window that is open, if there is one; whoever takes it away gets another one."""
+    found: list[Window] = []
+    yield found
+    for window in found:
+        window.context.close()
 
 
-@pytest.mark.parametrize("lesson", catalogue()[1:], ids=lambda lesson: lesson.name)
-def test_a_lesson_runs_from_its_first_cell_to_its_last_and_shows_what_solutions_have_stored(opened, lesson):
-    notebook = opened(lesson)
+@pytest.fixture
+def opened(request, lab, browser: "Browser", windows):
+    """Opens a lesson; when the test is over, no notebook and no kernel is left, nor a window in which a test failed."""
+    failed = request.session.testsfailed
+    if not windows:
+        windows.append(Window(browser, lab))
+    (window,) = windows
+    yield window.open
+    if request.session.testsfailed == failed:
+        window.tidy()
+    window.end_kernels()
+    if request.session.testsfailed > failed:
+        window.context.close()
+        windows.clear()
+
+
+HALVES = catalogue()[1:5], catalogue()[5:]
+
+
+class TestTheFirstHalf:
+    """Two classes, for a worker of xdist takes a class whole."""
+
+    def test_lesson_00_is_taken_with_the_keyboard_and_its_list_leads_on(self, opened):
+        """Down to the starter, two lines typed in place of its last one, and the check says ✓; then on to lesson 01.
+
+        What came out there is folded until somebody asks.
+        """
+        lesson = opened(catalogue()[0])
+        starter, check = lesson.place("starter", "ex1"), lesson.place("check", "ex1")
+        lesson.cell(0).click()
+        lesson.until_chosen(0)
+        for number in range(starter):
+            lesson.advance(number)
+        keyboard = lesson.page.keyboard
+        keyboard.press("Enter")  # into the cell
+        lesson.cell(starter).locator(".cm-editor.cm-focused").wait_for()
+        keyboard.press("ControlOrMeta+End")
+        keyboard.press("Shift+Home")
+        keyboard.type("async for text in websocket.iter_text():\n")  # Lab indents the next line
+        keyboard.type("await websocket.send_text(text.upper())")
+        lesson.advance(starter)
+        lesson.run(check)
+        lesson.until_judged()
+        assert "✓ start-here 1" in lesson.cell(check).locator(".jp-OutputArea-output").inner_text()
+        assert lesson.shown == lesson.expected | {"not attempted": 0}
+        assert lesson.outside == []
+        after = catalogue()[1]
+        lesson.page.get_by_role("link", name=after.title, exact=True).click()
+        lesson.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=after.path.name).wait_for()
+        lesson.page.wait_for_function(READY)
+        a_fold_is_closed_and_opens_at_a_click(lesson.page)
+
+    @pytest.mark.parametrize("lesson", HALVES[0], ids=lambda lesson: lesson.name)
+    def test_a_lesson_runs_from_its_first_cell_to_its_last(self, opened, lesson):
+        runs_and_shows_what_solutions_have_stored(opened(lesson))
+
+
+class TestTheSecondHalf:
+    """The longer ones."""
+
+    @pytest.mark.parametrize("lesson", HALVES[1], ids=lambda lesson: lesson.name)
+    def test_a_lesson_runs_from_its_first_cell_to_its_last(self, opened, lesson):
+        runs_and_shows_what_solutions_have_stored(opened(lesson))
+
+
+def a_fold_is_closed_and_opens_at_a_click(page: "Page") -> None:
+    """In Lab, as on GitHub; and what stands in it is rendered."""
+    fold = page.locator(f"{PANEL} .jp-MarkdownCell details").first
+    expect(fold.locator("p").first).not_to_be_visible()
+    assert fold.get_attribute("open") is None
+    fold.locator("summary").click()
+    expect(fold.locator("p").first).to_be_visible()
+
+
+def runs_and_shows_what_solutions_have_stored(notebook: Notebook) -> None:
     notebook.run_all()
     assert len(red := notebook.page.locator(RED).all_inner_texts()) == notebook.expected["in red"], red
     notebook.until_judged()
     assert notebook.shown == notebook.expected
     assert notebook.outside == []
-
-
-def test_what_came_out_is_folded_until_somebody_asks(opened):
-    """In Lab a fold is closed, opens at a click, and what stands in it is rendered."""
-    lesson = opened(catalogue()[1])
-    fold = lesson.page.locator(f"{PANEL} .jp-MarkdownCell details").first
-    assert fold.get_attribute("open") is None
-    expect(fold.locator("p").first).not_to_be_visible()
-    fold.locator("summary").click()
-    expect(fold.locator("p").first).to_be_visible()
