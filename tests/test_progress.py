@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence_and_the_verdict_is_told(m
         raise PermissionError("Permission denied")
 
     monkeypatch.setattr(os, "replace", refused)
-    assert [ex1.check(shout).outcome for _ in range(2)] == ["pass", "pass"]
+    assert [ex1.check(silent).outcome for _ in range(2)] == ["fail", "fail"]
     assert capsys.readouterr().err == "This verdict could not be remembered: Permission denied\n"
 
 
