@@ -36,8 +36,9 @@ SETTINGS = {
 }
 PAGE = {"buildCheck": False}  # whether Lab should be built anew: npm is asked at each load of the page, in a second
 AT_ONCE = 2  # lessons that run at the same time: each waits for servers, for seconds, and needs no processor then
-OFTEN = 300.0  # milliseconds between two looks at lessons that run: a look costs what Lab needs to draw
+OFTEN = 300.0  # milliseconds between two looks at what lasts seconds: a look costs what Lab needs to draw
 AGAIN = 6  # times that checks may be asked again which ran out of time
+HURRIED = re.compile("takes too long|too busy")
 NUMBER = re.compile(r"\[\d+\]")
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 READY = """path => {
@@ -57,15 +58,13 @@ ENDED = """([path, red]) => {
 }"""
 """Whether the last cell of a notebook has its number, or a cell has failed that should not; it may be out of sight."""
 SOME_ENDED = f"all => all.some({ENDED})"
-CLOSE = """async paths => {
-    const panels = [...window.jupyterapp.shell.widgets("main")];
-    for (const panel of panels.filter(each => paths.includes(each.context?.path))) {
-        await panel.sessionContext.shutdown();
-        panel.context.model.dirty = false;
-        panel.close();
-    }
+CLOSE = """async path => {
+    const panel = [...window.jupyterapp.shell.widgets("main")].find(each => each.context?.path === path);
+    await panel.sessionContext.shutdown();
+    panel.context.model.dirty = false;
+    panel.close();
 }"""
-"""Closes notebooks with their kernels; Lab asks nobody whether to save them."""
+"""Closes a notebook with its kernel; Lab asks nobody whether to save it."""
 DRAWN = """(outputs) => {
     const cells = window.jupyterapp.shell.currentWidget.content.widgets;
     const drawn = [...document.querySelectorAll(outputs)];
@@ -187,7 +186,7 @@ class Notebook:
         tab.click()
         tab.and_(self.page.locator(".lm-mod-current")).wait_for()
         expect(self.page.locator(f"{PANEL} .jp-Notebook .jp-Cell")).to_have_count(len(self.cells))
-        self.page.wait_for_function(READY, arg=self.path)
+        self.page.wait_for_function(READY, arg=self.path, polling=OFTEN)
         return self
 
     def run_all(self) -> None:
@@ -205,11 +204,11 @@ class Notebook:
         self.page.wait_for_function(DRAWN, arg=f"{PANEL} .jp-OutputArea-output")
 
     def until_judged(self) -> None:
-        """Ask each check again, as a learner would, that ran out of time, which one may on a busy machine."""
+        """Ask each check again, as a learner would, that ran out of time, as one may on a busy machine."""
         checks = [number for number, cell in enumerate(self.cells) if "check" in _tags(cell)]
         self.until_drawn()
         for number in checks * AGAIN:
-            if "takes too long" in self.cell(number).inner_text():
+            if HURRIED.search(self.cell(number).inner_text()):
                 self.run(number)
                 self.until_drawn()
 
@@ -279,12 +278,11 @@ class Window:
                 self.page.wait_for_function(SOME_ENDED, arg=[each.watched for each in going], polling=OFTEN)
         return self.begun[lesson].show()
 
-    def close(self, *some: Lesson) -> None:
-        """Close lessons, without saving them, and end their kernels."""
-        self.page.evaluate(CLOSE, [f"work/{each.path.name}" for each in some])
-        for each in some:
-            self.begun.pop(each, None)
-            expect(self.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=each.path.name)).to_have_count(0)
+    def close(self, lesson: Lesson) -> None:
+        """Close a lesson, without saving it, and end its kernel."""
+        self.page.evaluate(CLOSE, f"work/{lesson.path.name}")
+        self.begun.pop(lesson, None)
+        expect(self.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=lesson.path.name)).to_have_count(0)
 
     def end(self) -> None:
         """Close the window, and end the kernel of each notebook."""

@@ -54,7 +54,7 @@ def window(request, windows):
 def test_lesson_00_is_taken_with_the_keyboard_and_its_list_leads_on(window):
     """Down to the starter, two lines typed in place of its last one, and the check says ✓; then on to lesson 01.
 
-    What came out there is folded until somebody asks.
+    What came out there is folded until somebody asks. That lesson stays open, for its own test.
     """
     lesson = window.open(FIRST)
     starter, check = lesson.place("starter", "ex1"), lesson.place("check", "ex1")
@@ -77,7 +77,7 @@ def test_lesson_00_is_taken_with_the_keyboard_and_its_list_leads_on(window):
     lesson.page.get_by_role("link", name=OTHERS[0].title, exact=True).click()
     a_fold_is_closed_and_opens_at_a_click(lab.Notebook(lesson.page, OTHERS[0]).show())
     assert window.outside == []
-    window.close(FIRST, OTHERS[0])
+    window.close(FIRST)
 
 
 def a_fold_is_closed_and_opens_at_a_click(notebook: lab.Notebook) -> None:
@@ -92,6 +92,7 @@ def a_fold_is_closed_and_opens_at_a_click(notebook: lab.Notebook) -> None:
 @pytest.mark.parametrize("lesson", OTHERS[::-1], ids=lambda lesson: lesson.name)
 def test_a_lesson_runs_from_its_first_cell_to_its_last_and_shows_what_solutions_have_stored(request, window, lesson):
     notebook = window.run(lesson, then=_after(request.node))
+    notebook.until_drawn()
     assert len(red := notebook.page.locator(lab.RED).all_inner_texts()) == notebook.expected["in red"], red
     notebook.until_judged()
     assert notebook.shown == notebook.expected
