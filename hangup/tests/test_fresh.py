@@ -13,11 +13,11 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.fresh.apart import ALONE, KEPT, Origin, origin_of
 from hangup.explorer.invariant import keeps_its_invariant
 from hangup.explorer.report import Broken
-from hangup.record.rules import leaves_no_task_for_good
+from hangup.record.rules import answers_everything, leaves_no_task_for_good
 from hangup.servers.models import EXPLORED
 from hangup.servers.script import Expect, Script, Send
 
-LEFT = leaves_no_task_for_good.sentence
+LEFT, ANSWERS = leaves_no_task_for_good.sentence, answers_everything.sentence
 KEEPS = """
 import asyncio
 import os
@@ -73,6 +73,48 @@ async def listed(scope, receive, send):
         for member in members:
             await member({"type": "websocket.send", "text": message["text"]})
     members.remove(send)
+
+async def told(receive, send, answer):
+    "Answers until it is told of the end."
+    while (message := await receive())["type"] == "websocket.receive":
+        try:
+            await send({"type": "websocket.send", "text": answer(message["text"])})
+        except OSError:
+            return
+
+here = []
+
+async def counts(scope, receive, send):
+    "Who is here: who is told of the end goes, and who is cancelled does not."
+    await receive()
+    await send({"type": "websocket.accept"})
+    here.append(scope)
+    await told(receive, send, lambda _: f"{len(here)} here")
+    here.remove(scope)
+
+async def worn(scope, receive, send):
+    "Takes no more than so many in all."
+    await receive()
+    await send({"type": "websocket.accept"})
+    here.append(scope)
+    await told(receive, send, lambda text: text if len(here) < 40 else "no more")
+
+slots = []
+
+async def slow(scope, receive, send):
+    "Asks for each one who is here; fails when it is told by a send."
+    await receive()
+    await send({"type": "websocket.accept"})
+    slots.append(send)
+    while (message := await receive())["type"] == "websocket.receive":
+        for each in slots:
+            await asyncio.sleep(0)
+        await send({"type": "websocket.send", "text": message["text"]})
+        if len(slots) > 3:
+            raise RuntimeError("too many")
+    slots.remove(send)
+    if message.get("code") != 1001:
+        raise ValueError("no goodbye")
 """
 
 
@@ -127,6 +169,31 @@ def test_what_an_app_keeps_is_not_kept_for_the_next_exploration(rooms):
     first, second = (explore(rooms.listed, script, models=("uvicorn", "granian"), endings=["close"]) for _ in range(2))
     assert first == second
     assert first.later
+
+
+def test_what_is_kept_of_a_session_with_which_the_process_ends_accuses_nobody(rooms):
+    """Hypercorn cancels whom it does not tell that it stops, and then there is no more session."""
+    reports = [explore(rooms.counts, [Send("hi"), Expect("1 here")]) for _ in range(2)]
+    assert rooms.here
+    assert [(each.ok, each.later) for each in reports] == [(True, ())] * 2
+    assert reports[0] == reports[1]
+
+
+def test_what_is_kept_of_other_sessions_is_told_though_it_shows_only_after_a_shutdown(rooms):
+    report = explore(rooms.worn, [Send("hi"), Expect("hi")])
+    assert report.broken == ()
+    assert {each.rule for each in report.later} == {ANSWERS}
+    assert report.later[0].schedule not in [name for name, _ in report.how[:20]]
+    assert report.verdicts[ANSWERS] == "broken"
+
+
+def test_an_app_that_is_another_one_when_all_were_cancelled_is_made_anew_before_it_is_explored_again(rooms):
+    """Who is cancelled stays, last of all: the first exploration has nothing to tell apart, the second would."""
+    given = {"models": ("uvicorn",), "endings": ("close", "fin", "cancel")}
+    reports = [explore(rooms.slow, **given) for _ in range(2)]
+    assert not reports[0].ok
+    assert reports[0] == reports[1]
+    assert len(rooms.slots) > 3
 
 
 def test_what_breaks_where_a_second_client_was_tried_is_told(rooms):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.findings import Findings
+from hangup.explorer.fresh.afterwards import is_another_one, without_what_nobody_sees
 from hangup.explorer.fresh.anew import remember
 from hangup.explorer.fresh.apart import WHAT, WHETHER, origin_of, packed, told_apart
 from hangup.explorer.fresh.within import as_at_first
@@ -44,9 +45,9 @@ def told(
         report = replace(report, later=(*report.later, left[0]))
     others = {each.rule for each in report.broken if each not in exploration.opening}
     first = {each.rule for each in report.broken if each in exploration.opening}
-    if app is not None and (report.later or first - others):
+    if app is not None and (report.later or first - others or (not report.ok and is_another_one(report, exploration))):
         remember(app)
-    return report
+    return without_what_nobody_sees(report, app, exploration) if app is not None and report.later else report
 
 
 def _told_apart(
