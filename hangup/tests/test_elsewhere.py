@@ -267,12 +267,12 @@ def test_a_thread_that_has_run_since_it_was_last_looked_at_is_not_parked():
     for _ in range(3):
         go_on.release()
         went_on.acquire()
-        looks.append(parked.is_parked(thread.ident))
+        looks.append(parked.is_parked(thread))
     ends.append(True)
     go_on.release()
     thread.join()
     assert looks == [False] * 3
-    assert parked.is_parked(thread.ident)  # there is none any more
+    assert parked.is_parked(thread)  # there is none any more
 
 
 def test_an_app_that_leaves_a_thread_in_each_session_is_not_explored_to_the_end(monkeypatch):

@@ -32,7 +32,13 @@ class Judged:
 
     def settles(self, sessions: Sequence[Session]) -> bool:
         """Return whether nothing in these sessions, of which it came, asks for another look."""
-        if self.broken or self.remarks or self.unknown or sessions[0].facts["pools"]:
+        if (
+            self.broken
+            or self.remarks
+            or self.unknown
+            or sessions[0].facts["pools"]
+            or "elsewhere" in sessions[0].facts
+        ):
             return False
         return not any(each.logged or each.timers or each.facts.get("threads") for each in sessions)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as pools
 from contextvars import Context
+from types import FrameType
 from typing import Any
 
 _Handle, _new, _copy = asyncio.Handle, object.__new__, contextvars.copy_context
@@ -107,6 +108,22 @@ def timers_of(
             yield handle, handle._callback, handle._args, handle._context
 
 
+def watches_files(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether somebody has had a loop watch a file, beside those of its own."""
+    selector = loop._selector  # type: ignore[attr-defined]
+    return len(selector.get_map()) > len(selector.own)
+
+
+def watched_by(
+    loop: asyncio.AbstractEventLoop,
+) -> "Iterator[tuple[int, bool, Callable[..., Any], tuple[Any, ...], Context]]":
+    """Yield each file that a loop watches, whether for reading, what it calls then, with what, in which context."""
+    for fd, key in list(loop._selector.get_map().items()):  # type: ignore[attr-defined]
+        for reads, handle in zip((True, False), key.data or (), strict=False):
+            if handle is not None and not handle.cancelled():
+                yield fd, reads, handle._callback, handle._args, handle._context
+
+
 def handle_of(callback: Any, args: Any, loop: Any, context: Any) -> asyncio.Handle:
     """Return the handle that asyncio makes outside of its debug mode, for which it takes twice the time."""
     handle: Any = _new(_Handle)
@@ -195,6 +212,23 @@ def has_no_job(thread: threading.Thread) -> bool:
     """Return whether a thread is the worker of a pool that waits for a job."""
     frame = sys._current_frames().get(thread.ident or 0)
     return frame is not None and frame.f_code is pools._worker.__code__
+
+
+def job_in(frame: FrameType, *, anyio: bool) -> Any:
+    """Return the function that a worker of a pool, or of anyio's, is at whose innermost frame this is; None if none."""
+    each: FrameType | None = frame
+    while each is not None:
+        if each.f_code is pools._WorkItem.run.__code__:
+            return each.f_locals["self"].fn
+        if anyio and each.f_code.co_name == "run" and "cancel_scope" in each.f_locals:  # between jobs it has none
+            return each.f_locals.get("func")
+        each = each.f_back
+    return None
+
+
+def drop_executor(loop: asyncio.AbstractEventLoop) -> None:
+    """Let a loop's next job have a new executor; the threads of the one that it has go on."""
+    loop._default_executor = None  # type: ignore[attr-defined]
 
 
 def takes_jobs(pool: ThreadPoolExecutor) -> bool:

@@ -3,12 +3,15 @@
 A rule's docstring is its sentence in plain words; a verdict shows it. Rules know sessions only, not their origin.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from hangup.record.errors import describe, leaves
 from hangup.record.evidence.grades import let_out, taken_in_silence
 from hangup.record.session import Session
+
+EACH = "each session leaves one more"
+"""How what is said of a session begins where several sessions were needed to say it."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,12 @@ def leaves_no_thread(session: Session) -> str | None:
     threads: list[str] = session.facts.get("threads", [])
     if threads:
         return f"still running: {', '.join(threads)}"
-    pools: list[str] = session.facts.get("pools_left", [])  # many sessions are needed to say so
-    return f"each session leaves one more pool of threads: {', '.join(pools)}" if pools else None
+    if held := session.facts.get("jobs_left"):  # several sessions are needed to say so
+        return f"{EACH} thread of a pool that waits for ever: {', '.join(held)}"
+    if rings := session.facts.get("rings_left"):
+        return rings_for_ever(rings)
+    pools: list[str] = session.facts.get("pools_left", [])  # and many for that
+    return f"{EACH} pool of threads: {', '.join(pools)}" if pools else None
 
 
 @rule
@@ -203,8 +210,20 @@ def _left_for_good(session: Session) -> str | None:
     if session.left_for_good:
         when = " when the app has shut down" if session.left_at_shutdown else ""
         return f"still running{when}: {', '.join(session.left_for_good)}"
+    if files := session.facts.get("files_left"):
+        return watches_for_ever(files)
     timers: list[str] = session.facts.get("timers_left", [])  # several sessions are needed to say so
-    return f"each session leaves one more timer that is set anew for ever: {', '.join(timers)}" if timers else None
+    return f"{EACH} timer that is set anew for ever: {', '.join(timers)}" if timers else None
+
+
+def watches_for_ever(files: Iterable[str]) -> str:
+    """Say for what the files are watched of which each session leaves one more."""
+    return f"{EACH} file that is watched for ever: {', '.join(files)} (add_reader)"
+
+
+def rings_for_ever(names: Iterable[str]) -> str:
+    """Say what the threads call of which each session leaves one more that sets the next one."""
+    return f"{EACH} threading.Timer that is set anew for ever: {', '.join(names)}"
 
 
 ends_quietly_graded = replace(ends_quietly, test=_ends_quietly)

@@ -21,19 +21,28 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from selectors import EVENT_WRITE, SelectorKey
+from types import FrameType
 from typing import Any
 
+from hangup.record.errors import is_of_the_app
+from hangup.record.evidence.files import name_in
+from hangup.record.evidence.rings import Rings, rings_for
 from hangup.record.threads import run_in_thread
 from hangup.time.parked import Parked, waiting_in
 
 PATIENCE = 10.0  # seconds of real time for which a session waits for one thing
 AGAIN = 0.25  # seconds for what was given up once
+RUNG, CHAIN = 3, 1.0  # how many threads that are timers are waited for at least, and for how many seconds
+FILE, FILE_AGAIN = 0.5, 0.1  # the same for a file that the app itself has the loop watch
 LOOK = 0.005  # seconds after which the loop looks again whether what it waits for may still come
 LOOKS = 20  # how often all threads must have been seen parked, until a job is believed to wait for ever
 ANYIO = "AnyIO worker thread"
 A_JOB = "a job of AnyIO's"
 A_SOCKET = "the socket at "
+A_TIMER = "a threading.Timer"
+A_FILE = "a file that is watched for "
 Events = list[tuple[SelectorKey, int]]
 
 
@@ -47,7 +56,13 @@ class Elsewhere:
         """Seconds, for "threads" and for "sockets"."""
         self.given_up: set[str] = set()
         """What never came in this session."""
+        self.held: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
+        """The threads of pools that a job has held when a session was over, and the job."""
+        self.places: dict[str, str] | None = None
+        """Where the app has handed out each job, while somebody asks."""
         self._spent: dict[str, float] = {}
+        self._rung: dict[str, set[int]] = {}
+        """Of threads that are timers and have one name those that were waited for in this session."""
         self._hopeless: set[str] = set()
         self._parked = Parked()
         self._ours: set[int] = set()
@@ -60,6 +75,7 @@ class Elsewhere:
         self.jobs.clear()
         self._hopeless.clear()
         self.waited.clear()
+        self.rings = Rings()
         self.begin_session()
 
     @contextlib.contextmanager
@@ -72,8 +88,14 @@ class Elsewhere:
         finally:
             self._ours.discard(ident)
 
+    def pause(self, seconds: float) -> None:
+        """Let real time pass for what goes on elsewhere."""
+        time.sleep(seconds)
+
     def expect(self, future: "asyncio.Future[Any]", name: str = "a job in a thread") -> None:
         """Know that this future stands for a job elsewhere, until it is done."""
+        if self.places is not None:
+            self.places.setdefault(name, place_of(sys._getframe(1)))
         if future not in self.jobs:
             future.add_done_callback(lambda done: self.jobs.pop(done, None))
         if not future.done():
@@ -96,6 +118,7 @@ class Elsewhere:
     def begin_session(self) -> None:
         """Forget, for a new session, how long threads and sockets have been waited for."""
         self._spent.clear()
+        self._rung.clear()
         self.given_up.clear()
 
     def wait(self, select: Callable[[float], Events], fds: Callable[[], Iterable[SelectorKey]]) -> Events:
@@ -122,7 +145,8 @@ class Elsewhere:
                 return events
             # a machine that is busy makes a look longer than it should be: that costs no patience
             self._spent[what] = self._spent.get(what, 0.0) + min(took, 2 * LOOK)
-            if self._spent[what] >= (AGAIN if what in self._hopeless or self.given_up else PATIENCE):
+            vain = what in self._hopeless or bool(self.given_up)
+            if self._spent[what] >= ((FILE, FILE_AGAIN) if what.startswith(A_FILE) else (PATIENCE, AGAIN))[vain]:
                 self.given_up.add(what)
                 if kind == "sockets" and what in self._hopeless:  # one look is at all of them
                     self.given_up.update(each for each in self._hopeless if each.startswith(A_SOCKET))
@@ -136,19 +160,36 @@ class Elsewhere:
                 if not future.done() and what not in self.given_up:
                     return "jobs", what
         if threading.active_count() > len(self._ours):
-            anyio = [t for t in threading.enumerate() if t.name == ANYIO and t.ident not in self._ours]
+            anyio = [
+                t for t in threading.enumerate() if t.name == ANYIO and t.ident not in self._ours and t not in self.held
+            ]
             for thread in anyio:
                 if getattr(getattr(thread, "queue", None), "unfinished_tasks", 0) and A_JOB not in self.given_up:
                     return "jobs", A_JOB
-            idents = {thread.ident or 0 for thread in anyio}
-            skipped: set[int] = set()
-            while (ident := self._parked.busy(self._ours | idents | skipped)) is not None:
-                if (name := _name_of(ident)) not in self.given_up:
-                    return "threads", name
-                skipped.add(ident)
+            if (name := self._busy({thread.ident or 0 for thread in anyio})) is not None:
+                return "threads", name
         if (fd := self.sockets.expects(fds, self.given_up)) is not None:
             return "sockets", fd
         return None
+
+    def _busy(self, skipped: set[int]) -> str | None:
+        """Return the name of a thread that may go on by itself, but for those skipped and those given up."""
+        while (ident := self._parked.busy(self._ours | skipped)) is not None:
+            name = _name_of(ident)
+            if name.startswith(A_TIMER):
+                self._ring(name, ident)
+            if name not in self.given_up:
+                return name
+            skipped.add(ident)
+        return None
+
+    def _ring(self, name: str, ident: int) -> None:
+        """Know a thread that is a timer. Of those that set themselves anew nothing has come, after some of them."""
+        rung = self._rung.setdefault(name, set())
+        rung.update(each.native_id or 0 for each in threading.enumerate() if each.ident == ident)
+        if len(rung) >= RUNG and self._spent.get(name, 0.0) >= CHAIN:
+            self.given_up.add(name)
+            self._hopeless.add(name)
 
     def _all_parked(self) -> bool:
         """Whether no thread can go on by itself; one that has a loop of its own, or watches a process, may."""
@@ -179,6 +220,10 @@ class Sockets:
         counted("write")
         counted("writelines")
 
+    def _name(self, key: SelectorKey) -> str:
+        own = "" if key.fd in self._asked else name_in(key.data)
+        return f"{A_FILE}{own}" if own else f"{A_SOCKET}{key.fd}"
+
     def read(self, fd: int) -> None:
         """Something came, or the peer has closed."""
         if fd in self._asked:
@@ -187,7 +232,7 @@ class Sockets:
     def expects(self, fds: Iterable[SelectorKey], given_up: Iterable[str]) -> str | None:
         """Return the name of a socket from which something may come, if there is one."""
         for key in fds:
-            name = f"{A_SOCKET}{key.fd}"
+            name = self._name(key)
             waits = key.events & EVENT_WRITE or (self._asked[key.fd] if key.fd in self._asked else not _listens(key.fd))
             if waits and name not in given_up:
                 return name
@@ -210,6 +255,15 @@ def name_of_job(func: Any) -> str:
     return f"{getattr(func, '__qualname__', type(func).__name__)} in a thread"
 
 
+def place_of(frame: FrameType | None) -> str:
+    """Return where the app's code is that has led to this frame, nothing if there is none."""
+    while frame is not None and not is_of_the_app(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}, in {frame.f_code.co_name}"
+
+
 def _selects(ident: int) -> bool:
     frame = sys._current_frames().get(ident)
     return frame is not None and frame.f_code.co_filename.endswith("selectors.py")
@@ -223,4 +277,6 @@ def thread_name(thread: threading.Thread) -> str:
 
 def _name_of(ident: int) -> str:
     found = next((thread for thread in threading.enumerate() if thread.ident == ident), None)
+    if rings := rings_for(found):
+        return f"{A_TIMER} ({rings})"
     return f"thread {thread_name(found).rstrip('0123456789-_') if found else 'unknown'}"

@@ -8,13 +8,13 @@ one counts as parked only if it sleeps and has not run since it was last looked 
 
 import itertools
 import linecache
+import os
 import queue
 import re
 import selectors
 import sys
 import threading
 from concurrent.futures import thread as pools
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -23,6 +23,7 @@ _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, q
 _GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
 Place = tuple[FrameType, int]
 UNKNOWN, AWAKE = "unknown", "awake"
+_MUCH = 16_384  # bytes, of which the system says one or two thousand
 _STATE, _SWITCHES = re.compile(r"^State:\s+(\S)", re.MULTILINE), re.compile(r"ctxt_switches:\s+(\d+)")
 
 
@@ -38,10 +39,11 @@ class Parked:
 
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
+        threads = {thread.ident: thread for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
             known = self._first[ident] = (frame, frame.f_lasti), _queues(frame)
             if known[1]:
-                self._slept[ident] = _asleep(ident)
+                self._slept[ident] = _asleep(threads.get(ident))
         self._others = {
             thread for thread in threading.enumerate() if not self._first.get(thread.ident or 0, ((), []))[1]
         }
@@ -65,32 +67,38 @@ class Parked:
                 known = self._places[ident] = place, _queues(frame)
             if any(each.qsize() for each in known[1]):
                 return ident
-            if known[1] and self._has_run(ident):  # it may have taken its work from the queue just now
+            if known[1] and self._has_run(threads[ident]):  # it may have taken its work from the queue just now
                 return ident
         return None
 
-    def _has_run(self, ident: int) -> bool:
+    def _has_run(self, thread: threading.Thread) -> bool:
         """Return whether a thread runs, or has run since it was last looked at, as far as the system tells."""
-        slept = _asleep(ident)
+        slept, ident = _asleep(thread), thread.ident or 0
         before = self._slept.get(ident)
         self._slept[ident] = slept
         return slept == AWAKE or slept not in {before, UNKNOWN}
 
-    def is_parked(self, ident: int | None) -> bool:
-        """Return whether the thread of this ident is parked, and has not run since it was last asked for."""
-        frame = sys._current_frames().get(ident or 0)
-        return frame is None or (not self._has_run(ident or 0) and is_parked(frame))
+    def is_parked(self, thread: threading.Thread) -> bool:
+        """Return whether this thread is parked, and has not run since it was last asked for."""
+        frame = sys._current_frames().get(thread.ident or 0)
+        return frame is None or (not self._has_run(thread) and is_parked(frame))
 
 
-def _asleep(ident: int) -> str:
+def _asleep(thread: threading.Thread | None) -> str:
     """Return how often a thread that sleeps has been put to sleep, "awake" for one that does not, or UNKNOWN."""
-    native = next((thread.native_id for thread in threading.enumerate() if thread.ident == ident), None)
+    native = None if thread is None else thread.native_id
     if sys.platform != "linux" or native is None:
         return UNKNOWN
     try:
-        said = Path(f"/proc/self/task/{native}/status").read_text(encoding="ascii", errors="replace")
+        file = os.open(f"/proc/self/task/{native}/status", os.O_RDONLY)
     except OSError:
         return UNKNOWN
+    try:
+        said = os.read(file, _MUCH).decode("ascii", "replace")
+    except OSError:
+        return UNKNOWN
+    finally:
+        os.close(file)
     state, switches = _STATE.search(said), _SWITCHES.findall(said)
     if state is None or not switches:
         return UNKNOWN
@@ -151,7 +159,7 @@ def _queues(frame: FrameType) -> list[Any]:
         values = [*each.f_locals.values(), *(each.f_globals.get(name) for name in each.f_code.co_names)]
         own = getattr(each.f_locals.get("self"), "__dict__", {})
         found += [value for value in (*values, *own.values()) if isinstance(value, _QUEUES)]
-        if each.f_code.co_filename not in {_THREADING, _QUEUE}:
+        if each.f_code.co_filename != _THREADING:  # who waits at one queue takes nothing from another
             break
         each = each.f_back
     return found

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hangup.time.order import Order
 
+from hangup.record.evidence.rings import rings_for
 from hangup.record.internals import (
     forget_callbacks,
     handle_of,
@@ -199,7 +200,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if running == self._known:
             return []
         self._find_pools(running)
-        new = [t for t in running if t not in self._known and not (t.name.startswith(WORKERS) or has_no_job(t))]
+        new = [t for t in running - self._known if not (t.name.startswith(WORKERS) or has_no_job(t) or rings_for(t))]
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
         if not new:
             return []
@@ -224,7 +225,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         known = thread_name(thread) in self._names  # an app that forgets threads does so in each session
         while thread.is_alive() and (took := time.monotonic() - began) < GRACE:
             took -= usage(thread)[1] - waited  # it cannot end while it waits for a processor
-            still, looks = parked.is_parked(thread.ident), looks + 1
+            still, looks = parked.is_parked(thread), looks + 1
             if (still and known) or ((still or known) and took >= PARKED):
                 break
             thread.join(0.02 if looks > 1 else 0.002)

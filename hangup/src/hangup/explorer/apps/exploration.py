@@ -181,7 +181,7 @@ class Exploration:
             return False
         app, began = self.make(), self.holding.begins()
         session = await (play := self._play(app, schedule)).play()
-        self.costly.threads += len(session.facts["threads"])
+        self.costly.threads += len(session.facts["threads"]) + len(session.facts.get("jobs", ()))
         judged = self._judge(app, schedule, sessions := (session, *session.others))
         if self.holding.is_long(began):
             await self._measure(play, judged, self.holding, began)

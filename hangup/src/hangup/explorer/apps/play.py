@@ -12,10 +12,13 @@ from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
 from hangup.explorer.waiting import Wait
 from hangup.record.evidence import forget, write_down_unrun
+from hangup.record.evidence.files import own_files
+from hangup.record.internals import watches_files
 from hangup.record.recorder import ASGIApp, Recorder, Session
 from hangup.servers.models import FURTHER
 from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
+from hangup.time.jobs import newly_held
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
@@ -111,6 +114,8 @@ class Play:
         self._note_facts()
         first = sessions[0]
         first.facts["threads"], first.facts["pools"] = loop.forgotten_threads(), loop.new_pools
+        if loop.elsewhere.may_bring_something or watches_files(loop):
+            self._note_what_is_elsewhere(first)
         if len(sessions) > 1:
             first.others = sessions[1:]
         self._unlink()
@@ -192,6 +197,14 @@ class Play:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
         if vain := self.loop.elsewhere.in_vain:
             first.facts["unknown"] = vain
+
+    def _note_what_is_elsewhere(self, first: Session) -> None:
+        """Know what the session has left outside of the loop's tasks and timers, if there is anything."""
+        loop, sessions = self.loop, self.recorder.sessions
+        files = {name for _, name in own_files(loop, sessions).values()}
+        left = {"jobs": newly_held(loop), "rings": loop.elsewhere.rings.look(), "files": sorted(files)}
+        if any(left.values()):
+            first.facts.update(left, elsewhere=True)
 
     def _note_remarks(self, session: Session) -> None:
         schedule, connection = self.schedule, self.connections.of[session.letter]

@@ -12,13 +12,14 @@ from hangup.explorer.fresh.anew import remember
 from hangup.explorer.fresh.apart import WHAT, WHETHER, origin_of, packed, told_apart
 from hangup.explorer.fresh.within import as_at_first
 from hangup.explorer.further.costly import Costly
+from hangup.explorer.further.growing import takes_many
 from hangup.explorer.further.held import Holding
 from hangup.explorer.invariant import Invariant, rules_with
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
 from hangup.record.evidence import watch
 from hangup.record.recorder import ASGIApp
-from hangup.record.rules import GENERAL, keeps_no_connection, leaves_the_loop_free
+from hangup.record.rules import GENERAL, leaves_the_loop_free
 
 if TYPE_CHECKING:
     from hangup.explorer.apps.exploration import Exploration
@@ -91,7 +92,7 @@ def _told_apart(
 
 def _repeats_itself(exploration: "Exploration", report: Report) -> bool:
     """Return whether the undisturbed runs, and the first of each outcome, break the same rules twice more."""
-    asked = [each for each in report.broken if each.rule != keeps_no_connection.sentence]  # which is confirmed
+    asked = [each for each in report.broken if not takes_many(each)]  # by which it was confirmed
     first = {(each.rule, each.got): each.schedule for each in reversed(asked)}
     names = list(dict.fromkeys((*exploration.first, *first.values())))
     seen = leaves_the_loop_free.sentence  # only in several sessions, of the first that has it: that it is so
@@ -113,6 +114,6 @@ def _breaks(exploration: "Exploration", names: Sequence[str]) -> dict[str, set[s
 
     again.run(work, seconds=60.0)
     breaks: dict[str, set[str]] = {name: set() for name in names}
-    for each in again.findings.report().broken:
+    for each in (found for found in again.findings.report().broken if not takes_many(found)):
         breaks[each.schedule].add(each.rule)
     return breaks

@@ -28,7 +28,7 @@ def own_timers(
         session = session_of(context)
         if session is None or (sessions is not None and session not in sessions):
             continue
-        if name := _name(callback, args):
+        if name := name_of(callback, args):
             found[handle] = session, name
     return found
 
@@ -40,7 +40,7 @@ def cancel_timers(loop: asyncio.AbstractEventLoop, names: Collection[str]) -> No
             handle.cancel()
 
 
-def _name(callback: Any, args: "tuple[Any, ...]") -> str:
+def name_of(callback: Any, args: "tuple[Any, ...]") -> str:
     """Return the name of the app's function that a timer calls, or hands to whatever it calls; nothing if none is."""
     while isinstance(callback, functools.partial):
         callback, args = callback.func, (*callback.args, *args)

@@ -1,0 +1,65 @@
+"""Timers that are threads (`threading.Timer`), of which sessions leave more: each rings once, or is set anew for ever.
+
+They have no session that knows them, and each is another thread. So it is counted how many there are that call one
+function: a chain that serves all connections stays one.
+"""
+
+import threading
+import time
+from collections import Counter
+
+from hangup.record.evidence.timers import name_of
+from hangup.record.internals import threads_now
+
+ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that were cancelled, and those that are set anew for a while
+LOOK, LOOKS = 0.002, 3  # one that rings is there, for a moment, beside the one that it has set
+MANY = 30  # how often they ring until it is sure that they are set anew
+
+
+class Rings:
+    """Knows how many there were of each name when somebody last looked."""
+
+    def __init__(self) -> None:
+        self.before = _count()
+
+    def look(self) -> tuple[str, ...]:
+        """Return of which there are more than before; those that were cancelled get a moment to end."""
+        before, self.before = self.before, _count()
+        until = time.monotonic() + ENDS
+        while self.before - before and time.monotonic() < until:
+            self.before = _count()
+        return tuple(self.before - before)
+
+
+def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> set[str]:
+    """Return which of these are set anew: they ring, and there stay so many more of them than before."""
+    seen, until = _live(), time.monotonic() + GRACE
+    names = {name for name in names if _count()[name] >= before[name] + more}
+    while names and time.monotonic() < until:
+        names = {name for name in names if _count()[name] >= before[name] + more}
+        seen.update(_live())
+        rung = Counter(name for timer, name in seen.items() if not timer.is_alive())
+        if all(rung[name] >= MANY for name in names):
+            break
+    return {name for name in names if any(not timer.is_alive() for timer, each in seen.items() if each == name)}
+
+
+def _live() -> "dict[threading.Timer, str]":
+    timers = [thread for thread in threads_now() if isinstance(thread, threading.Timer) and thread.is_alive()]
+    return {timer: name for timer in timers if (name := rings_for(timer))}
+
+
+def _count() -> "Counter[str]":
+    """Return how many there are of each name: of several looks the least."""
+    count = Counter(_live().values())
+    for _ in range(LOOKS if count else 0):
+        time.sleep(LOOK)
+        count &= Counter(_live().values())
+    return count
+
+
+def rings_for(thread: threading.Thread | None) -> str:
+    """Return the name of the app's function that this thread is to call later; nothing if there is none."""
+    if not isinstance(thread, threading.Timer):
+        return ""
+    return name_of(thread.function, tuple(thread.args))
