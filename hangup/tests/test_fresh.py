@@ -189,7 +189,7 @@ def test_what_is_kept_of_other_sessions_is_told_though_it_shows_only_after_a_shu
 
 def test_an_app_that_is_another_one_when_all_were_cancelled_is_made_anew_before_it_is_explored_again(rooms):
     """Who is cancelled stays, last of all: the first exploration has nothing to tell apart, the second would."""
-    given = {"models": ("uvicorn",), "endings": ("close", "fin", "cancel")}
+    given: dict[str, Any] = {"models": ("uvicorn",), "endings": ("close", "fin", "cancel")}
     reports = [explore(rooms.slow, **given) for _ in range(2)]
     assert not reports[0].ok
     assert reports[0] == reports[1]

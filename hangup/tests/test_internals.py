@@ -4,18 +4,23 @@ import ast
 import asyncio
 import contextlib
 import contextvars
+import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hangup
 from hangup.record.internals import (
+    drop_executor,
     drop_from_all_tasks,
     entered,
     forget_callbacks,
+    forget_files,
     handle_of,
     has_no_job,
     has_timers,
+    job_in,
     name_of_pool,
     never_retrieved,
     peek_exception,
@@ -28,8 +33,11 @@ from hangup.record.internals import (
     threads_now,
     timers_of,
     turn_once,
+    watched_by,
+    watches_files,
     will_be_cancelled,
 )
+from hangup.time.virtual import VirtualLoop
 
 PRIVATE = {"_unregister_task", "_register_task", "_log_traceback", "_exception", "_ready", "_scheduled", "_run_once"}
 PRIVATE |= {"_callback", "_args", "_context", "_target", "_shutdown", "_thread_name_prefix"}
@@ -197,6 +205,48 @@ def test_without_target_and_args_nobody_could_say_of_which_pool_a_thread_is():
     assert pool_of(threading.main_thread()) is None
 
 
+def test_without_the_names_of_a_pools_job_nobody_could_say_what_holds_a_thread():
+    go_on = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(go_on.wait)
+        thread = next(iter(threads_now() & set(pool._threads)))
+        while (found := job_in(sys._current_frames()[thread.ident or 0], anyio=False)) is None:
+            pass  # it is about to begin
+        assert found == go_on.wait
+        go_on.set()
+        job.result()
+        while job_in(sys._current_frames()[thread.ident or 0], anyio=False) is not None:
+            pass
+    assert job_in(sys._getframe(), anyio=True) is None
+
+
+def test_without_default_executor_held_threads_would_take_their_pool_from_other_sessions():
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(pool)
+        first = await loop.run_in_executor(None, threading.current_thread)
+        drop_executor(loop)
+        assert await loop.run_in_executor(None, threading.current_thread) is not first
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(work())
+
+
+def test_without_selector_nobody_could_say_which_files_a_loop_watches_or_forget_them():
+    loop, context = VirtualLoop(), contextvars.copy_context()
+    ours, theirs = socket.socketpair()
+    assert not watches_files(loop)
+    context.run(loop.add_reader, ours, print, "something")
+    assert watches_files(loop)
+    [(fd, reads, *called, _)] = watched_by(loop)
+    assert (fd, reads, *called) == (ours.fileno(), True, print, ("something",))
+    forget_files(loop)
+    assert not watches_files(loop)
+    assert loop.run_until_complete(asyncio.sleep(0, "it goes on")) == "it goes on"
+    for each in (loop, ours, theirs):
+        each.close()
+
+
 def private_names(path: Path) -> list[str]:
     """Return the private names in a module that are an attribute of anything but self, or a text, as getattr wants."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -211,10 +261,10 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
     assert {stem: sorted(names) for stem, names in used.items()} == {
         "internals": [
             "_active",
-            *["_args"] * 3,
-            *["_callback"] * 3,
+            *["_args"] * 4,
+            *["_callback"] * 4,
             *["_cancelled"] * 2,
-            *["_context"] * 2,
+            *["_context"] * 3,
             "_current_tasks",
             "_exception",
             "_limbo",

@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 
 from hangup.explorer.apps.explore import explore, replay
-from support.apps import app
+from support.apps import app, echo
 
 THREADS = "no thread of the handler runs on when the handler has ended"
 FEW: dict[str, Any] = {"models": ["uvicorn"], "endings": ["close", "shutdown"]}
@@ -267,3 +267,11 @@ def test_a_chain_of_timers_that_ends_by_itself_is_no_fault():
 
     report = explore(beating(lambda: try_again(30)), **FEW)
     assert report.ok, report.findings
+
+
+def test_what_an_exploration_leaves_watched_is_not_waited_for_by_the_next(pair):
+    """The number of a file that is closed may be another one's then."""
+    explore(watching(pair), **FEW)
+    report = explore(app(echo), **FEW)
+    assert report.ok
+    assert (report.unknown, report.waited) == ((), ())

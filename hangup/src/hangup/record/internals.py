@@ -88,6 +88,13 @@ def forget_callbacks(loop: asyncio.AbstractEventLoop) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
+def forget_files(loop: asyncio.AbstractEventLoop) -> None:
+    """Watch no file any more but those of the loop's own: another one may get the number of one that is closed."""
+    selector = loop._selector  # type: ignore[attr-defined]
+    for fd in [each for each in selector.get_map() if each not in selector.own]:
+        selector.unregister(fd)
+
+
 def ready(loop: asyncio.AbstractEventLoop) -> "deque[asyncio.Handle]":
     """Return the queue of what a loop is about to call, first in, first out: an order of tasks is an order of it."""
     queue: deque[asyncio.Handle] = loop._ready  # type: ignore[attr-defined]
@@ -114,14 +121,21 @@ def watches_files(loop: asyncio.AbstractEventLoop) -> bool:
     return len(selector.get_map()) > len(selector.own)
 
 
+def called_by(handle: asyncio.Handle) -> "tuple[Any, tuple[Any, ...]]":
+    """Return what a handle calls, and with what."""
+    of: Any = handle
+    return of._callback, of._args
+
+
 def watched_by(
     loop: asyncio.AbstractEventLoop,
 ) -> "Iterator[tuple[int, bool, Callable[..., Any], tuple[Any, ...], Context]]":
     """Yield each file that a loop watches, whether for reading, what it calls then, with what, in which context."""
-    for fd, key in list(loop._selector.get_map().items()):  # type: ignore[attr-defined]
-        for reads, handle in zip((True, False), key.data or (), strict=False):
+    selector = loop._selector  # type: ignore[attr-defined]
+    for fd, key in list(selector.get_map().items()):
+        for reads, handle in zip((True, False), key.data or () if fd not in selector.own else (), strict=False):
             if handle is not None and not handle.cancelled():
-                yield fd, reads, handle._callback, handle._args, handle._context
+                yield fd, reads, *called_by(handle), handle._context
 
 
 def handle_of(callback: Any, args: Any, loop: Any, context: Any) -> asyncio.Handle:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 from hangup.record.evidence.rings import rings_for
 from hangup.record.internals import (
     forget_callbacks,
+    forget_files,
     handle_of,
     has_no_job,
     pool_of,
@@ -105,6 +106,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def forget(self) -> None:
         """Drop every callback and timer that is left, and the threads of the executor."""
         forget_callbacks(self)
+        forget_files(self)
 
     def settle(self) -> bool:
         """Let what is on its way arrive; return whether something may have. In memory nothing is ever on its way."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from hangup.record.current import session_of
 from hangup.record.evidence.timers import name_of
-from hangup.record.internals import watched_by
+from hangup.record.internals import called_by, watched_by
 from hangup.record.session import Session
 
 Watched = tuple[Session, str]
@@ -39,7 +39,5 @@ def let_go(loop: asyncio.AbstractEventLoop, names: Collection[str]) -> None:
 
 def name_in(data: Any) -> str:
     """Return the name of the app's function that a loop calls for a file with these data; nothing if it is none."""
-    for handle in data or ():
-        if handle is not None and (name := name_of(handle._callback, handle._args)):
-            return name
-    return ""
+    calls = (called_by(handle) for handle in data or () if handle is not None)
+    return next((name for callback, args in calls if (name := name_of(callback, args))), "")
