@@ -118,7 +118,7 @@ def timers_of(
 def watches_files(loop: asyncio.AbstractEventLoop) -> bool:
     """Return whether somebody has had a loop watch a file, beside those of its own."""
     selector = loop._selector  # type: ignore[attr-defined]
-    return len(selector.get_map()) > len(selector.own)
+    return len(selector._fd_to_key) > len(selector.own)
 
 
 def called_by(handle: asyncio.Handle) -> "tuple[Any, tuple[Any, ...]]":

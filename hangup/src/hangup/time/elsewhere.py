@@ -65,11 +65,11 @@ class Elsewhere:
         """Of threads that are timers and have one name those that were waited for in this session."""
         self._hopeless: set[str] = set()
         self._parked = Parked()
-        self._ours: set[int] = set()
+        self.ours: set[int] = set()
 
     def begin(self) -> None:
         """Begin an exploration in this thread; take the threads that are there already for parked."""
-        self._ours = {threading.get_ident(), *waiting_in(run_in_thread.__code__)}
+        self.ours = {threading.get_ident(), *waiting_in(run_in_thread.__code__)}
         self._parked = Parked()
         self._parked.take_for_parked()
         self.jobs.clear()
@@ -82,11 +82,11 @@ class Elsewhere:
     def without(self, thread: threading.Thread) -> Iterator[None]:
         """While the block runs, know that a thread that has started is no app's."""
         ident = thread.ident or 0
-        self._ours.add(ident)
+        self.ours.add(ident)
         try:
             yield
         finally:
-            self._ours.discard(ident)
+            self.ours.discard(ident)
 
     def pause(self, seconds: float) -> None:
         """Let real time pass for what goes on elsewhere."""
@@ -104,7 +104,7 @@ class Elsewhere:
     @property
     def may_bring_something(self) -> bool:
         """Whether there is a job or a thread; sockets are not counted."""
-        return bool(self.jobs) or threading.active_count() > len(self._ours)
+        return bool(self.jobs) or threading.active_count() > len(self.ours)
 
     @property
     def in_vain(self) -> str:
@@ -159,9 +159,9 @@ class Elsewhere:
             for future, what in list(self.jobs.items()):
                 if not future.done() and what not in self.given_up:
                     return "jobs", what
-        if threading.active_count() > len(self._ours):
+        if threading.active_count() > len(self.ours):
             anyio = [
-                t for t in threading.enumerate() if t.name == ANYIO and t.ident not in self._ours and t not in self.held
+                t for t in threading.enumerate() if t.name == ANYIO and t.ident not in self.ours and t not in self.held
             ]
             for thread in anyio:
                 if getattr(getattr(thread, "queue", None), "unfinished_tasks", 0) and A_JOB not in self.given_up:
@@ -174,7 +174,7 @@ class Elsewhere:
 
     def _busy(self, skipped: set[int]) -> str | None:
         """Return the name of a thread that may go on by itself, but for those skipped and those given up."""
-        while (ident := self._parked.busy(self._ours | skipped)) is not None:
+        while (ident := self._parked.busy(self.ours | skipped)) is not None:
             name = _name_of(ident)
             if name.startswith(A_TIMER):
                 self._ring(name, ident)
@@ -193,8 +193,8 @@ class Elsewhere:
 
     def _all_parked(self) -> bool:
         """Whether no thread can go on by itself; one that has a loop of its own, or watches a process, may."""
-        ident = self._parked.busy(self._ours)
-        return ident is None and not any(_selects(i) for i in sys._current_frames() if i not in self._ours)
+        ident = self._parked.busy(self.ours)
+        return ident is None and not any(_selects(i) for i in sys._current_frames() if i not in self.ours)
 
 
 class Sockets:

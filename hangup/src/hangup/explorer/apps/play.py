@@ -114,7 +114,7 @@ class Play:
         self._note_facts()
         first = sessions[0]
         first.facts["threads"], first.facts["pools"] = loop.forgotten_threads(), loop.new_pools
-        if loop.elsewhere.may_bring_something or watches_files(loop):
+        if loop.others or watches_files(loop):
             self._note_what_is_elsewhere(first)
         if len(sessions) > 1:
             first.others = sessions[1:]

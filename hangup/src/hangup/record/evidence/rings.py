@@ -13,7 +13,7 @@ from hangup.record.internals import threads_now
 
 ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that were cancelled, and those that are set anew for a while
 LOOK, LOOKS = 0.002, 3  # one that rings is there, for a moment, beside the one that it has set
-MANY = 30  # how often they ring until it is sure that they are set anew
+MANY = 40  # how often one that is set anew at once rings, until it is believed to go on for ever
 
 
 class Rings:
@@ -32,16 +32,24 @@ class Rings:
 
 
 def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> set[str]:
-    """Return which of these are set anew: they ring, and there stay so many more of them than before."""
-    seen, until = _live(), time.monotonic() + GRACE
-    names = {name for name in names if _count()[name] >= before[name] + more}
-    while names and time.monotonic() < until:
+    """Return which of these are set anew for ever: so many more of them than before stay, and each rings and rings.
+
+    It is looked for some time, on a busy machine for longer: who rings less often than he should may be about to end.
+    """
+    seen, began, rung = _live(), time.monotonic(), Counter[str]()
+    while names and (took := time.monotonic() - began) < 2 * GRACE:
         names = {name for name in names if _count()[name] >= before[name] + more}
         seen.update(_live())
         rung = Counter(name for timer, name in seen.items() if not timer.is_alive())
-        if all(rung[name] >= MANY for name in names):
+        if took >= GRACE and all(rung[name] >= more * _often(name, seen) for name in names):
             break
-    return {name for name in names if any(not timer.is_alive() for timer, each in seen.items() if each == name)}
+    return {name for name in names if rung[name] >= more * _often(name, seen)}
+
+
+def _often(name: str, seen: "dict[threading.Timer, str]") -> float:
+    """Return how often one of a name rings at least in the time, if it is set anew for ever."""
+    seconds = min(timer.interval for timer, each in seen.items() if each == name)
+    return max(min(MANY, GRACE / max(seconds, LOOK) / 2), 1.0)
 
 
 def _live() -> "dict[threading.Timer, str]":
