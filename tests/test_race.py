@@ -6,11 +6,14 @@ import time
 import pytest
 
 from hangup.record.recorder import Recorder
+from hangup.time.virtual import VirtualLoop
 from helpers.exercises import race
 
+SAYS, CLOSES = {"type": "websocket.send", "text": ""}, {"type": "websocket.close", "code": 1000}
 
-async def raced(between):
-    """Return what was noted of a send that fails when another task has been told, and `between` is over."""
+
+async def raced(between, message=SAYS):
+    """Return what was noted of a message that fails when another task has been told, and `between` is over."""
     told = asyncio.Event()
 
     async def app(scope, receive, send):
@@ -22,7 +25,7 @@ async def raced(between):
         await told.wait()
         await between()
         with pytest.raises(OSError, match="gone"):
-            await send({"type": "websocket.send", "text": ""})
+            await send(message)
         await reader
 
     async def receive():
@@ -53,3 +56,12 @@ async def much_later():
 @pytest.mark.parametrize(("between", "noted"), [(at_once, ["gone"]), (on_a_busy_machine, ["gone"]), (much_later, [])])
 def test_a_send_that_comes_with_the_goodbye_is_noted_however_busy_the_machine_is(between, noted):
     assert asyncio.run(raced(between)) == noted
+
+
+@pytest.mark.parametrize(("message", "noted"), [(SAYS, ["gone"]), (CLOSES, [])])
+def test_a_close_by_one_who_has_waited_for_the_reader_is_not_noted(message, noted):
+    loop = VirtualLoop()
+    try:
+        assert loop.run_until_complete(raced(lambda: asyncio.sleep(0), message)) == noted
+    finally:
+        loop.close()

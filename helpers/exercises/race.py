@@ -1,26 +1,32 @@
-"""Excuses what a send raises while another task is being told of the disconnect: it cannot know yet.
+"""Excuses what a task raises because another one is told of the end meanwhile: it cannot know yet.
 
 To cancel a task takes some turns of the loop. What a send raises within them is a race that nobody loses by a mistake
-of his own: on uvicorn-websockets it is a RuntimeError, which would invite to catch every RuntimeError.
+of his own: on uvicorn-websockets it is a RuntimeError, which would invite to catch every RuntimeError. Another one
+Starlette raises in a task that begins to read when a send of another task has been refused.
 """
 
 import asyncio
 import math
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
 from hangup.record import rules
+from hangup.record.errors import leaves
 from hangup.record.evidence.grades import let_out, made_of
+from hangup.record.internals import peek_exception
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Session, current
 
 TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
+AT_ONCE = 1  # turn for a close: it takes two until a handler goes on which has waited for its reader
 MOMENT = 0.004  # seconds for a turn, on a loop that counts none
 
 
 def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
     """Return an app that takes note of what its sends raise while it is being told of the end: for so many turns.
 
-    They have no end (`math.inf`) where nobody asks that the task which reads stops the one that sends.
+    They have no end (`math.inf`) where nobody asks that the task which reads stops the one that sends. A close has one
+    turn, unless it has a reason of its own, such as a source that has failed: who closes for nothing was told.
     """
 
     async def noting(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,19 +34,21 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
         if session is None:
             await app(scope, receive, send)
             return
-        told: list[tuple[asyncio.Task[object] | None, Callable[[], bool]]] = []
+        told: list[tuple[asyncio.Task[object] | None, Callable[[], bool], Callable[[], bool]]] = []
 
         async def hear() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                told.append((asyncio.current_task(), _in_turns(turns)))
+                told.append((asyncio.current_task(), _in_turns(turns), _in_turns(min(turns, AT_ONCE))))
             return message
 
         async def say(message: Message) -> None:
             try:
                 await send(message)
             except Exception as error:
-                if told and told[0][0] is not asyncio.current_task() and told[0][1]():
+                session.facts.setdefault("refused in", set()).add(asyncio.current_task())
+                idle = message["type"] == "websocket.close" and not session.facts.get("failed")
+                if told and told[0][0] is not asyncio.current_task() and told[0][2 if idle else 1]():
                     session.facts.setdefault("raced", []).append(error)
                 raise
 
@@ -74,14 +82,30 @@ def _in_turns(turns: float) -> Callable[[], bool]:
 
 
 def _ends_quietly(session: Session) -> str | None:
+    if "refused in" not in session.facts or session.ended != "raised":
+        return rules.ends_quietly.test(session)
     raced = session.facts.get("raced", [])
-    if raced and session.ended == "raised" and all(_is_one_of(error, raced) for error in let_out(session)):
-        return None
-    return rules.ends_quietly.test(session)
+    blamed = [error for error in let_out(session) if not (_is_one_of(error, raced) or _was_overtaken(session, error))]
+    return rules.ends_quietly.test(session) if blamed else None
 
 
 def _is_one_of(error: BaseException, raced: list[BaseException]) -> bool:
     return made_of(error, raced) or any(error is each or error.__context__ is each for each in raced)
+
+
+def _was_overtaken(session: Session, error: BaseException) -> bool:
+    """Return whether Starlette refused to receive since a send had been refused, in another task than this error's."""
+    if type(error).__name__ != "WebSocketDisconnected" or not _comes_from_receiving(error):
+        return False
+    raised = ((task, peek_exception(task)) for task in session.tasks)
+    own = [task for task, found in raised if found and any(leaf is error for leaf in leaves(found))]
+    return (own[-1] if own else session.main) not in session.facts["refused in"]
+
+
+def _comes_from_receiving(error: BaseException) -> bool:
+    *_, last = traceback.walk_tb(error.__traceback__)
+    code = last[0].f_code
+    return last[0].f_globals.get("__name__") == "starlette.websockets" and code.co_name.startswith("receive_")
 
 
 def _leaves_no_task(session: Session) -> str | None:
@@ -93,4 +117,4 @@ def _leaves_no_task(session: Session) -> str | None:
 leaves_no_task = replace(rules.leaves_no_task, test=_leaves_no_task)
 """The rule of this name, but for a handler that is cancelled while it waits for tasks that it has cancelled itself."""
 ends_quietly = replace(rules.ends_quietly, test=_ends_quietly)
-"""The rule of this name, but for what a send raises that comes with the goodbye."""
+"""The rule of this name, but for what a send raises that comes with the goodbye, and a reader that it overtakes."""

@@ -474,3 +474,12 @@ async def knows_usual_codes(websocket):
     except WebSocketDisconnect as gone:
         if gone.code not in (1000, 1001, 1005, 1006, 1012):
             raise
+
+
+@wrong(ex1, "ends_quietly")
+async def swallows_a_refused_send(websocket):
+    """Goes on where a send was refused: Starlette does not let it receive any more."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.send_text(text.upper())

@@ -1346,3 +1346,46 @@ async def drops_prices_for_slow_peers(websocket, prices):
         while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
         group.cancel_scope.cancel()
+
+
+# ---- a watcher that the first price outruns --------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def a_group_until_gone(websocket):
+    """Start a watcher that iterates and ends the group; the block may send before the watcher's first step."""
+
+    async def watch():
+        async for _ in websocket.iter_text():
+            pass
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        yield
+
+
+@right(ex2)
+async def sends_beside_a_watcher_that_iterates(websocket, prices):
+    """Where its first send is refused, the watcher begins too late: Starlette does not let it receive any more."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        await push_all(websocket, prices)
+
+
+@right(ex2)
+async def catches_its_send_beside_a_watcher_that_iterates(websocket, prices):
+    """The same, and catches what its own send raises, as the hint says."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        with contextlib.suppress(WebSocketDisconnect):
+            await push_all(websocket, prices)
+
+
+@wrong(ex2, "ends_quietly")
+async def closes_after_its_watcher(websocket, prices):
+    """Double close, directly after the group that its watcher has ended."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        await push_all(websocket, prices)
+    await websocket.close()
