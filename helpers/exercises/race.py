@@ -18,16 +18,17 @@ from hangup.record.internals import peek_exception
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Session, current
 
 TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
-AT_ONCE = 1  # turn for a close: it takes two until a handler goes on which has waited for its reader
+AT_ONCE = 1  # turn for a handler whose tasks are over: it takes two until it goes on after it has waited for them
 MOMENT = 0.004  # seconds for a turn, on a loop that counts none
 
 
 def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
     """Return an app that takes note of what its sends raise while it is being told of the end: for so many turns.
 
-    They have no end (`math.inf`) where nobody asks that the task which reads stops the one that sends. A close has one
-    turn, unless it has a reason of its own, such as a source that has failed: who closes for nothing was told.
+    They have no end (`math.inf`) where nobody asks that the task which reads stops the one that sends. A handler that
+    has no other task any more knows what they were told: its goodbye, or its close, is no race but AT_ONCE.
     """
+    at_once = turns if turns == math.inf else AT_ONCE
 
     async def noting(scope: Scope, receive: Receive, send: Send) -> None:
         session = current()
@@ -39,16 +40,17 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
         async def hear() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                told.append((asyncio.current_task(), _in_turns(turns), _in_turns(min(turns, AT_ONCE))))
+                told.append((asyncio.current_task(), _in_turns(turns), _in_turns(at_once)))
             return message
 
         async def say(message: Message) -> None:
             try:
                 await send(message)
             except Exception as error:
-                session.facts.setdefault("refused in", set()).add(asyncio.current_task())
-                idle = message["type"] == "websocket.close" and not session.facts.get("failed")
-                if told and told[0][0] is not asyncio.current_task() and told[0][2 if idle else 1]():
+                me = asyncio.current_task()
+                session.facts.setdefault("refused in", set()).add(me)
+                knows = me is session.main and bool(session.tasks) and all(task.done() for task in session.tasks)
+                if told and told[0][0] is not me and told[0][2 if knows else 1]():
                     session.facts.setdefault("raced", []).append(error)
                 raise
 
