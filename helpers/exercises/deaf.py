@@ -15,6 +15,13 @@ def goes_on_or_ends(session: Session) -> str | None:
     return None
 
 
+def asks(session: Session, question: str) -> None:
+    """Take note of what a source is asked for, but not of what has failed when that is asked for once more."""
+    if not (session.facts.get("failed") and session.facts["asked last"] == question):
+        session.facts["asked"] = session.facts.get("asked", 0) + 1
+    session.facts["asked last"] = question
+
+
 def may_end(session: Session) -> None:
     """Let a handler be that has ended because its source failed: what the peer says then is not answered."""
     if session.facts.get("failed") and session.sent:

@@ -1389,3 +1389,18 @@ async def closes_after_its_watcher(websocket, prices):
     async with a_group_until_gone(websocket):
         await push_all(websocket, prices)
     await websocket.close()
+
+
+@right(ex1)
+async def closes_politely_when_it_is_cancelled(websocket, ended):
+    """Tells the peer that it goes, where it is cancelled: nobody has said "bye", so the code is its own."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        with contextlib.suppress(Exception):
+            await websocket.close(1001)
+        raise

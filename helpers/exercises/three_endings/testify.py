@@ -132,7 +132,7 @@ def closes_on_bye(session: Session) -> str | None:
     found = _evidence(session)
     if "echoed" in found:
         return 'it echoed "bye"'
-    if "close" in found and found["close"][0] != 4000:
+    if "asked" in found and "close" in found and found["close"][0] != 4000 and not session.cancelled_by:
         return f"it closed with {found['close'][0]}"
     if "asked" in found and not (found.keys() & {"close", "refused"}) and session.schedule.endswith("@end"):
         return None if session.cancelled_by else 'the peer said "bye", and nothing closed the connection'
