@@ -2,7 +2,7 @@
 
 To cancel a task takes some turns of the loop. What a send raises within them is a race that nobody loses by a mistake
 of his own: on uvicorn-websockets it is a RuntimeError, which would invite to catch every RuntimeError. Another one
-Starlette raises in a task that begins to read when a send of another task has been refused.
+Starlette raises in a task that begins to read, or to send, when a send of another task has been refused.
 """
 
 import asyncio
@@ -96,18 +96,19 @@ def _is_one_of(error: BaseException, raced: list[BaseException]) -> bool:
 
 
 def _was_overtaken(session: Session, error: BaseException) -> bool:
-    """Return whether Starlette refused to receive since a send had been refused, in another task than this error's."""
-    if type(error).__name__ != "WebSocketDisconnected" or not _comes_from_receiving(error):
+    """Return whether Starlette raised this since a send had been refused, in another task than this error's."""
+    if type(error).__name__ != "WebSocketDisconnected" or not _knows_of_sends(error):
         return False
     raised = ((task, peek_exception(task)) for task in session.tasks)
     own = [task for task, found in raised if found and any(leaf is error for leaf in leaves(found))]
     return (own[-1] if own else session.main) not in session.facts["refused in"]
 
 
-def _comes_from_receiving(error: BaseException) -> bool:
-    *_, last = traceback.walk_tb(error.__traceback__)
-    code = last[0].f_code
-    return last[0].f_globals.get("__name__") == "starlette.websockets" and code.co_name.startswith("receive_")
+def _knows_of_sends(error: BaseException) -> bool:
+    """Return whether Starlette raised it for what it knows of sends: not for a message that it has received."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    name = frame.f_code.co_name
+    return frame.f_globals.get("__name__") == "starlette.websockets" and (name == "send" or name.startswith("receive_"))
 
 
 def _leaves_no_task(session: Session) -> str | None:

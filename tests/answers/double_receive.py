@@ -2051,3 +2051,20 @@ async def goes_on_without_a_seat(websocket):
     finally:
         while seats:
             await hall.leave(seats.pop())
+
+
+@wrong(ex3, "gives_it_back")
+async def stands_when_the_hall_is_full(websocket):
+    """Where there is no seat, it asks the hall without one."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    try:
+        seat = await hall.enter()
+    except Exception:
+        seat = None
+    try:
+        async for text in websocket.iter_text():
+            await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        if seat is not None:
+            await hall.leave(seat)

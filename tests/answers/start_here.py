@@ -483,3 +483,22 @@ async def swallows_a_refused_send(websocket):
     async for text in websocket.iter_text():
         with contextlib.suppress(WebSocketDisconnect):
             await websocket.send_text(text.upper())
+
+
+@right(ex1)
+async def a_task_for_each_text(websocket):
+    """Where the first of them is refused, Starlette raises another error in those that wait for their turn."""
+    await websocket.accept()
+    turn = asyncio.Lock()
+
+    async def shout(text):
+        async with turn:
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.send_text(text.upper())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        async for text in websocket.iter_text():
+            tasks.append(group.create_task(shout(text)))
+        for task in tasks:
+            task.cancel()

@@ -1404,3 +1404,21 @@ async def closes_politely_when_it_is_cancelled(websocket, ended):
         with contextlib.suppress(Exception):
             await websocket.close(1001)
         raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def closes_what_is_gone(websocket, ended):
+    """Closes when the peer has left; where that is refused, what the peer said is forgotten."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        try:
+            await websocket.close()
+        except Exception:
+            ended("unknown")
+        else:
+            by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise

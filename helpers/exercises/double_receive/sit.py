@@ -256,6 +256,7 @@ ex3 = AppExercise(
             mount=turned(_hall),
         ),
         Case((), "/full"),
+        Case((Send("anybody?"), Wait(5)), "/full", most=0),
         Case((Wait(ENTERING + 1), *_seated(["at last"])), "/queue", most=10),
     ),
     excuse=("leave",),
