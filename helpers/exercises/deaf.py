@@ -9,7 +9,7 @@ from hangup.servers.script import CLOSED
 def goes_on_or_ends(session: Session) -> str | None:
     """Once an answer has failed the handler ends, or asks for the next one."""
     asked = session.facts.get("asked", 0)
-    undisturbed = session.schedule.endswith("@end") and session.codes and not session.cancelled_by
+    undisturbed = session.schedule.endswith("@end") and session.codes and not (session.closes or session.cancelled_by)
     if undisturbed and session.facts.get("failed") and session.received > asked:
         return f"it read {session.received} texts, asked for the answers to {asked}, and was there until the peer left"
     return None
