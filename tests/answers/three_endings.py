@@ -1083,6 +1083,11 @@ attempt(ex2, "await websocket.send_text(price)", "await websocket.send_text(pric
 
 # ---- wrong beside another, or beside a source that is slow to let go -------------------------------------------------
 
+
+class Gone(Exception):
+    """The peer has left."""
+
+
 ALL = functools.cache(lambda _loop: asyncio.Lock())
 
 
@@ -1422,3 +1427,20 @@ async def closes_what_is_gone(websocket, ended):
     except asyncio.CancelledError:
         ended("cancelled")
         raise
+
+
+@right(ex2)
+async def sends_in_the_block_of_a_group(websocket, prices):
+    """Its watcher fails on purpose: where a cancellation comes just before, asyncio's group loses that."""
+    await websocket.accept()
+
+    async def watch():
+        await until_gone(websocket)
+        raise Gone
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch())
+            await push_all(websocket, prices)
+    except* (Gone, WebSocketDisconnect):
+        pass
