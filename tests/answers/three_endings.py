@@ -1444,3 +1444,13 @@ async def sends_in_the_block_of_a_group(websocket, prices):
             await push_all(websocket, prices)
     except* (Gone, WebSocketDisconnect):
         pass
+
+
+@right(ex2)
+async def catches_each_refused_price(websocket, prices):
+    """Goes on where a price was refused; what Starlette raises for the next one comes out, as the task lets it."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        async for price in prices:
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.send_text(price)
