@@ -10,6 +10,7 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from hangup.record import rules
 from hangup.record.errors import leaves
@@ -20,6 +21,14 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, Sessi
 TURNS = 3  # of the loop: one until who waits for the reader is woken, one to cancel the sender, one for a group between
 AT_ONCE = 1  # turn for a handler whose tasks are over: it takes two until it goes on after it has waited for them
 MOMENT = 0.004  # seconds for a turn, on a loop that counts none
+
+
+class _Told(NamedTuple):
+    """Which task was told of the end, and what says whether that was just now."""
+
+    task: asyncio.Task[object] | None
+    in_turns: Callable[[], bool]
+    at_once: Callable[[], bool]
 
 
 def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
@@ -35,12 +44,12 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
         if session is None:
             await app(scope, receive, send)
             return
-        told: list[tuple[asyncio.Task[object] | None, Callable[[], bool], Callable[[], bool]]] = []
+        told: list[_Told] = []
 
         async def hear() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                told.append((asyncio.current_task(), _in_turns(turns), _in_turns(at_once)))
+                told.append(_Told(asyncio.current_task(), _in_turns(turns), _in_turns(at_once)))
             return message
 
         async def say(message: Message) -> None:
@@ -50,7 +59,7 @@ def racing(app: ASGIApp, *, turns: float = TURNS) -> ASGIApp:
                 me = asyncio.current_task()
                 session.facts.setdefault("refused in", set()).add(me)
                 knows = me is session.main and bool(session.tasks) and all(task.done() for task in session.tasks)
-                if told and told[0][0] is not me and told[0][2 if knows else 1]():
+                if told and told[0].task is not me and (told[0].at_once() if knows else told[0].in_turns()):
                     session.facts.setdefault("raced", []).append(error)
                 raise
 
