@@ -67,6 +67,30 @@ def test_a_group_whose_block_has_failed_loses_it_as_well():
     assert not [each.got for each in report.broken if "it was cancelled" in each.got]
 
 
+async def lets_go_in_a_group(url):
+    """Takes a while to leave the block of a group, in which a task fails meanwhile."""
+
+    async def fails():
+        await asyncio.sleep(2)
+        raise LookupError
+
+    await asks(url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            try:
+                await asyncio.sleep(1)
+            finally:
+                await asyncio.shield(asyncio.sleep(5))
+    except* LookupError:
+        pass
+
+
+def test_a_group_loses_it_also_where_a_task_fails_while_its_block_lets_go():
+    report = explore_client(lets_go_in_a_group, lambda: echo)
+    assert not [each.got for each in report.broken if "it was cancelled" in each.got]
+
+
 @pytest.mark.parametrize("client", [over_in_a_group, raises_in_a_group], ids=lambda client: client.__name__)
 def test_a_group_that_leaves_by_another_method_is_known(client, monkeypatch):
     """In newer releases of Python the group waits in `_aexit`, which `__aexit__` awaits."""

@@ -1933,3 +1933,138 @@ async def drops_answers_for_slow_peers(websocket):
                 await asyncio.wait_for(websocket.send_text(reply), 5)
     finally:
         await hall.leave(seat)
+
+
+# ---- what comes after a failure --------------------------------------------------------------------------------------
+
+
+def going_on(after):
+    """Return an answer that goes on where words fails: with what `after` makes of the questions, and of what failed."""
+
+    async def answer(websocket, words):
+        await websocket.accept()
+        questions: asyncio.Queue[str] = asyncio.Queue()
+
+        async def ask_and_cancel():
+            async for question in websocket.iter_text():
+                questions.put_nowait(question)
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask_and_cancel)
+            question = await questions.get()
+            while True:
+                try:
+                    await tell_all(websocket, words(question))
+                except WebSocketDisconnect:
+                    break
+                except Exception:
+                    question = await after(questions, question)
+                else:
+                    question = await questions.get()
+
+    return answer
+
+
+@wrong(ex2, "goes_on_or_ends")
+async def throws_waiting_questions_away(websocket, words):
+    """Where words fails, it forgets the questions that have come meanwhile."""
+
+    async def after(questions, _):
+        while not questions.empty():
+            questions.get_nowait()
+        return await questions.get()
+
+    await going_on(after)(websocket, words)
+
+
+@wrong(ex2, "goes_on_or_ends")
+async def asks_for_the_same_words_again(websocket, words):
+    """Asks for words that have failed again and again, and never comes to the next question."""
+
+    async def after(_, question):
+        await asyncio.sleep(1)
+        return question
+
+    await going_on(after)(websocket, words)
+
+
+@right(ex2)
+async def asks_twice_then_goes_on(websocket, words):
+    """Asks once more for words that have failed; then the next question gets its answer."""
+    failed = []
+
+    async def after(questions, question):
+        failed.append(question)
+        return question if failed.count(question) == 1 else await questions.get()
+
+    await going_on(after)(websocket, words)
+
+
+@wrong(ex3, "goes_on_or_ends")
+async def asks_the_burning_hall_again(websocket):
+    """Asks the hall for what it has not answered again and again; the next text waits for ever."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seat = await hall.enter()
+    try:
+        async with anyio.create_task_group() as group:
+            texts: asyncio.Queue[str] = asyncio.Queue()
+
+            async def work():
+                text = await texts.get()
+                while True:
+                    try:
+                        await websocket.send_text(await hall.answer(seat, text))
+                    except WebSocketDisconnect:
+                        break
+                    except Exception:
+                        await asyncio.sleep(1)
+                    else:
+                        text = await texts.get()
+
+            group.start_soon(work)
+            async for text in websocket.iter_text():
+                texts.put_nowait(text)
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await hall.leave(seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def goes_on_without_a_seat(websocket):
+    """Where hall.answer raises, it gives the seat back and goes on to ask the hall with it."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    seats = [await hall.enter()]
+    mine = seats[0]
+    try:
+        async for text in websocket.iter_text():
+            try:
+                reply = await hall.answer(mine, text)
+            except Exception:
+                while seats:
+                    await hall.leave(seats.pop())
+            else:
+                await websocket.send_text(reply)
+    finally:
+        while seats:
+            await hall.leave(seats.pop())
+
+
+@wrong(ex3, "gives_it_back")
+async def stands_when_the_hall_is_full(websocket):
+    """Where there is no seat, it asks the hall without one."""
+    hall = websocket.app.state.hall
+    await websocket.accept()
+    try:
+        seat = await hall.enter()
+    except Exception:
+        seat = None
+    try:
+        async for text in websocket.iter_text():
+            await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        if seat is not None:
+            await hall.leave(seat)

@@ -474,3 +474,31 @@ async def knows_usual_codes(websocket):
     except WebSocketDisconnect as gone:
         if gone.code not in (1000, 1001, 1005, 1006, 1012):
             raise
+
+
+@wrong(ex1, "ends_quietly")
+async def swallows_a_refused_send(websocket):
+    """Goes on where a send was refused: Starlette does not let it receive any more."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.send_text(text.upper())
+
+
+@right(ex1)
+async def a_task_for_each_text(websocket):
+    """Where the first of them is refused, Starlette raises another error in those that wait for their turn."""
+    await websocket.accept()
+    turn = asyncio.Lock()
+
+    async def shout(text):
+        async with turn:
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.send_text(text.upper())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        async for text in websocket.iter_text():
+            tasks.append(group.create_task(shout(text)))
+        for task in tasks:
+            task.cancel()

@@ -1083,6 +1083,11 @@ attempt(ex2, "await websocket.send_text(price)", "await websocket.send_text(pric
 
 # ---- wrong beside another, or beside a source that is slow to let go -------------------------------------------------
 
+
+class Gone(Exception):
+    """The peer has left."""
+
+
 ALL = functools.cache(lambda _loop: asyncio.Lock())
 
 
@@ -1346,3 +1351,106 @@ async def drops_prices_for_slow_peers(websocket, prices):
         while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
         group.cancel_scope.cancel()
+
+
+# ---- a watcher that the first price outruns --------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def a_group_until_gone(websocket):
+    """Start a watcher that iterates and ends the group; the block may send before the watcher's first step."""
+
+    async def watch():
+        async for _ in websocket.iter_text():
+            pass
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        yield
+
+
+@right(ex2)
+async def sends_beside_a_watcher_that_iterates(websocket, prices):
+    """Where its first send is refused, the watcher begins too late: Starlette does not let it receive any more."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        await push_all(websocket, prices)
+
+
+@right(ex2)
+async def catches_its_send_beside_a_watcher_that_iterates(websocket, prices):
+    """The same, and catches what its own send raises, as the hint says."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        with contextlib.suppress(WebSocketDisconnect):
+            await push_all(websocket, prices)
+
+
+@wrong(ex2, "ends_quietly")
+async def closes_after_its_watcher(websocket, prices):
+    """Double close, directly after the group that its watcher has ended."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        await push_all(websocket, prices)
+    await websocket.close()
+
+
+@right(ex1)
+async def closes_politely_when_it_is_cancelled(websocket, ended):
+    """Tells the peer that it goes, where it is cancelled: nobody has said "bye", so the code is its own."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        with contextlib.suppress(Exception):
+            await websocket.close(1001)
+        raise
+
+
+@wrong(ex1, "tells_the_truth")
+async def closes_what_is_gone(websocket, ended):
+    """Closes when the peer has left; where that is refused, what the peer said is forgotten."""
+    try:
+        await echo_until_bye(websocket)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        try:
+            await websocket.close()
+        except Exception:
+            ended("unknown")
+        else:
+            by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+@right(ex2)
+async def sends_in_the_block_of_a_group(websocket, prices):
+    """Its watcher fails on purpose: where a cancellation comes just before, asyncio's group loses that."""
+    await websocket.accept()
+
+    async def watch():
+        await until_gone(websocket)
+        raise Gone
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch())
+            await push_all(websocket, prices)
+    except* (Gone, WebSocketDisconnect):
+        pass
+
+
+@right(ex2)
+async def catches_each_refused_price(websocket, prices):
+    """Goes on where a price was refused; what Starlette raises for the next one comes out, as the task lets it."""
+    await websocket.accept()
+    async with a_group_until_gone(websocket):
+        async for price in prices:
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.send_text(price)

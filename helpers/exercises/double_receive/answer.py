@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
-from helpers.exercises.deaf import goes_on_or_ends, may_end
+from helpers.exercises.deaf import asks, goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
 from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
@@ -94,7 +94,7 @@ async def _with_words(answer: Any, speech: Callable[[str], AsyncIterator[str]], 
 
     def asked(question: str) -> AsyncIterator[str]:
         if session is not None:
-            session.facts["asked"] = session.facts.get("asked", 0) + 1
+            asks(session, question)
         return speech(question)
 
     await answer(websocket, asked)
@@ -159,6 +159,7 @@ ex2 = AppExercise(
         ),
         Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
         Case((Send("why"), Expect("why 1"), Wait(5), Send("how"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
+        Case((Send("why"), Send("how"), Expect("why 1"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
         Case((Send("all"), *(Expect(f"all {number}") for number in range(1, BACKLOG + 1))), "/many", most=0),
         Case((Send("two"), Wait(READING + 1), Expect("two 1"), Expect("two 2")), mount=slow(_answering), most=0),
         Case((Wait(4_000), *ONE), most=0),

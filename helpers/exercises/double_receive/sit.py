@@ -22,7 +22,7 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, by
 from hangup.time.virtual import time_is_virtual
-from helpers.exercises.deaf import goes_on_or_ends, may_end
+from helpers.exercises.deaf import asks, goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, racing
 from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
@@ -76,6 +76,9 @@ class Hall:
         """Return the seats that were taken in a session."""
         return [seat for seat, taker in zip(self.taken, self.takers, strict=True) if taker is session]
 
+    def _has(self, seat: int) -> bool:
+        return seat in self.taken and seat not in self.returned
+
     async def answer(self, seat: int, text: str) -> str:
         """Return what the hall says to `text`, after a while if that is "slow", and another time another for OFTEN.
 
@@ -83,11 +86,13 @@ class Hall:
         """
         session = current()
         if session is not None:
-            session.facts["asked"] = session.facts.get("asked", 0) + 1
+            asks(session, text)
+            if not self._has(seat):
+                session.facts.setdefault("seatless", seat)
         await anyio.lowlevel.checkpoint()
         if text == "slow":
             await _pause(SLOW)
-        if seat not in self.taken or seat in self.returned:
+        if not self._has(seat):
             raise ValueError(f"seat {seat!r} is not taken")
         if text == "fire":
             if session is not None:
@@ -104,7 +109,7 @@ class Hall:
         session = current()
         task = asyncio.current_task()
         before = session is not None and _was_cancelled(session) and not (task and will_be_cancelled(task))
-        if seat not in self.taken or seat in self.returned:
+        if not self._has(seat):
             self.returned.append(seat)
             note(f"leave: seat {seat}, which is not taken")
             raise ValueError(f"seat {seat!r} is not taken")
@@ -205,7 +210,11 @@ def gives_it_back(session: Session) -> str | None:
         if session.cancelled_by and any(seat in hall.interrupted for seat in own):
             return None  # a cancellation from outside came in the middle of leave()
         return "the session is over and the seat is still taken"
-    return f"hall.leave() was called {returned} times for one seat" if returned > taken else None
+    if returned > taken:
+        return f"hall.leave() was called {returned} times for one seat"
+    if "seatless" in session.facts:
+        return f"hall.answer() was called with seat {session.facts['seatless']!r}, which is not taken"
+    return None
 
 
 ex3 = AppExercise(
@@ -237,6 +246,7 @@ ex3 = AppExercise(
         Case((StopReading(), Send("hello"), Wait(5), Send("b?", by="b"), Expect(by="b")), most=0),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
         Case((*_seated(["hello"]), Send("fire"), Wait(5), Send("smoke?"), Wait(5)), most=0),
+        Case((*_seated(["hello"]), Send("fire"), Send("smoke?"), Wait(5)), most=0),
         Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),
         Case((*_seated(["hello"]), Send("slow"), Send("quick?", by="b"), Expect("seat 1 says quick?", by="b"))),
         Case(_seated([f"number {number}" for number in range(MANY)]), most=10),
@@ -246,6 +256,7 @@ ex3 = AppExercise(
             mount=turned(_hall),
         ),
         Case((), "/full"),
+        Case((Send("anybody?"), Wait(5)), "/full", most=0),
         Case((Wait(ENTERING + 1), *_seated(["at last"])), "/queue", most=10),
     ),
     excuse=("leave",),

@@ -104,7 +104,7 @@ async def _with_prices(answer: Any, make: Callable[[], Prices], websocket: WebSo
 
 
 def _may_fail(_: Any, session: Session) -> None:
-    session.facts["allowed"] = (PricesFailed,)
+    session.facts |= {"allowed": (PricesFailed,), "sends may raise": True}
 
 
 @rule

@@ -1,5 +1,6 @@
 """Exercise 1, Testify: a handler that says truthfully how its connection ended, and the evidence."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,11 +53,13 @@ class _Witness:
             await self._app(scope, receive, send)
             return
         evidence: list[tuple[str, int]] = session.facts.setdefault("evidence", [])
+        told: set[asyncio.Task[object] | None] = set()
 
         async def heard() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 evidence.append(("told", int(message.get("code", 1005))))
+                told.add(asyncio.current_task())
             if message.get("text") == BYE:
                 evidence.append(("asked", 0))
             return message
@@ -65,7 +68,7 @@ class _Witness:
             try:
                 await send(message)
             except Exception:
-                evidence.append(("refused", 0))
+                evidence.append(("refused too late" if asyncio.current_task() in told else "refused", 0))
                 raise
             if message.get("text") == BYE:
                 evidence.append(("echoed", 0))
@@ -132,9 +135,13 @@ def closes_on_bye(session: Session) -> str | None:
     found = _evidence(session)
     if "echoed" in found:
         return 'it echoed "bye"'
-    if "close" in found and found["close"][0] != 4000:
+    if "asked" in found and "close" in found and found["close"][0] != 4000 and not session.cancelled_by:
         return f"it closed with {found['close'][0]}"
-    if "asked" in found and not (found.keys() & {"close", "refused"}) and session.schedule.endswith("@end"):
+    if (
+        "asked" in found
+        and not (found.keys() & {"close", "refused", "refused too late"})
+        and session.schedule.endswith("@end")
+    ):
         return None if session.cancelled_by else 'the peer said "bye", and nothing closed the connection'
     return None
 

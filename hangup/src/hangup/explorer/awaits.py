@@ -19,7 +19,8 @@ class CountedAwaits:
 
     `on_cancel` is called when the task is told so, `on_thrown` when CancelledError is raised inside the coroutine, but
     not where asyncio loses it. With `twice`, it is cancelled again where it waits next, which it does if it cleans up;
-    `cut` is the line of the app's at which it then did not go on, if there is one.
+    `cut` is the line of the app's at which it then did not go on, if there is one. `in_group` tells whether it was
+    raised where a task group of asyncio's is named, which loses it if a task fails until the block has ended.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CountedAwaits:
         self.awaits = 0
         self.twice = twice
         self.cut = ""
+        self.in_group = False
         self._thrown = False
         self._on_cancel = on_cancel
         self._on_thrown = on_thrown
@@ -69,6 +71,7 @@ class CountedAwaits:
                         self._thrown = True
                         place, self.cut = self._cuts() if again else (None, self.cut)
                         if not _is_lost(self.coroutine):
+                            self.in_group = any("TaskGroup" in each.f_code.co_names for each in _frames(self.coroutine))
                             self._on_thrown()
                     resume = steps.throw, error
         except StopIteration as end:

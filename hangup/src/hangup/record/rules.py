@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hangup.record.errors import describe, leaves
 from hangup.record.evidence.grades import let_out, taken_in_silence
+from hangup.record.internals import peek_exception
 from hangup.record.session import Session
 
 EACH = "each session leaves one more"
@@ -67,9 +68,15 @@ def heeds_every_cancellation(session: Session) -> str | None:
 
 
 def _swallowed(session: Session) -> str | None:
-    if session.cancelled_by == "schedule" and session.ended == "returned":
+    if session.cancelled_by == "schedule" and session.ended == "returned" and not _lost_in_a_group(session):
         return "it was cancelled and returned as if nothing had happened"
     return None
+
+
+def _lost_in_a_group(session: Session) -> bool:
+    """Return whether a task failed while the block of its group let go: until Python 3.12 a group raises that alone."""
+    failed = (isinstance(peek_exception(task), Exception) for task in session.tasks if task.done())
+    return bool(session.facts.get("in a group")) and any(failed)
 
 
 @rule

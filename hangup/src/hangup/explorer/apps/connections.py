@@ -108,7 +108,7 @@ class Connections:
             self.running -= 1
             if counted is not None:
                 self.awaits = counted.awaits
-                self.recorder.sessions[0].facts["cut"] = counted.cut
+                self.recorder.sessions[0].facts |= {"cut": counted.cut, "in a group": counted.in_group}
             connection.ended(how)
             connection.done = True
             self.on_ended(letter)

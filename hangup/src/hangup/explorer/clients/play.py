@@ -153,6 +153,7 @@ class ClientPlay:
             session.record(Event(session.app, "returns", "" if value is None else repr(value)), final=True)
         finally:
             self.awaits = counted.awaits
+            session.facts["in a group"] = counted.in_group
 
     def _cancelled(self) -> None:
         self.trouble.hit_at = self.loop.time()
