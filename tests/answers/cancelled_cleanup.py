@@ -4,7 +4,9 @@
 
 import asyncio
 import contextlib
+import time
 import weakref
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -2120,3 +2122,56 @@ class Looks:
                 cancelled.add(task)
                 task.cancel()
             await asyncio.sleep(0.02)
+
+
+# ---- who looks at a clock ------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def looks_at_the_module(websocket, desk, seconds):
+    """Its deadline is a moment of `time.monotonic`."""
+    counter = [0]
+    try:
+        with contextlib.suppress(WebSocketDisconnect):
+            await echo(websocket, counter)
+    finally:
+        cancelled, end = None, time.monotonic() + seconds
+        report = asyncio.create_task(desk.report(counter[0]))
+        while not report.done():
+            try:
+                await asyncio.wait([report], timeout=max(end - time.monotonic(), 0))
+                report.cancel()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if not report.cancelled():
+            report.exception()
+        try:
+            await persist(asyncio.create_task(desk.close()))
+        finally:
+            if cancelled:
+                raise cancelled
+
+
+@right(ex3)
+class LooksAtAClock:
+    """Its deadline is a moment of `perf_counter`, which it has imported by name."""
+
+    def __init__(self):
+        self.tasks, self.over = set(), False
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        if self.over:
+            task.cancel()
+
+    async def drain(self, seconds):
+        end = perf_counter() + seconds
+        while self.tasks and (left := end - perf_counter()) > 0:
+            await asyncio.wait(list(self.tasks), timeout=left)
+        self.over = True
+        for task in list(self.tasks):
+            task.cancel()
+        while self.tasks:
+            await asyncio.wait(list(self.tasks))

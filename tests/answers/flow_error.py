@@ -2020,6 +2020,31 @@ attempt(ex1, "            break", "            continue")
 
 
 @wrong(ex2, "tells_everybody")
+async def an_hour_each(scope, receive, send, pages):
+    """Gives up a message that takes an hour: a page that is there, and slow, is told nothing."""
+
+    async def tell(page):
+        if page in pages:
+            await page(text(len(pages)))
+
+    async def tell_all():
+        for page in list(pages):
+            with contextlib.suppress(OSError):
+                await asyncio.wait_for(tell(page), 3_600)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "tells_everybody")
 async def a_group_for_each_round(scope, receive, send, pages):
     """All at the same time in a task group: the OSError of a page that is gone cancels the sends to the others."""
 
