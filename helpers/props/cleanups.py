@@ -115,7 +115,7 @@ def now() -> float:
 def lateness() -> float:
     """Return by how many seconds what ends now may be late, where it is an answer that looks again and again."""
     loop = asyncio.get_running_loop()
-    return loop.lateness if isinstance(loop, VirtualLoop) and not loop.real else 0.0
+    return max(loop.late, loop.grain) if isinstance(loop, VirtualLoop) and not loop.real else 0.0
 
 
 def was_said() -> list[Any]:

@@ -14,7 +14,7 @@ from hangup.record.recorder import ASGIApp, Session, describe
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Send
 from helpers.exercises.beside import BesideExercise
-from helpers.exercises.cancelled_cleanup.handlers import LESSON
+from helpers.exercises.cancelled_cleanup.handlers import EACH, LESSON
 from helpers.exercises.cancelled_cleanup.hours import drained
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import Case
@@ -213,6 +213,7 @@ ex3 = _Collected(
     mount=_registry,
     facts=_office,
     lifespan=True,
+    most=EACH,
     scripts=(
         _asking("slow", "follow", "fails"),
         _asking("stuck", "tidy"),

@@ -9,7 +9,7 @@ from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import beside
 from helpers.exercises.beside import BesideExercise
-from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
+from helpers.exercises.cancelled_cleanup.handlers import EACH, FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.exercises.cancelled_cleanup.hours import left
 from helpers.judging.app_exercise import Case
 from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SECONDS, SLOWLY, TIGHT, App, Call, Desk
@@ -106,6 +106,7 @@ ex2 = BesideExercise(
     parameters=("websocket", "desk", "seconds"),
     mount=_desk,
     facts=_calls,
+    most=EACH,
     scripts=(
         (*TALK, *said("bye!")),
         said(AGAIN),

@@ -73,6 +73,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """How often the clock has moved on to a timer since something happened between an app and its peers."""
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
+        self.late = 0.0
+        """By how many seconds the last timer has rung late."""
         self.alarms: Sequence[Alarm] = ()
         self.order: Order | None = None
         """What holds events back, if the order is to be another one than asyncio's own."""
@@ -91,7 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def begin(self) -> None:
         """Begin anew in this thread, at 0 o'clock."""
-        self.now, self.alarms, self.on_idle = 0.0, (), lambda: None
+        self.now, self.late, self.alarms, self.on_idle = 0.0, 0.0, (), lambda: None
         self.turns = self.turn = self.jumps = 0
         self._thread = threading.get_ident()
         self._known = threads_now()
@@ -114,7 +116,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return time.monotonic() if self.real else self.now
 
     @property
-    def lateness(self) -> float:
+    def grain(self) -> float:
         """By how many virtual seconds a timer may ring late now: 0, unless an app looks again and again in vain."""
         steps = (self.jumps - 1) // JUMPS
         return GRAIN * GROWS ** (steps - 1) if steps > 0 and self.alarms else 0.0
@@ -247,7 +249,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             alarm.ring()
         elif until < math.inf:
             self.jumps += 1
-            self.now = max(until, min(self.now + self.lateness, alarm.when))
+            self.now = max(until, min(self.now + self.grain, alarm.when))
+            self.late = self.now - until
         else:
             self.on_idle()
 
