@@ -1597,7 +1597,8 @@ class RaisesAtOnce:
 @right(ex3)
 def knows_its_clients(app):
     """It takes from the scope what every server puts there."""
-    guarded, seen = right3(app), {}
+    guarded = right3(app)
+    seen: dict[object, int] = {}
 
     async def counted(scope, receive, send):
         if scope["type"] == "websocket":
@@ -1631,7 +1632,7 @@ def guarding(connection):
 @wrong(ex3, "lets_the_rest_through")
 def by_path(app):
     """Keeps the state of a connection under its path, which another one shares."""
-    table = {}
+    table: dict[str, Connection] = {}
 
     async def guarded(scope, receive, send):
         if scope["type"] != "websocket":
