@@ -45,6 +45,11 @@ def test_who_looks_a_thousand_times_a_second_is_there_after_minutes():
     assert not report.broken
 
 
+def test_who_looks_once_a_second_is_there_after_hours():
+    report = explore(polling(1), (*HI, Wait(3 * 3600), *HI), limit=10)
+    assert not report.broken
+
+
 def test_an_answer_in_time_is_in_time_whatever_else_looks_meanwhile():
     async def takes_its_time(websocket):
         await websocket.accept()

@@ -1,14 +1,24 @@
-"""What an answer may be: tells the starter ("not attempted"), and has a sentence for what cannot be an answer."""
+"""What an answer may be: tells the starter ("not attempted"), and has a sentence for what cannot be an answer.
+
+An answer that looks at a clock of the module `time` looks at the loop's while that is judged: its seconds are virtual.
+"""
 
 import ast
+import asyncio
+import dis
 import inspect
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
+from hangup.time.virtual import VirtualLoop
+
+CLOCK = "not known: seconds are virtual here, and not on a clock that a function imports; import it at the top"
 STALE = "your last cell did not compile; this judges the definition before it"
 
 
@@ -118,6 +128,58 @@ def _functions(answer: Any) -> Iterator[FunctionType]:
         function = inspect.unwrap(each) if callable(each) else each
         if inspect.isfunction(function):
             yield function
+
+
+@contextmanager
+def on_virtual_clocks(answer: Any) -> Iterator[None]:
+    """Let an answer's module read the loop's clock where it names `time`, or a clock of it, until the block ends."""
+    changed: list[tuple[dict[str, Any], str, Any, Any]] = []
+    for function in [*_functions(answer), *_functions(type(answer))]:
+        known = function.__globals__
+        for name, value in list(known.items()):
+            other = (
+                _CLOCKS.get(value) if type(value) is BuiltinFunctionType else _VIRTUAL_TIME if value is time else None
+            )
+            if other is not None:
+                changed.append((known, name, value, other))
+                known[name] = other
+    try:
+        yield
+    finally:
+        for known, name, value, other in changed:
+            if known.get(name) is other:
+                known[name] = value
+
+
+def clock_of_its_own(answer: Any) -> str:
+    """Return why a rule that breaks says nothing of an answer, one of whose functions imports a clock; or nothing."""
+    return CLOCK if any(_imports_clock(function.__code__) for function in _functions(answer)) else ""
+
+
+def _imports_clock(code: CodeType) -> bool:
+    done = [(each.opname, each.argval) for each in dis.get_instructions(code)]
+    names = [name for operation, name in done if operation in ("IMPORT_FROM", "LOAD_ATTR", "LOAD_METHOD")]
+    if ("IMPORT_NAME", "time") in done and {each.__name__ for each in _CLOCKS} & {*names}:
+        return True
+    return any(_imports_clock(each) for each in code.co_consts if isinstance(each, CodeType))
+
+
+def _clock(real: Callable[[], float]) -> Callable[[], float]:
+    """Return a clock that shows the time of the loop that runs, if that is virtual."""
+    began = real()
+
+    def read() -> float:
+        loop = asyncio._get_running_loop()
+        return began + loop.time() if isinstance(loop, VirtualLoop) and not loop.real else real()
+
+    return read
+
+
+_CLOCKS: dict[Any, Callable[[], float]] = {
+    each: _clock(each) for each in (time.time, time.monotonic, time.perf_counter)
+}
+_VIRTUAL_TIME = ModuleType("time", time.__doc__)
+vars(_VIRTUAL_TIME).update(vars(time) | {each.__name__: other for each, other in _CLOCKS.items()})
 
 
 def _prints(code: CodeType) -> set[object]:

@@ -63,6 +63,7 @@ class AppExercise(Exercise):
     mounts: Sequence[Callable[[Any], ASGIApp]] = ()
     path: str = "/"
     one_by_one: bool = False
+    most: int = 2_000
 
     @property
     def general(self) -> Sequence[Rule]:
@@ -116,7 +117,7 @@ class AppExercise(Exercise):
     @property
     def _of_scripts(self) -> Sequence[Case]:
         mounts = self.mounts or [self.mount] * len(self.scripts)
-        return [Case(script, self.path, 2_000, mount) for script, mount in zip(self.scripts, mounts, strict=True)]
+        return [Case(script, self.path, self.most, mount) for script, mount in zip(self.scripts, mounts, strict=True)]
 
     def _explore(self, answer: Any, case: Case, noticed: Noticed, until: float) -> Report:
         """Explore the answer at every moment and on every model."""

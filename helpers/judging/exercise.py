@@ -17,7 +17,17 @@ from hangup.record.threads import Escaped, Stuck
 from hangup.trace.trace import Trace
 from helpers import lessons
 from helpers.judging import patience
-from helpers.judging.answers import STALE, Kind, Named, is_stale, is_starter, loses_cancellations, no_answer
+from helpers.judging.answers import (
+    STALE,
+    Kind,
+    Named,
+    clock_of_its_own,
+    is_stale,
+    is_starter,
+    loses_cancellations,
+    no_answer,
+    on_virtual_clocks,
+)
 from helpers.judging.moment import mistake, raised_at, slip, where
 from helpers.judging.verdict import MARKS, Verdict
 from helpers.progress.remember import mine, remembered
@@ -89,6 +99,8 @@ class Exercise:
             verdict = self._verdict(answers)
         except KeyboardInterrupt:
             raise _interrupted() from None
+        if verdict.outcome == "fail" and (words := clock_of_its_own(answers[0])):
+            verdict = Verdict(self.name, "not known", words)
         if verdict.outcome != "no answer" and is_stale(answers[0]):
             verdict = replace(verdict, facts=(("note", STALE), *verdict.facts))
         self._broke = verdict.rule
@@ -99,7 +111,8 @@ class Exercise:
         if problem := no_answer(answers, self.kind, self.parameters):
             return Verdict(self.name, "no answer", problem, note=f"Try: ex{self.number}.check({self._starter_name})")
         try:
-            return self.judge(answers[0], patience.deadline())
+            with on_virtual_clocks(answers[0]):
+                return self.judge(answers[0], patience.deadline())
         except Stuck as stuck:
             if stuck.starved:
                 return self.not_known

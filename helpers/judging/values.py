@@ -9,6 +9,10 @@ import functools
 import random
 from typing import TypeVar
 
+from hangup.record.recorder import Scope
+from hangup.servers.clients.handshake import Asked
+from hangup.servers.memory.scope import http_scope, websocket_scope
+
 T = TypeVar("T")
 
 SEED = 6455
@@ -98,6 +102,16 @@ def codes() -> tuple[int, ...]:
     dice = random.Random(SEED + 3)
     usual = 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 3000, 4000
     return *usual, dice.randrange(3001, 4000), dice.randrange(4001, 5000)
+
+
+def scope_of(kind: str = "websocket") -> Scope:
+    """Return a scope as a server makes it of a client that asks for `/`; of another kind, what every scope has."""
+    asked = Asked("/")
+    made = {"websocket": websocket_scope, "http": http_scope}.get(kind)
+    if made is None:
+        return {"type": kind, "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    scope = made(asked)
+    return {**scope, "headers": list(scope["headers"]), "state": {}}
 
 
 def word(dice: random.Random) -> str:

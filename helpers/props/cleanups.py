@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from hangup.explorer.awaits import CountedAwaits
 from hangup.record.current import in_session
 from hangup.record.recorder import Message, Receive, Scope, Send, Session, current, note
-from hangup.time.virtual import time_is_virtual
+from hangup.time.virtual import VirtualLoop, time_is_virtual
 
 AGAIN = "cancel me twice"
 """Once a client has said this, a handler that is cancelled is cancelled again at its next await."""
@@ -94,7 +94,7 @@ class App:
             await self.app(scope, receive, send)
         finally:
             if (session := current()) is not None:
-                session.facts["over"] = now()
+                session.facts["over"] = now() - lateness()
 
 
 async def takes(seconds: float | None) -> None:
@@ -110,6 +110,12 @@ async def takes(seconds: float | None) -> None:
 def now() -> float:
     """Return the time of this loop."""
     return asyncio.get_running_loop().time()
+
+
+def lateness() -> float:
+    """Return by how many seconds what ends now may be late, where it is an answer that looks again and again."""
+    loop = asyncio.get_running_loop()
+    return max(loop.late, loop.grain) if isinstance(loop, VirtualLoop) and not loop.real else 0.0
 
 
 def was_said() -> list[Any]:
@@ -204,7 +210,7 @@ class Desk:
                 call.how = "cancelled"
             raise
         finally:
-            call.ended = now()
+            call.ended, call.lateness = now(), lateness()
             after = f" after {call.lasted:.0f} seconds" if call.how == "cancelled" else ""
             note(f"report({count}) is {call.how}{after}")
 
@@ -215,6 +221,7 @@ class Desk:
     async def close(self) -> None:
         """Give the line back; it takes two steps, and is done after the second."""
         call, session = Call(0, now(), 0), current()
+        call.lateness = lateness()
         self.closings.setdefault(session, []).append(call)
         if any(each.how == "still on its way" for each in self.calls.get(session, [])):
             self.hurried.add(session)
@@ -233,6 +240,7 @@ class Call:
         self.began = self.ended = began
         self.how = "still on its way"
         self.deserted = False  # cancelled when its handler had ended
+        self.lateness = 0.0  # of what ends it
 
     @property
     def lasted(self) -> float:

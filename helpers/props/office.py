@@ -15,7 +15,7 @@ import anyio.lowlevel
 
 from hangup.record.recorder import describe, note
 from hangup.time.virtual import time_is_virtual
-from helpers.props.cleanups import BLINK, SECONDS, now, takes
+from helpers.props.cleanups import BLINK, SECONDS, lateness, now, takes
 
 WORKS: dict[str, float | None] = {
     "quick": 0,
@@ -67,7 +67,7 @@ class Work:
     def __init__(self, name: str) -> None:
         self.name = name
         self.how = "lost"
-        self.began = self.ended = 0.0
+        self.began = self.ended = self.lateness = 0.0
         self.released = self.hit_again = self.deserted = False
         self.coroutine: Callable[[], Any] = lambda: None
         self.guest: Work | None = None
@@ -98,6 +98,7 @@ class Office:
         self.works: list[Work] = []
         self.stopping: float | None = None
         self.drained: float | None = None
+        self.lateness = 0.0
         self.error: BaseException | None = None
         self.letter: weakref.ref[asyncio.Event] | None = None
         self.first: list[weakref.ref[Any]] = []
@@ -148,7 +149,7 @@ class Office:
             raise
         finally:
             if not work.deserted:
-                work.ended = now()
+                work.ended, work.lateness = now(), lateness()
                 await self._release(work)
 
     def _start_another(self, work: Work) -> None:
@@ -286,7 +287,7 @@ class Office:
             if task is not None and task.cancelling():
                 raise
             self.error = error
-        self.drained = now()
+        self.drained, self.lateness = now(), lateness()
         left, waiting = [work for work in self.works if work.left], [work for work in self.works if work.waits]
         if waiting:
             await asyncio.sleep(0)  # who is to begin does so now

@@ -4,7 +4,9 @@
 
 import asyncio
 import contextlib
+import time
 import weakref
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -2052,3 +2054,124 @@ async def talks_in_a_task(websocket, audit):
         whole.cancelled() or whole.exception()
         raise hit
     whole.result()
+
+
+# ---- who looks again and again -------------------------------------------------------------------------------------
+
+
+async def looked_for(task, every):
+    """Look again and again whether a task is done, however often we are cancelled; then raise as `persist` does."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.sleep(every)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    await persist(task)
+    if cancelled:
+        raise cancelled
+
+
+@right(ex1)
+async def looks_for_its_row(websocket, audit):
+    """Looks every 10 milliseconds whether the row is there."""
+    counter = [0]
+    try:
+        await echo(websocket, counter)
+    finally:
+        await looked_for(asyncio.create_task(audit.write(counter[0])), 0.01)
+
+
+@right(ex2)
+async def looks_for_its_goodbye(websocket, desk, seconds):
+    """Looks every tenth of a second whether report and close are through."""
+    counter = [0]
+
+    async def all_of_it():
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await asyncio.wait_for(desk.report(counter[0]), seconds)
+        await desk.close()
+
+    try:
+        with contextlib.suppress(WebSocketDisconnect):
+            await echo(websocket, counter)
+    finally:
+        await looked_for(asyncio.create_task(all_of_it()), 0.1)
+
+
+@right(ex3)
+class Looks:
+    """Looks every 20 milliseconds whether anybody is left, and whom it has not cancelled yet."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.append(task)
+        task.add_done_callback(self.tasks.remove)
+
+    async def drain(self, seconds):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.tasks and loop.time() < end:
+            await asyncio.sleep(min(0.02, end - loop.time()))
+        cancelled = set()
+        while self.tasks:
+            for task in [each for each in self.tasks if each not in cancelled]:
+                cancelled.add(task)
+                task.cancel()
+            await asyncio.sleep(0.02)
+
+
+# ---- who looks at a clock ------------------------------------------------------------------------------------------
+
+
+@right(ex2)
+async def looks_at_the_module(websocket, desk, seconds):
+    """Its deadline is a moment of `time.monotonic`."""
+    counter = [0]
+    try:
+        with contextlib.suppress(WebSocketDisconnect):
+            await echo(websocket, counter)
+    finally:
+        cancelled, end = None, time.monotonic() + seconds
+        report = asyncio.create_task(desk.report(counter[0]))
+        while not report.done():
+            try:
+                await asyncio.wait([report], timeout=max(end - time.monotonic(), 0))
+                report.cancel()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if not report.cancelled():
+            report.exception()
+        try:
+            await persist(asyncio.create_task(desk.close()))
+        finally:
+            if cancelled:
+                raise cancelled
+
+
+@right(ex3)
+class LooksAtAClock:
+    """Its deadline is a moment of `perf_counter`, which it has imported by name."""
+
+    def __init__(self):
+        self.tasks, self.over = set(), False
+
+    def start(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        if self.over:
+            task.cancel()
+
+    async def drain(self, seconds):
+        end = perf_counter() + seconds
+        while self.tasks and (left := end - perf_counter()) > 0:
+            await asyncio.wait(list(self.tasks), timeout=left)
+        self.over = True
+        for task in list(self.tasks):
+            task.cancel()
+        while self.tasks:
+            await asyncio.wait(list(self.tasks))

@@ -1594,6 +1594,22 @@ class RaisesAtOnce:
         await self.app(scope, take, give)
 
 
+@right(ex3)
+def knows_its_clients(app):
+    """It takes from the scope what every server puts there."""
+    guarded = right3(app)
+    seen: dict[object, int] = {}
+
+    async def counted(scope, receive, send):
+        if scope["type"] == "websocket":
+            who = scope["client"][0], scope["path"], scope["query_string"], tuple(scope["subprotocols"])
+            seen[who] = seen.get(who, 0) + len(scope["headers"])
+        assert scope["asgi"]["version"]
+        await guarded(scope, receive, send)
+
+    return counted
+
+
 # ---- 3, more wrong -------------------------------------------------------------------------------------------------
 
 
@@ -1611,6 +1627,24 @@ def guarding(connection):
 
     guard.__name__, guard.__doc__ = connection.__name__, connection.__doc__
     return guard
+
+
+@wrong(ex3, "lets_the_rest_through")
+def by_path(app):
+    """Keeps the state of a connection under its path, which another one shares."""
+    table: dict[str, Connection] = {}
+
+    async def guarded(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        own = table.setdefault(scope["path"], Connection(receive, send))
+        try:
+            own._receive, own._send = receive, send
+            await app(scope, own.receive, own.send)
+        finally:
+            table.pop(scope["path"], None)
+
+    return guarded
 
 
 @wrong(ex3, "tells_the_app")
@@ -1818,9 +1852,9 @@ async def says_the_newest(scope, receive, send):
         await asyncio.gather(writer, return_exceptions=True)
 
 
-@wrong(ex1, "ends_quietly")
+@wrong(ex1, "ends_with_the_page")
 async def a_group_lets_it_out(scope, receive, send):
-    """A reader and a writer in a group: what a send raises when the peer has left comes out as an ExceptionGroup."""
+    """A reader and a writer in a group: the writer sends on when the peer has left, and what that raises comes out."""
     await receive()
     await send(ACCEPT)
     queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -1849,6 +1883,48 @@ async def a_group_that_expects_it(scope, receive, send):
             await a_group_lets_it_out(scope, receive, send)
         except* OSError:
             pass
+
+
+@right(ex1)
+async def a_group_that_the_reader_ends(scope, receive, send):
+    """What a send raises that comes with the goodbye is a race, and no mistake."""
+
+    class Left(Exception):
+        pass
+
+    await receive()
+    await send(ACCEPT)
+    queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read():
+        while (message := await receive())["type"] == "websocket.receive":
+            queue.put_nowait(message["text"])
+        raise Left
+
+    async def write():
+        total = 0
+        while True:
+            total, answer = added(total, await queue.get())
+            await send(text(answer))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            group.create_task(write())
+    except* Left:
+        pass
+
+
+@right(ex1)
+async def knows_its_client(scope, receive, send):
+    """It takes from the scope what every server puts there."""
+    assert all(scope[name] for name in ("asgi", "client", "headers", "path", "server"))
+    await receive()
+    await send(ACCEPT)
+    total = 0
+    while (message := await receive())["type"] == "websocket.receive":
+        total, answer = added(total, message["text"])
+        await send(text(answer))
 
 
 @right(ex1)
@@ -1942,5 +2018,60 @@ async def all_at_the_same_time(scope, receive, send, pages):
 # ---- attempts ------------------------------------------------------------------------------------------------------
 
 attempt(ex1, "            break", "            continue")
+
+
+@wrong(ex2, "tells_everybody")
+async def an_hour_each(scope, receive, send, pages):
+    """Gives up a message that takes an hour: a page that is there, and slow, is told nothing."""
+
+    async def tell(page):
+        if page in pages:
+            await page(text(len(pages)))
+
+    async def tell_all():
+        for page in list(pages):
+            with contextlib.suppress(OSError):
+                await asyncio.wait_for(tell(page), 3_600)
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
+@wrong(ex2, "tells_everybody")
+async def a_group_for_each_round(scope, receive, send, pages):
+    """All at the same time in a task group: the OSError of a page that is gone cancels the sends to the others."""
+
+    async def tell(page):
+        if page in pages:
+            await page(text(len(pages)))
+
+    async def tell_all():
+        try:
+            async with asyncio.TaskGroup() as group:
+                for page in pages:
+                    group.create_task(tell(page))
+        except* OSError:
+            pass
+
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+    finally:
+        pages.discard(send)
+        await tell_all()
+
+
 attempt(ex2, "    pages.remove(send)", "    pages.discard(send)")
 attempt(ex3, "await app(scope, receive, send)", "return await app(scope, receive, send)")

@@ -1748,3 +1748,59 @@ async def looks_at_both(socket: WebSocket) -> None:
         error = None if task.cancelled() else task.exception()
         if error and not isinstance(error, OSError | WebSocketDisconnect):
             raise error
+
+
+async def _every_second(socket, *tasks):
+    """Look every second whether a task is done; then end them all, and raise what the first of them raises."""
+    try:
+        while not any(task.done() for task in tasks) and socket.connection_state != "disconnect":
+            await asyncio.sleep(1)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    if not tasks[0].cancelled():
+        tasks[0].result()
+
+
+async def _all_readings(socket):
+    async for reading in readings():
+        await socket.send_json(reading)
+
+
+async def _until_gone(socket):
+    async for _ in socket.iter_data():
+        pass
+
+
+@right(ex2)
+@websocket("/")
+async def looks_for_the_end(socket: WebSocket) -> None:
+    """Looks every 10 milliseconds whether the client has left, also for hours."""
+    await socket.accept()
+    sender, listener = tasks = [asyncio.create_task(each(socket)) for each in (_all_readings, _until_gone)]
+    try:
+        while not (sender.done() or listener.done()):
+            await asyncio.sleep(0.01)
+    finally:
+        sender.cancel()
+        listener.cancel()
+        await asyncio.wait(tasks)
+    if not sender.cancelled():
+        sender.result()
+
+
+@wrong(ex2, "ends")
+@websocket("/")
+async def looks_where_nothing_changes(socket: WebSocket) -> None:
+    """Looks at the state of the connection every second, but nobody receives: it never changes."""
+    await socket.accept()
+    await _every_second(socket, asyncio.create_task(_all_readings(socket)))
+
+
+@wrong(ex2, "ends_at_once")
+@websocket("/")
+async def looks_once_a_second(socket: WebSocket) -> None:
+    """Looks every second whether the client has left."""
+    await socket.accept()
+    await _every_second(socket, *(asyncio.create_task(each(socket)) for each in (_all_readings, _until_gone)))

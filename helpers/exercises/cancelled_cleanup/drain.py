@@ -14,7 +14,7 @@ from hangup.record.recorder import ASGIApp, Session, describe
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Send
 from helpers.exercises.beside import BesideExercise
-from helpers.exercises.cancelled_cleanup.handlers import LESSON
+from helpers.exercises.cancelled_cleanup.handlers import EACH, LESSON
 from helpers.exercises.cancelled_cleanup.hours import drained
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import Case
@@ -102,7 +102,7 @@ def cancels_at_the_deadline(session: Session) -> str | None:
     if left:
         return f"{_drained(office)} and the work {left[0]!r} was still at it"
     for work in office.works:
-        late = work.ended - (office.stopping or work.ended)
+        late = work.ended - work.lateness - (office.stopping or work.ended)
         if work.hit_again:
             return f"the work {work.name!r} was cancelled again in its cleanup"
         if work.how == "cancelled" and work.name not in STARTS.values() and late > office.seconds + BLINK:
@@ -119,7 +119,7 @@ def ends_what_they_start(session: Session) -> str | None:
         if child in office.left:
             return f"{_drained(office)} and {started} was still at it"
         for work in office.works:
-            late = work.ended - work.began
+            late = work.ended - work.lateness - work.began
             if work.name == child and work.how == "cancelled" and late > 2:
                 if office.drained is None:
                     return f"drain() did not return: {started} was not cancelled"
@@ -137,9 +137,9 @@ def drains_quietly(session: Session) -> str | None:
         return "drain() did not return"
     last = max([office.stopping, *(work.ended + TIDYING.get(work.name, 0.0) for work in office.works)])
     late = office.drained - last
-    return (
-        f"drain() returned {late:.0f} seconds after the last task had ended" if office.virtual and late > 0.5 else None
-    )
+    if not office.virtual or late <= 0.5 + 2 * office.lateness:  # of the last task's end, and of drain()'s look at it
+        return None
+    return f"drain() returned {late:.0f} seconds after the last task had ended"
 
 
 @rule
@@ -213,6 +213,7 @@ ex3 = _Collected(
     mount=_registry,
     facts=_office,
     lifespan=True,
+    most=EACH,
     scripts=(
         _asking("slow", "follow", "fails"),
         _asking("stuck", "tidy"),

@@ -19,6 +19,8 @@ HANDLER = (
 """The rules for a handler that holds on to its cleanup and lets every cancellation through."""
 
 
+EACH = 200  # schedules of a script: all of those who wait once, and some of those who look a hundred times a second
+
 HOURS = 3 * 3600.0  # virtual seconds: longer than any deadline that one would choose
 
 

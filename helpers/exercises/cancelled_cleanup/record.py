@@ -10,7 +10,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import rule
 from hangup.servers.script import beside
-from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
+from helpers.exercises.cancelled_cleanup.handlers import EACH, FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.props.cleanups import AGAIN, CUT, FULL, LATER, LOCKED, OFTEN, SLOW, App, Audit
 from helpers.props.shields import Cleanup
@@ -92,6 +92,7 @@ ex1 = AppExercise(
     parameters=("websocket", "audit"),
     mount=audited,
     facts=look,
+    most=EACH,
     scripts=(
         TALK,
         said(AGAIN),

@@ -9,7 +9,7 @@ from hangup.record.recorder import ASGIApp, Session, current
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import beside
 from helpers.exercises.beside import BesideExercise
-from helpers.exercises.cancelled_cleanup.handlers import FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
+from helpers.exercises.cancelled_cleanup.handlers import EACH, FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.exercises.cancelled_cleanup.hours import left
 from helpers.judging.app_exercise import Case
 from helpers.props.cleanups import AGAIN, BLINK, BRISK, CURT, LATER, SECONDS, SLOWLY, TIGHT, App, Call, Desk
@@ -64,7 +64,7 @@ def gets_its_time(session: Session) -> str | None:
 def gives_up(session: Session) -> str | None:
     """A report that is not answered in `seconds` is given up."""
     for call in session.facts["calls"]:
-        late = call.lasted > call.allowed + BLINK
+        late = call.lasted - call.lateness > call.allowed + BLINK
         if late or call.deserted or call.how == "still on its way":
             return f"the report was still waited for after {call.allowed:g} seconds"
     return None
@@ -82,7 +82,7 @@ def closes_the_line(session: Session) -> str | None:
     waited = close.began - max([call.ended for call in calls], default=close.began)
     if waited < 0 or session.facts["hurried"]:
         return "close() was called before the report was over"
-    if waited > 0.5:
+    if waited > 0.5 + close.lateness:
         return f"close() was called {waited:.0f} seconds after the report was over"
     return lingers(session, close.ended, "the line was closed")
 
@@ -106,6 +106,7 @@ ex2 = BesideExercise(
     parameters=("websocket", "desk", "seconds"),
     mount=_desk,
     facts=_calls,
+    most=EACH,
     scripts=(
         (*TALK, *said("bye!")),
         said(AGAIN),

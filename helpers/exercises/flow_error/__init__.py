@@ -15,6 +15,7 @@ from helpers.exercises.flow_error.guard import Gone, Misuse
 from helpers.exercises.flow_error.loop import adding, said
 from helpers.exercises.flow_error.reload import ex2
 from helpers.exercises.flow_error.scenes import play
+from helpers.exercises.race import ends_quietly, racing
 from helpers.judging.answers import Kind
 from helpers.judging.values import texts
 
@@ -28,7 +29,7 @@ def _as_it_is(answer: Any) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: SendCall) -> None:
         await answer(scope, receive, send)
 
-    return app
+    return racing(app)
 
 
 NUMBERS = ("0", " 7 ", "+5", "007", "1_000", "٣", "²", "2.7", "1e3", "inf", "-0", "10", "10", "9" * 40, "-" + "9" * 40)
@@ -65,7 +66,8 @@ ex1 = BesideExercise(
         beside(_adding("10"), _adding("10")),
         (),
     ),
-    rules=(*LOOP, ends_with_the_page),
+    without=(rules.ends_quietly,),
+    rules=(*(ends_quietly if each is rules.ends_quietly else each for each in LOOP), ends_with_the_page),
     beside=_pages,
     hints=(
         "What does the loop do with `websocket.disconnect`? And what ends it when the text is `three`?",
@@ -77,7 +79,7 @@ ex1 = BesideExercise(
         rules.ends: 1,
         rules.does_not_spin: 1,
         rules.hears_goodbye_once: 2,
-        rules.ends_quietly: 2,
+        ends_quietly: 2,
         rules.answers_everything: 3,
     },
 )

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hangup.record.recorder import Message, describe
-from helpers.judging.values import binaries, codes, texts
+from helpers.judging.values import binaries, codes, scope_of, texts
 
 SILENCE = 9_000.0  # virtual seconds: longer than any deadline that one would choose
 CROWD = 120
-SLOW = 90.0  # virtual seconds
+SLOW, AGES = 90.0, 4_000.0  # virtual seconds
 Says = tuple[Message, ...]
 _SAYS: Says = (
     *({"type": "websocket.receive", "text": text} for text in (*texts(), "bye", "close", "leave")),
@@ -52,8 +52,10 @@ async def visited(answer: Any) -> str:
     for what, code, others, says, silence in visits:
         if problem := await _visit(answer, code, others, says, silence):
             return f"a page {what}: {problem}"
-    if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3)]):
-        return f"a message to another page takes {SLOW:g} seconds: {problem}"
+    if problem := await _visit(answer, 1001, [_Page(0), _Page(2, AGES), _Page(3)], silence=SILENCE):
+        return f"a message to another page takes {AGES:g} seconds: {problem}"
+    if problem := await _visit(answer, 1001, [_Page(0), _Page(2, SLOW), _Page(3, 0.0, ConnectionResetError)]):
+        return f"another page has left, and a message to a third takes {SLOW:g} seconds: {problem}"
     for scene in _SCENES:
         if problem := await scene(answer):
             return problem
@@ -150,7 +152,7 @@ async def _opens(answer: Any, visitor: _Page, pages: set[Any]) -> str:
 
     try:
         async with asyncio.timeout(SILENCE):
-            await answer({"type": "websocket", "path": "/", "headers": []}, receive, visitor, pages)
+            await answer(scope_of(), receive, visitor, pages)
     except Exception as error:
         return f"the app raised {describe(error)}"
     return ""
@@ -180,7 +182,7 @@ async def _visit(answer: Any, code: int, others: list[_Page], says: Says = (), s
 
     try:
         async with asyncio.timeout(2 * SILENCE):
-            await answer({"type": "websocket", "path": "/", "headers": []}, receive, visitor, pages)
+            await answer(scope_of(), receive, visitor, pages)
     except Exception as error:
         return f"the app raised {describe(error)}"
     if not before:

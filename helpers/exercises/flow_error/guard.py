@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, current, describe, note
+from helpers.judging.values import scope_of
 
 
 class Gone(OSError):
@@ -156,7 +157,7 @@ async def _before(guarded: ASGIApp) -> str:
             got.append(message["type"])
 
         try:
-            await guarded({"type": kind, "tries": Tries(drawn=False)}, receive, send)
+            await guarded({**scope_of(kind), "tries": Tries(drawn=False)}, receive, send)
         except Exception as error:
             return f"{where} it raised {describe(error)}"
         if [each for each in due[kind] if each not in got]:

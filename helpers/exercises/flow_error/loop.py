@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hangup.record.recorder import Message, describe
-from helpers.judging.values import codes
+from helpers.judging.values import codes, scope_of
 
 SILENCE = 3000.0  # virtual seconds
 MANY = 1_200
@@ -40,6 +40,8 @@ async def said(answer: Any) -> str:
         return f"a page that sends {MANY} numbers: it does not get {MANY} answers, or not the sums"
     if problem := await _page(answer, 0.0, 1001, ("4", "5", "three", "6"), slow=60.0):
         return f"a page that sends four texts and then waits for the answers, on a slow network: {problem}"
+    if problem := await _parting(answer):
+        return f"a page that sends four texts and leaves while the second answer is on its way: {problem}"
     return ""
 
 
@@ -69,7 +71,7 @@ async def _page(answer: Any, pause: float, code: int, numbers: Sequence[str] = (
 
     try:
         async with asyncio.timeout(PATIENCE):
-            await answer({"type": "websocket", "path": "/", "headers": []}, receive, send)
+            await answer(scope_of(), receive, send)
     except Exception as error:
         return f"the app raised {describe(error)}"
     if asked > len(coming):
@@ -78,3 +80,34 @@ async def _page(answer: Any, pause: float, code: int, numbers: Sequence[str] = (
     if got[: len(due)] == due and len(got) > len(due):
         return f"after the disconnect, the app sent {got[len(due)]!r}"
     return "" if got == due else f"it got {', '.join(map(str, got))} in place of {', '.join(due)}"
+
+
+async def _parting(answer: Any) -> str:
+    """Let a page leave while answers are due that it will not hear; say what the app lets out of a send after that."""
+    coming: list[Message] = [
+        {"type": "websocket.connect"},
+        *({"type": "websocket.receive", "text": number} for number in ("4", "5", "three", "6")),
+    ]
+    leaving, told = asyncio.Event(), False
+
+    async def receive() -> Message:
+        nonlocal told
+        await asyncio.sleep(0)
+        if coming:
+            return coming.pop(0)
+        await leaving.wait()
+        told = True
+        return {"type": "websocket.disconnect", "code": 1001, "reason": ""}
+
+    async def send(message: Message) -> None:
+        if told:
+            raise ConnectionResetError("this page has left, and the app knows")
+        await asyncio.sleep(60)
+
+    asyncio.get_running_loop().call_later(150, leaving.set)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await answer(scope_of(), receive, send)
+    except Exception as error:
+        return f"the app raised {describe(error)}"
+    return ""

@@ -17,6 +17,7 @@ from helpers.exercises.flow_error.wire import (
     Act,
     Scene,
     Wire,
+    acting,
     drop,
     moment,
 )
@@ -238,11 +239,10 @@ async def play(guard: Any) -> tuple[Problem, str] | None:
 
 async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
     wire, tries = Wire(*scene.coming), Tries(drawn=False)
-    scope = {"type": "websocket", "act": scene.act, "tries": tries, "wire": wire}
     raised = ""
     try:
         async with asyncio.timeout(HOUR):
-            await guarded(scope, wire.receive, wire.send)
+            await guarded(acting(scene.act, wire, tries), wire.receive, wire.send)
     except Exception as error:
         raised = describe(error)
     for what, due, got in tries.found:
@@ -266,7 +266,7 @@ async def _bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
 
         wire = Wire(CONNECT, LEFT)
         try:
-            await guarded({"type": "websocket", "act": act, "tries": None, "wire": wire}, wire.receive, wire.send)
+            await guarded(acting(act, wire), wire.receive, wire.send)
         except Exception as raised:
             if raised is error:
                 continue
@@ -291,8 +291,7 @@ async def _together(guarded: ASGIApp) -> tuple[Problem, str] | None:
         await send(HI)
 
     calls = [
-        guarded({"type": "websocket", "act": act, "tries": None, "wire": wire}, wire.receive, wire.send)
-        for act, wire in zip((leaves, stays), wires, strict=True)
+        guarded(acting(act, wire), wire.receive, wire.send) for act, wire in zip((leaves, stays), wires, strict=True)
     ]
     results = await asyncio.gather(*calls, return_exceptions=True)
     if errors := [each for each in results if isinstance(each, Exception)]:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from hangup.record.recorder import Message, Receive, Send
+from hangup.record.recorder import Message, Receive, Scope, Send
 from helpers.exercises.flow_error.guard import Tries
+from helpers.judging.values import scope_of
 
 CONNECT: Message = {"type": "websocket.connect"}
 LEFT: Message = {"type": "websocket.disconnect", "code": 1001, "reason": "going away"}
@@ -54,6 +55,11 @@ class Scene:
     act: Act
     coming: tuple[Message, ...]
     due: tuple[Message, ...]
+
+
+def acting(act: Act, wire: Wire, tries: Tries | None = None) -> Scope:
+    """Return a connection's scope that says what its app does."""
+    return {**scope_of(), "act": act, "tries": tries, "wire": wire}
 
 
 async def moment() -> None:

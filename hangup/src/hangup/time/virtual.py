@@ -37,7 +37,7 @@ from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
 from hangup.time.parked import Parked
 
 TURNS = 20_000  # how often the loop may turn in one session
-JUMPS, GRAIN = 1_000, 0.5  # after so many timers in which nothing happens the clock moves on by so many seconds
+JUMPS, GRAIN, GROWS = 1_000, 0.5, 4  # for each so many timers in vain: by how many seconds the clock moves on
 GRACE = 3.0  # seconds in which a thread that can go on by itself may end
 PARKED = 0.2  # seconds for one that waits to be told, and for each whose like has not ended
 OWN_WORKERS = "asyncio_"
@@ -75,6 +75,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """How often the clock has moved on to a timer since something happened between an app and its peers."""
         self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
+        self.late = 0.0
+        """By how many seconds the last timer has rung late."""
         self.alarms: Sequence[Alarm] = ()
         self.order: Order | None = None
         """What holds events back, if the order is to be another one than asyncio's own."""
@@ -93,7 +95,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def begin(self) -> None:
         """Begin anew in this thread, at 0 o'clock."""
-        self.now, self.alarms, self.on_idle = 0.0, (), lambda: None
+        self.now, self.late, self.alarms, self.on_idle = 0.0, 0.0, (), lambda: None
         self.turns = self.turn = self.jumps = 0
         self._thread = threading.get_ident()
         self._known, self.others = threads_now(), False
@@ -115,6 +117,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return time.monotonic() if self.real else self.now
+
+    @property
+    def grain(self) -> float:
+        """By how many virtual seconds a timer may ring late now: 0, unless an app looks again and again in vain."""
+        steps = (self.jumps - 1) // JUMPS
+        return GRAIN * GROWS ** (steps - 1) if steps > 0 and self.alarms else 0.0
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
         """Call a callback at a time of this clock, or as the loop's order says."""
@@ -209,8 +217,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return []
         left = [thread for thread in new if not (self._ends(thread) or has_no_job(thread))]
         self._known.update(left)
-        names = [thread_name(thread) for thread in left]
-        self._names.update(names)
+        self._names.update(names := [thread_name(thread) for thread in left])
         return names
 
     def _find_pools(self, running: "set[threading.Thread]") -> None:
@@ -237,19 +244,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`.
 
-        An app that looks again and again whether something has come would use up its turns in seconds: its timers ring
-        late when nothing comes of them, as on a busy machine, but none after an alarm for which it is due before.
+        An app that looks again and again would use up its turns in seconds: its timers ring late when nothing comes of
+        them, later and later, but none after an alarm for which it is due before.
         """
-        alarm = _NEVER
-        for each in self.alarms:
-            alarm = each if each.when < alarm.when else alarm
+        alarm = min(self.alarms, key=lambda each: each.when, default=_NEVER)
         if alarm.when < math.inf and alarm.when <= until:
             self.now, alarm.when = max(self.now, alarm.when), math.inf
             alarm.ring()
         elif until < math.inf:
             self.jumps += 1
-            late = self.now + GRAIN if self.jumps > JUMPS and self.alarms else until
-            self.now = max(until, min(late, alarm.when))
+            self.now = max(until, min(self.now + self.grain, alarm.when))
+            self.late = self.now - until
         else:
             self.on_idle()
 
