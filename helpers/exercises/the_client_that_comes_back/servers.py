@@ -16,6 +16,7 @@ import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
 from hangup.time.loopback import LoopbackLoop, now
+from helpers.judging.client_exercise import noting_who_was_asked
 from helpers.judging.values import texts
 
 REFUSALS = 12
@@ -24,6 +25,7 @@ HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
+CONNECTION = 200  # turns as which a connection counts: who comes three hundred times has not paused
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
 STRANGE = texts()
@@ -70,7 +72,8 @@ class Scripted:
         self.stopped_at: float | None = None
         loop = asyncio.get_running_loop()
         assert isinstance(loop, LoopbackLoop)
-        loop.most_turns = TURNS
+        self.loop = loop
+        loop.most_turns, loop.turns_of_a_connection = TURNS, CONNECTION
 
     async def __call__(self, websocket: ServerConnection) -> None:
         """Serve one connection."""
@@ -110,7 +113,8 @@ class Scripted:
         """Call the answer with what it takes."""
         try:
             async with self._port(url) as port:
-                return await self.call(answer, port)
+                with noting_who_was_asked():
+                    return await self.call(answer, port)
         finally:
             self.ended_at = now()
 
