@@ -3,6 +3,7 @@
 What a server does is in `servers`, what must hold in `rules`.
 """
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,8 +15,9 @@ from hangup.explorer.clients.play import Client
 from hangup.explorer.clients.server import Handler
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
+from hangup.time.loopback import LoopbackLoop
 from helpers.exercises.the_client_that_comes_back.rules import comes_at_its_own_time, eases_off
-from helpers.exercises.the_client_that_comes_back.servers import TURNS, Scripted
+from helpers.exercises.the_client_that_comes_back.servers import Scripted
 from helpers.judging.client_exercise import ClientExercise
 from helpers.judging.exercise import too_late
 from helpers.judging.patience import asked, left
@@ -26,6 +28,8 @@ BY_CHANCE = (eases_off, comes_at_its_own_time)
 """What a right answer may break if its draws are all small, or all alike."""
 DRAWS = 3  # sessions with other draws that must all break it: of right answers, not one in a million does
 HANGS = 3  # sessions that never end after which no more are played
+TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
+CONNECTION = 200  # turns as which a connection counts: who comes three hundred times has not paused
 SHOWN = 3_000  # turns of the loop for the picture of a client that spins
 
 
@@ -141,8 +145,10 @@ class ReturningExercise(ClientExercise):
         latest: list[Scripted] = []
 
         def server() -> Scripted:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, LoopbackLoop)
+            loop.most_turns, loop.turns_of_a_connection = turns, CONNECTION
             latest[:] = [case.make()]
-            latest[0].loop.most_turns = turns
             return latest[0]
 
         return lambda url: self.call(answer, url, latest[0]), server

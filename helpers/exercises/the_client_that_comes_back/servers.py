@@ -15,7 +15,7 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
-from hangup.time.loopback import LoopbackLoop, now
+from hangup.time.loopback import now
 from helpers.judging.client_exercise import noting_who_was_asked
 from helpers.judging.values import texts
 
@@ -24,8 +24,6 @@ CLIENTS = 14  # so many are lost together: the pauses of one generator for all h
 HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
-TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
-CONNECTION = 200  # turns as which a connection counts: who comes three hundred times has not paused
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
 STRANGE = texts()
@@ -70,10 +68,6 @@ class Scripted:
         """For how many seconds a client stayed away after each connection that `lose` ended."""
         self.ended_at: float | None = None
         self.stopped_at: float | None = None
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, LoopbackLoop)
-        self.loop = loop
-        loop.most_turns, loop.turns_of_a_connection = TURNS, CONNECTION
 
     async def __call__(self, websocket: ServerConnection) -> None:
         """Serve one connection."""
