@@ -14,6 +14,7 @@ from hangup.network.toxics import Bytes, Frame
 from hangup.record.recorder import note
 from hangup.record.rules import rule
 from hangup.record.threads import Stuck
+from hangup.time.loopback import LoopbackLoop
 
 QUIET: dict[str, Any] = {"compression": None, "proxy": None}
 
@@ -181,6 +182,7 @@ def test_who_connects_without_a_pause_spins_sooner_where_a_connection_counts_mor
 
     def server():
         loop = asyncio.get_running_loop()
+        assert isinstance(loop, LoopbackLoop)
         loop.most_turns, loop.turns_of_a_connection = 4_000, counts_as
         return echo()
 
