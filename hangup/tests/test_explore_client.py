@@ -14,6 +14,7 @@ from hangup.network.toxics import Bytes, Frame
 from hangup.record.recorder import note
 from hangup.record.rules import rule
 from hangup.record.threads import Stuck
+from hangup.time.loopback import LoopbackLoop
 
 QUIET: dict[str, Any] = {"compression": None, "proxy": None}
 
@@ -170,6 +171,24 @@ def test_a_client_that_spins_is_found(monkeypatch):
 
     monkeypatch.setattr("hangup.time.loopback.TURNS", 20_000)
     assert first(spins)[1] == "it asks again and again"
+
+
+@pytest.mark.parametrize(("counts_as", "most"), [(0, 400), (200, 20)])
+def test_who_connects_without_a_pause_spins_sooner_where_a_connection_counts_more(counts_as, most):
+    async def hammers(url):
+        while True:
+            with contextlib.suppress(websockets.InvalidHandshake, OSError):
+                await websockets.connect(url, **QUIET)
+
+    def server():
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LoopbackLoop)
+        loop.most_turns, loop.turns_of_a_connection = 4_000, counts_as
+        return echo()
+
+    session = replay_client(hammers, "upstream/reset@frame#0x9999", server)
+    assert session.facts["spun"]
+    assert most / 10 < session.facts["connections"] <= most
 
 
 def test_a_client_that_holds_the_loop_is_given_up():

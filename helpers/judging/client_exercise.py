@@ -1,15 +1,16 @@
 """An exercise whose answer is a client: a coroutine function that is judged by the client's explorer."""
 
+import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hangup.explorer.clients.explore import explore_client, replay_client
 from hangup.explorer.clients.play import Client
 from hangup.explorer.clients.schedules import FAULTS, ClientSchedule
 from hangup.explorer.clients.server import Handler
-from hangup.record.recorder import Session
+from hangup.record.recorder import Session, current
 from hangup.record.rules import CLIENT, Rule
 from hangup.record.threads import Stuck
 from hangup.trace.trace import Trace
@@ -18,6 +19,28 @@ from helpers.judging.patience import Noticed, left, looking
 from helpers.judging.verdict import Verdict
 
 Probe = Callable[[Any, Session], None]
+
+
+def _leaves_no_task(session: Session) -> str | None:
+    asked = session.facts.get("asked")
+    left = next(rule for rule in CLIENT if rule.name == "leaves_no_task").test(session)
+    return left or (f"cancelled, and not waited for: {', '.join(asked)}" if asked else None)
+
+
+GENERAL = tuple(replace(rule, test=_leaves_no_task) if rule.name == "leaves_no_task" else rule for rule in CLIENT)
+"""What holds for every client; here a task that it has only asked to end runs on, if it may be gone a turn later."""
+
+
+@contextlib.contextmanager
+def noting_who_was_asked() -> Iterator[None]:
+    """Call an answer in the block; when it ends by itself, note the tasks that it has cancelled and not waited for."""
+    try:
+        yield
+    finally:
+        session = current()
+        if session is not None and not session.cancelled_by:
+            asked = [session.name_of(task) for task in session.tasks if task.cancelling() and not task.done()]
+            session.facts["asked"] = asked
 
 
 def _with_the_url(answer: Any, url: str, server: Handler) -> Awaitable[Any]:
@@ -83,7 +106,7 @@ class ClientExercise(Exercise):
     @property
     def general(self) -> Sequence[Rule]:
         """What holds for every client."""
-        return CLIENT
+        return GENERAL
 
     def when(self, session: Session) -> str:
         """Return fault and moment in words, with the schedule's name."""

@@ -342,6 +342,105 @@ async def says_farewell_to_nobody(websocket, broadcast):
             await broadcast.publish("room", FAREWELL)
 
 
+@wrong(ex1, "leaves_no_task")
+async def only_asks_the_listener(websocket, broadcast):
+    """Cancels the listener first and then says farewell: where that takes no time the listener outlives the handler."""
+    await websocket.accept()
+    subscribed = asyncio.Event()
+
+    async def own():
+        async with broadcast.subscribe("room") as events:
+            subscribed.set()
+            await listen(websocket, events)
+
+    task = asyncio.create_task(own())
+    try:
+        await subscribed.wait()
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+    finally:
+        task.cancel()
+        if subscribed.is_set():
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "says_farewell")
+async def farewell_of_the_listener_too(websocket, broadcast):
+    """The listener says it when a send has failed, and the handler says it at its end."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def own():
+            try:
+                async for event in events:
+                    await websocket.send_text(event.message)
+            except GONE:
+                await broadcast.publish("room", FAREWELL)
+
+        task = asyncio.create_task(own())
+        try:
+            with suppress(*GONE):
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "answers_everything")
+async def speaks_before_it_listens(websocket, broadcast):
+    """Reads while the listener still subscribes: who speaks at once does not hear itself."""
+    await websocket.accept()
+    member = False
+
+    async def own():
+        nonlocal member
+        async with broadcast.subscribe("room") as events:
+            member = True
+            await listen(websocket, events)
+
+    task = asyncio.create_task(own())
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if member:
+            await broadcast.publish("room", FAREWELL)
+
+
+@right(ex1)
+async def once_it_has_subscribed(websocket, broadcast):
+    """The listener subscribes, the reader waits for that, and the handler says farewell if it came about."""
+    await websocket.accept()
+    subscribed = asyncio.Event()
+
+    async def own():
+        async with broadcast.subscribe("room") as events:
+            subscribed.set()
+            await listen(websocket, events)
+
+    async def read():
+        await subscribed.wait()
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
+
+    tasks = [asyncio.create_task(own()), asyncio.create_task(read())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if subscribed.is_set():
+            await broadcast.publish("room", FAREWELL)
+
+
 @right(ex1)
 async def by_hand(websocket, broadcast):
     """create_task, cancel, wait, look."""

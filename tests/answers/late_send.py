@@ -564,6 +564,35 @@ async def gives_up_a_slow_peer(websocket, messages):
     return sent
 
 
+@wrong(ex1, "leaves_no_task")
+async def only_asks_the_reader(websocket, messages):
+    """Sends by itself, and cancels its reader at the end: that has not ended yet when it returns."""
+    sent, ended, task = 0, False, asyncio.current_task()
+    assert task is not None
+
+    async def read():
+        nonlocal ended
+        await _read(websocket)
+        ended = True
+        task.cancel()
+
+    reader = asyncio.create_task(read())
+    try:
+        async for message in messages:
+            await websocket.send(message)
+            sent += 1
+            await asyncio.sleep(0)
+    except ConnectionClosed:
+        pass
+    except asyncio.CancelledError:
+        if not ended:
+            raise
+        task.uncancel()
+    finally:
+        reader.cancel()
+    return sent
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1668,6 +1697,46 @@ async def gives_up_a_slow_reader(websocket, messages):
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------
+
+
+@wrong(ex3, "leaves_no_task")
+async def only_asks_who_hears_acks(websocket, messages):
+    """Cancels whoever reads the acknowledgements, and does not wait for it."""
+    known, sent = 0, 0
+    news, gone = asyncio.Event(), asyncio.Event()
+
+    async def acks():
+        nonlocal known
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                known = int(text.split()[1])
+                news.set()
+        gone.set()
+        news.set()
+
+    async def write():
+        nonlocal sent
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+        while known < sent and not gone.is_set():
+            news.clear()
+            await news.wait()
+
+    tasks = [asyncio.create_task(acks()), asyncio.create_task(write())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1].done():
+            tasks[1].result()
+    finally:
+        tasks[1].cancel()
+        while not tasks[1].done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(tasks[1:])
+        tasks[0].cancel()
+    return known
 
 
 @right(ex3)

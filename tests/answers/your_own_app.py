@@ -228,6 +228,35 @@ class WaitsForEver(Mended):
 
 
 @wrong(ex2, "answers_everything")
+class WaitsForAllAtOnce(Mended):
+    """Tells everybody at once, and waits for who does not read: what is said next is not heard before that one goes."""
+
+    async def say(self, room: str, message: dict[str, Any]) -> None:
+        """Tell everybody."""
+        await asyncio.gather(*(self.tell(member, message) for member in list(self.rooms[room])))
+
+    async def tell(self, member: Member, message: dict[str, Any]) -> None:
+        """Tell one."""
+        with suppress(Exception):
+            await member.websocket.send_json(message)
+
+
+@wrong(ex2, "answers_everything")
+class EmptiesTheRoom(Mended):
+    """Gives up the whole room when one of its members does not read."""
+
+    async def tell(self, member: Member, message: dict[str, Any]) -> None:
+        """Tell one."""
+        try:
+            async with asyncio.timeout(SLOW):
+                await member.websocket.send_json(message)
+        except TimeoutError:
+            self.rooms[member.room].clear()
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+
+
+@wrong(ex2, "answers_everything")
 class KnowsOneException(Mended):
     """Takes what a second send to somebody who is gone raises, a RuntimeError, for its own end."""
 

@@ -18,6 +18,7 @@ from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
 
 FAREWELL = "one has left"
+BRIEFLY = 80  # schedules that are played in a room in which subscribing takes the moment, and publishing none
 
 PARTING: Script = (
     Send("hi"),
@@ -30,14 +31,19 @@ PARTING: Script = (
 """Client a leaves when it has been heard, so that it was a member: each of the others hears the farewell."""
 
 
-class Radio(Broadcast):
-    """A Broadcast in memory that knows who subscribed and who said farewell; publishing takes a moment, as over Redis.
+BRIEF: Script = (Send("hi"), Expect("hi"), Leave())
 
+
+class Radio(Broadcast):
+    """A Broadcast in memory that knows who subscribed and who said farewell.
+
+    Publishing, or else subscribing, takes a moment, as over Redis; what takes none lets nobody else run, as in memory.
     What a session did is in its facts: "subscribed" and "farewells" are counts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, publishing: float = 0.0, subscribing: float = 0.0) -> None:
         super().__init__("memory://")
+        self.publishing, self.subscribing = publishing, subscribing
         self._arrived: dict[object, int] = {}
 
     async def _listener(self) -> None:
@@ -49,9 +55,10 @@ class Radio(Broadcast):
                 await queue.put(event)
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Wait `TRIP` seconds, then hand the message to everybody who has subscribed to the channel."""
+        """Wait for the moment that it takes, then hand the message to everybody who has subscribed to the channel."""
         try:
-            await asyncio.sleep(TRIP)
+            if self.publishing:
+                await asyncio.sleep(self.publishing)
         except asyncio.CancelledError:
             if message == FAREWELL:
                 _count("cut")
@@ -63,7 +70,9 @@ class Radio(Broadcast):
 
     @asynccontextmanager
     async def subscribe(self, channel: str) -> AsyncIterator[Any]:
-        """Subscribe for the length of a block, as Broadcast does."""
+        """Wait for the moment that it takes, then subscribe for the length of a block, as Broadcast does."""
+        if self.subscribing:
+            await asyncio.sleep(self.subscribing)
         async with super().subscribe(channel) as events:
             _count("subscribed")
             self._arrived[events._queue] = len(self._arrived) + 1
@@ -76,15 +85,22 @@ def _count(name: str) -> None:
         session.facts[name] = session.facts.get(name, 0) + 1
 
 
-def _room(answer: Any) -> ASGIApp:
-    radio = Radio()
+def _mounted(answer: Any, radio: Radio) -> ASGIApp:
     return mounted(lambda websocket: answer(websocket, radio), radio)
+
+
+def _room(answer: Any) -> ASGIApp:
+    return _mounted(answer, Radio(publishing=TRIP))
 
 
 def _parting(answer: Any) -> ASGIApp:
     app = _room(answer)
     app.state.parting = True  # type: ignore[attr-defined]  # it is Starlette's
     return app
+
+
+def _slow_to_join(answer: Any) -> ASGIApp:
+    return _mounted(answer, Radio(subscribing=TRIP))
 
 
 def _subscriptions(app: Any, session: Session) -> None:
@@ -145,7 +161,11 @@ ex1 = AppExercise(
     facts=_subscriptions,
     lifespan=True,
     scripts=(TALK, ()),
-    also=(Case(said((*texts(), *WORDS)), most=0), Case(PARTING, most=0, mount=_parting)),
+    also=(
+        Case(said((*texts(), *WORDS)), most=0),
+        Case(PARTING, most=0, mount=_parting),
+        Case(BRIEF, most=BRIEFLY, mount=_slow_to_join),
+    ),
     rules=(
         rules.answers_everything,
         rules.leaves_no_task,

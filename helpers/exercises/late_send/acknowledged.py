@@ -19,6 +19,7 @@ from helpers.exercises.late_send.rules import (
     returns_when_all_are_certain,
 )
 from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Line, Scene
+from helpers.judging.client_exercise import GENERAL
 
 QUIET = 1.0  # seconds after which the peer acknowledges what it has
 
@@ -90,7 +91,7 @@ ex3 = SceneExercise(
         forgets_none,
         returns_when_all_are_certain,
         knows_at_once,
-        *rules.CLIENT[1:],
+        *GENERAL[1:],
         lets_it_out,
     ),
     hints=(

@@ -15,6 +15,7 @@ from hangup.record.threads import Stuck
 from hangup.time.loopback import LoopbackLoop
 from hangup.trace.events import Event
 from helpers.exercises.late_send.scenes import TIDY, Line, Scene, Script
+from helpers.judging.client_exercise import noting_who_was_asked
 from helpers.props.peer import Peer, peer
 
 LIMIT = 7_200.0  # virtual seconds that a scene may take
@@ -80,7 +81,7 @@ class Play:
         session, loop = self.session, asyncio.get_running_loop()
         session.main = asyncio.current_task()
         try:
-            with in_session(session):
+            with in_session(session), noting_who_was_asked():
                 session.facts["value"] = value = await self.answer(*given)
         except asyncio.CancelledError as error:
             session.ended, session.error = "cancelled", error

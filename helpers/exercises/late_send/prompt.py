@@ -12,6 +12,7 @@ from helpers.exercises.late_send.rules import (
     lets_it_out,
 )
 from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Scene
+from helpers.judging.client_exercise import GENERAL
 
 WORDS = 150  # many more than the 16 messages that websockets keeps unread
 
@@ -54,7 +55,7 @@ ex1 = SceneExercise(
         ends_quietly,
         gives_way,
         counts_what_it_sent,
-        *rules.CLIENT[1:],
+        *GENERAL[1:],
         lets_it_out,
     ),
     hints=(

@@ -15,6 +15,7 @@ from helpers.exercises.late_send.rules import (
     lets_it_out,
 )
 from helpers.exercises.late_send.scenes import LESSON, Line, Paced
+from helpers.judging.client_exercise import GENERAL
 
 
 def _paced(
@@ -92,7 +93,7 @@ ex2 = SceneExercise(
         counts,
         counts_what_it_sent,
         closes,
-        *rules.CLIENT[1:],
+        *GENERAL[1:],
         lets_it_out,
     ),
     hints=(

@@ -3,6 +3,7 @@
 What a server does is in `servers`, what must hold in `rules`.
 """
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from hangup.explorer.clients.play import Client
 from hangup.explorer.clients.server import Handler
 from hangup.record.recorder import Session
 from hangup.record.threads import Stuck
+from hangup.time.loopback import LoopbackLoop
 from helpers.exercises.the_client_that_comes_back.rules import comes_at_its_own_time, eases_off
 from helpers.exercises.the_client_that_comes_back.servers import Scripted
 from helpers.judging.client_exercise import ClientExercise
@@ -26,6 +28,9 @@ BY_CHANCE = (eases_off, comes_at_its_own_time)
 """What a right answer may break if its draws are all small, or all alike."""
 DRAWS = 3  # sessions with other draws that must all break it: of right answers, not one in a million does
 HANGS = 3  # sessions that never end after which no more are played
+TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
+CONNECTION = 200  # turns as which a connection counts: who comes three hundred times has not paused
+SHOWN = 3_000  # turns of the loop for the picture of a client that spins
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,12 @@ class ReturningExercise(ClientExercise):
             place, broken = found
             session, got = broken[0]
             case = next(case for case, each in played if each is session)
-            shown = session if case.schedules else self._again(answer, case, session.schedule, until)
+            again = None if case.schedules else self._again(answer, case, session, until)
+            spins = again is not None and session.facts["spun"]  # how it goes depends on when the system hands on bytes
+            shown = session if again is None or (spins and not again.facts["spun"]) else again
             self._case = case.words
             count = f"{len(broken)} of {len(played)} sessions"
-            verdict = self.broken(answer, shown, got, place, count, replayed=not case.schedules)
+            verdict = self.broken(answer, shown, got, place, count, replayed=again is not None and not spins)
             return verdict if late is None else too_late(verdict)
         if late is not None:
             raise late
@@ -125,16 +132,22 @@ class ReturningExercise(ClientExercise):
         broken = [rule for rule in self.all_rules if asked(rule, session) is not None]
         return bool(broken) and all(rule in BY_CHANCE for rule in broken)
 
-    def _again(self, answer: Any, case: Case, schedule: str, until: float) -> Session:
-        """Play a schedule that the explorer found again, for its picture."""
-        client, server = self._pair(answer, case)
-        return replay_client(client, schedule, server, probe=_look, seconds=max(left(until), PATIENCE))
+    def _again(self, answer: Any, case: Case, session: Session, until: float) -> Session:
+        """Play a schedule that the explorer found again, for its picture; of a client that spins a little is enough."""
+        client, server = self._pair(answer, case, turns=SHOWN if session.facts["spun"] else TURNS)
+        return replay_client(client, session.schedule, server, probe=_look, seconds=max(left(until), PATIENCE))
 
-    def _pair(self, answer: Any, case: Case) -> tuple[Client, Callable[[], Scripted]]:
-        """Return a client and a function that makes its server; each session's client talks to the latest server."""
+    def _pair(self, answer: Any, case: Case, turns: int = TURNS) -> tuple[Client, Callable[[], Scripted]]:
+        """Return a client and a function that makes its server; each session's client talks to the latest server.
+
+        So often the loop may turn in a session.
+        """
         latest: list[Scripted] = []
 
         def server() -> Scripted:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, LoopbackLoop)
+            loop.most_turns, loop.turns_of_a_connection = turns, CONNECTION
             latest[:] = [case.make()]
             return latest[0]
 

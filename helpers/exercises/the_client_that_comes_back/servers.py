@@ -15,7 +15,8 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
-from hangup.time.loopback import LoopbackLoop, now
+from hangup.time.loopback import now
+from helpers.judging.client_exercise import noting_who_was_asked
 from helpers.judging.values import texts
 
 REFUSALS = 12
@@ -23,7 +24,6 @@ CLIENTS = 14  # so many are lost together: the pauses of one generator for all h
 HOST = "127.0.0.1"
 MOST = 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
-TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")
 STRANGE = texts()
@@ -68,9 +68,6 @@ class Scripted:
         """For how many seconds a client stayed away after each connection that `lose` ended."""
         self.ended_at: float | None = None
         self.stopped_at: float | None = None
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, LoopbackLoop)
-        loop.most_turns = TURNS
 
     async def __call__(self, websocket: ServerConnection) -> None:
         """Serve one connection."""
@@ -110,7 +107,8 @@ class Scripted:
         """Call the answer with what it takes."""
         try:
             async with self._port(url) as port:
-                return await self.call(answer, port)
+                with noting_who_was_asked():
+                    return await self.call(answer, port)
         finally:
             self.ended_at = now()
 

@@ -7,7 +7,7 @@ from typing import Any
 from hangup.record import rules
 from hangup.record.recorder import Session
 from hangup.record.rules import rule
-from hangup.servers.script import Leave, Script
+from hangup.servers.script import Leave, Script, StopReading
 from helpers.exercises.your_own_app.around import LESSON, Observed, observe
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise, Case
@@ -16,6 +16,15 @@ from helpers.props.chat_service import Service
 
 SLOWLY: Script = (*LOGIN, *say("a", "ann", "hi", to="ba"), *say("b", "bob", "hello", to="ba"))
 """Ann reads, and takes her time."""
+WHILE_SHE_SLEEPS: Script = (
+    *LOGIN,
+    StopReading(),
+    *say("b", "bob", "anybody?", to="b"),
+    *say("b", "bob", "no?", to="b"),
+    Leave(),
+    *say("b", "bob", "and now?", to="b"),
+)
+"""Ann does not read, and Bob says more than one thing meanwhile."""
 WHILE_IT_WAITS: Script = (
     *LOGIN,
     login("c", "cleo"),
@@ -119,6 +128,7 @@ ex2 = AppExercise(
     also=(
         Case(TABS, PATH, 30),
         Case(SLOW, PATH, 30),
+        Case(WHILE_SHE_SLEEPS, PATH, 0),
         Case(SLOWLY, PATH, 0, functools.partial(Observed, slow="a")),
         Case(WHILE_IT_WAITS, PATH, 0, functools.partial(Observed, slow="d")),
     ),

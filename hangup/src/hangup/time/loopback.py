@@ -31,6 +31,8 @@ class LoopbackLoop(VirtualLoop):
         self._out, self._in = _pair()
         super().__init__()
         self.most_turns = TURNS
+        self.turns_of_a_connection = 0
+        """As how many turns a connection of an explored client counts: who connects without a pause spins, and soon."""
         self.looks_every = 1
 
     def settle(self) -> bool:

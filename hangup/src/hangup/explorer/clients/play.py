@@ -78,6 +78,7 @@ class ClientPlay:
                 self.server.listening() as port,
                 proxy(f"ws://{HOST}:{port}", *self.trouble.toxics(), trace=self.trace, tapped=True) as url,
             ):
+                url.on_open = self._opened
                 trouble = self.loop.create_task(self.trouble.happen(url))
                 try:
                     await self._run(url)
@@ -95,6 +96,9 @@ class ClientPlay:
         self.trace.ordered = True
         self.session.retrieve_exceptions()
         return self.session
+
+    def _opened(self) -> None:
+        self.loop.turns += self.loop.turns_of_a_connection
 
     async def _run(self, url: str) -> None:
         loop, session = self.loop, self.session

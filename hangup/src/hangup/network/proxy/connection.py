@@ -23,6 +23,7 @@ class Connection:
 
     def __init__(self, client: socket.socket, address: int, port: int, toxics: Sequence[Toxic], url: BrokenUrl) -> None:
         url.opened += 1
+        url.on_open()
         self.toxics: Sequence[Toxic] = [toxic for toxic in toxics if url.opened <= toxic.connections]
         self.tap = Wiretap(url.trace) if url.tapped else None
         self.begun = asyncio.Event()

@@ -1,6 +1,7 @@
 """The URL of a proxy, which also tells what has happened there, and the URL that it may lead to."""
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from hangup.network.ports import ProxiedTrace
@@ -29,6 +30,8 @@ class BrokenUrl(str):
     """Whether the proxy draws the frames."""
     fired: int = 0
     opened: int = 0
+    on_open: Callable[[], None] = staticmethod(lambda: None)
+    """What is called for each connection."""
 
     def note(self, text: str) -> None:
         """Write onto the network's lifeline, after everything that has been recorded."""
