@@ -14,15 +14,20 @@ import re
 import selectors
 import sys
 import threading
+import time
 from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
+
+from hangup.record.processor import usage
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
 _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
 _GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
 Place = tuple[FrameType, int]
 UNKNOWN, AWAKE = "unknown", "awake"
+GRACE = 3.0  # seconds in which a thread that can go on by itself may end
+PARKED = 0.2  # seconds for one that waits to be told, and for each whose like has not ended
 _MUCH = 16_384  # bytes, of which the system says one or two thousand
 _STATE, _SWITCHES = re.compile(r"^State:\s+(\S)", re.MULTILINE), re.compile(r"ctxt_switches:\s+(\d+)")
 
@@ -163,3 +168,16 @@ def _queues(frame: FrameType) -> list[Any]:
             break
         each = each.f_back
     return found
+
+
+def ends(thread: threading.Thread, *, known: bool) -> bool:
+    """Give a thread some time to end, and return whether it has; `known` says that its like has not."""
+    parked, began, looks = Parked(), time.monotonic(), 0
+    waited = usage(thread)[1]
+    while thread.is_alive() and (took := time.monotonic() - began) < GRACE:
+        took -= usage(thread)[1] - waited  # it cannot end while it waits for a processor
+        still, looks = parked.is_parked(thread), looks + 1
+        if (still and known) or ((still or known) and took >= PARKED):
+            break
+        thread.join(0.02 if looks > 1 else 0.002)
+    return not thread.is_alive()

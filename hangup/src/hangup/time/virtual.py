@@ -32,14 +32,11 @@ from hangup.record.internals import (
     threads_now,
     turn_once,
 )
-from hangup.record.processor import usage
 from hangup.time.elsewhere import Elsewhere, name_of_job, thread_name
-from hangup.time.parked import Parked
+from hangup.time.parked import ends
 
 TURNS = 20_000  # how often the loop may turn in one session
 JUMPS, GRAIN, GROWS = 1_000, 0.5, 4  # for each so many timers in vain: by how many seconds the clock moves on
-GRACE = 3.0  # seconds in which a thread that can go on by itself may end
-PARKED = 0.2  # seconds for one that waits to be told, and for each whose like has not ended
 OWN_WORKERS = "asyncio_"
 WORKERS = (OWN_WORKERS, "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
 _WRAPS = asyncio.wrap_future.__code__
@@ -215,7 +212,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
         if not new:
             return []
-        left = [thread for thread in new if not (self._ends(thread) or has_no_job(thread))]
+        left = [
+            thread
+            for thread in new
+            if not (ends(thread, known=thread_name(thread) in self._names) or has_no_job(thread))
+        ]
         self._known.update(left)
         self._names.update(names := [thread_name(thread) for thread in left])
         return names
@@ -228,18 +229,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if found is not None and pool is not None and pool not in self._pools:
                 self._pools.add(pool)
                 self.new_pools = (*self.new_pools, found)
-
-    def _ends(self, thread: threading.Thread) -> bool:
-        parked, began, looks = Parked(), time.monotonic(), 0
-        waited = usage(thread)[1]
-        known = thread_name(thread) in self._names  # an app that forgets threads does so in each session
-        while thread.is_alive() and (took := time.monotonic() - began) < GRACE:
-            took -= usage(thread)[1] - waited  # it cannot end while it waits for a processor
-            still, looks = parked.is_parked(thread), looks + 1
-            if (still and known) or ((still or known) and took >= PARKED):
-                break
-            thread.join(0.02 if looks > 1 else 0.002)
-        return not thread.is_alive()
 
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`.
