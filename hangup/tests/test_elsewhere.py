@@ -82,12 +82,8 @@ async def by_a_thread_with_a_queue(text):
 async def by_a_new_thread(text):
     loop, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
     work = lambda: loop.call_soon_threadsafe(future.set_result, slowly(text))  # noqa: E731
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        return await asyncio.shield(future)
-    finally:
-        thread.join()
+    threading.Thread(target=work).start()
+    return await asyncio.shield(future)
 
 
 @pytest.fixture(scope="module", autouse=True)

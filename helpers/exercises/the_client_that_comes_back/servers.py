@@ -1,7 +1,6 @@
 """Scripted servers for clients that come back; each keeps book of what rules look at, and is made for one session.
 
-A `Feed` tells news, a `Crowd` does so to many clients, a `Book` hears payments and acknowledges them, also of many
-clients. (An `Archive`, which hears readings, is in `archive`.)
+A `Feed` tells news, a `Crowd` tells many clients, a `Book` acknowledges payments; an `Archive` is in `archive`.
 """
 
 import asyncio

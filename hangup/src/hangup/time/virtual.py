@@ -1,8 +1,7 @@
 """An event loop whose clock does not wait.
 
 `VirtualLoop` moves its clock to the next timer when it is idle; when there is none, nothing can ever happen again, and
-it says so through `on_idle`. (looptime, a package that patches a loop's clock, played a
-third as many sessions a second in a prototype.)
+it says so through `on_idle`. (looptime, which patches a loop's clock, played a third as many sessions a second.)
 """
 
 import asyncio
@@ -158,12 +157,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if self.order is not None:
                 self.order.turn(0)
             run_ready(self._queue)
-        elif self.order is not None or self._selector.hears or self.settle():  # type: ignore[attr-defined]
+        elif self.order is not None or self._selector.hears or self._queue or self.settle():  # type: ignore[attr-defined]
             turn_once(self)
         else:
             self.let_time_pass(math.inf)
-            if not self._scheduled:  # type: ignore[attr-defined]
+            if not (timers := self._scheduled):  # type: ignore[attr-defined]
                 run_ready(self._queue)
+            elif self._queue or timers[0].when() <= self.now:
+                turn_once(self)
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         """Call from the loop's own thread, as asyncio does to close an async generator, without a write to a socket."""
@@ -210,7 +211,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         forgets = self._names  # an app that forgets threads does so in each session
         left = [t for t in new if not (ends(t, known=thread_name(t) in forgets) or has_no_job(t))]
         self._known.update(left)
-        self._names.update(names := [thread_name(thread) for thread in left])
+        forgets.update(names := [thread_name(thread) for thread in left])
         return names
 
     def _find_pools(self, running: "set[threading.Thread]") -> None:
@@ -225,8 +226,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def let_time_pass(self, until: float) -> None:
         """Move the clock on to the next alarm, or else to `until`.
 
-        An app that looks again and again would use up its turns in seconds: its timers ring late when nothing comes of
-        them, later and later, but none after an alarm for which it is due before.
+        Timers of which again and again nothing comes ring late, later and later: an app that looks so would use up its
+        turns in seconds. None rings after an alarm for which it is due before.
         """
         alarm = min(self.alarms, key=lambda each: each.when, default=_NEVER)
         if alarm.when < math.inf and alarm.when <= until:
