@@ -20,8 +20,7 @@ from helpers.judging.values import texts
 
 REFUSALS = 12
 CLIENTS = 14  # so many are lost together: the pauses of one generator for all have grown long by the last of them
-HOST = "127.0.0.1"
-MOST = 3 * REFUSALS  # connections after which a server plays no further
+HOST, MOST = "127.0.0.1", 3 * REFUSALS  # connections after which a server plays no further
 FOREVER = 7_200.0  # virtual seconds, which is longer than a session lives
 LATE = 0.1  # virtual seconds after which a ledger acknowledges what it has
 NEWS = ("it rains", "it pours", "the river rises", "the sun is back")

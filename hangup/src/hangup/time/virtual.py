@@ -147,7 +147,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return handle
 
     def _run_once(self) -> None:
-        """Turn once: asyncio's own turn, but without a timer, or a reason to look for events, what is ready and no more."""
+        """Turn once: as asyncio does, or less: without a timer or a reason to look for events, what is ready."""
         self.turn += 1
         self.turns = turns = self.turns + 1
         special = self._scheduled or self.checks or self.real  # type: ignore[attr-defined]
@@ -208,10 +208,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._find_pools(running)
         new = [t for t in running - self._known if not (t.name.startswith(WORKERS) or has_no_job(t) or rings_for(t))]
         self._known.intersection_update(running)  # to ask each known one whether it is alive takes a lock of its own
-        forgets = self._names  # an app that forgets threads does so in each session
-        left = [t for t in new if not (ends(t, known=thread_name(t) in forgets) or has_no_job(t))]
+        left = [t for t in new if not (ends(t, known=thread_name(t) in self._names) or has_no_job(t))]
         self._known.update(left)
-        forgets.update(names := [thread_name(thread) for thread in left])
+        self._names.update(names := [thread_name(thread) for thread in left])
         return names
 
     def _find_pools(self, running: "set[threading.Thread]") -> None:
