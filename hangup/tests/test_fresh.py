@@ -13,7 +13,7 @@ from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.fresh.apart import ALONE, KEPT, Origin, origin_of
 from hangup.explorer.invariant import keeps_its_invariant
 from hangup.explorer.report import Broken
-from hangup.record.rules import answers_everything, leaves_no_task_for_good
+from hangup.record.rules import answers_everything, leaves_no_task_for_good, leaves_no_thread
 from hangup.servers.models import EXPLORED
 from hangup.servers.script import Expect, Script, Send
 
@@ -21,6 +21,7 @@ LEFT, ANSWERS = leaves_no_task_for_good.sentence, answers_everything.sentence
 KEEPS = """
 import asyncio
 import os
+import threading
 
 if "HANGUP_TEST_FAILS" in os.environ:
     raise SystemExit(1)
@@ -73,6 +74,20 @@ async def listed(scope, receive, send):
         for member in members:
             await member({"type": "websocket.send", "text": message["text"]})
     members.remove(send)
+
+over, kernels = threading.Event(), []
+
+async def kernel(scope, receive, send):
+    "Has a thread for all, which the first who comes begins; fails for those who leave in another way than with 1001."
+    await receive()
+    await send({"type": "websocket.accept"})
+    if not kernels:
+        kernels.append(threading.Thread(target=over.wait, name="kernel", daemon=True))
+        kernels[0].start()
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    if message.get("code") != 1001:
+        raise ValueError("no goodbye")
 
 async def told(receive, send, answer):
     "Answers until it is told of the end."
@@ -177,6 +192,14 @@ def test_what_is_kept_of_a_session_with_which_the_process_ends_accuses_nobody(ro
     assert rooms.here
     assert [(each.ok, each.later) for each in reports] == [(True, ())] * 2
     assert reports[0] == reports[1]
+
+
+def test_a_thread_of_the_apps_own_is_not_blamed_where_something_else_breaks_on_a_fresh_app_too(rooms):
+    """There the first session begins it each time."""
+    report = explore(rooms.kernel, models=("uvicorn",), endings=("close", "fin"))
+    rooms.over.set()
+    assert {each.got for each in report.broken} == {"ValueError: no goodbye"}
+    assert report.verdicts[leaves_no_thread.sentence] == "held"
 
 
 def test_what_is_kept_of_other_sessions_is_told_though_it_shows_only_after_a_shutdown(rooms):

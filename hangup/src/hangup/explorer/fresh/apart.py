@@ -21,13 +21,14 @@ from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.keeping import Kept
 from hangup.explorer.report import Broken, Report
 from hangup.explorer.unknown import Unknown
-from hangup.record.rules import keeps_no_connection
+from hangup.record.rules import keeps_no_connection, leaves_no_thread
 
 ALONE = "HANGUP_ALONE"
 """The environment variable that says: this process plays for another one, and explores nothing of its own."""
 SECONDS = 20.0  # of a processor, for all: a busy machine must not change what is found
 AT_MOST = 60.0  # seconds in which they must be had
 KEPT = keeps_no_connection.sentence
+THREADS = leaves_no_thread.sentence  # one that nothing but the first session leaves may be the whole app's
 WHAT, WHETHER = "what breaks", "whether it breaks on a fresh app, too"
 
 
@@ -98,7 +99,8 @@ def told_apart(
             broken.append(each)
         elif not breaks:
             later.append(each)
-    broken += [each for found in alone.values() for each in found if each.rule != KEPT]
+    unseen = {KEPT, THREADS} - {each.rule for each in report.broken if each.rule == THREADS}
+    broken += [each for found in alone.values() for each in found if each.rule not in unseen]
     rules = list(dict.fromkeys(each.rule for each in (*report.broken, *broken)))
     names = {name: place for place, (name, _) in enumerate(report.how)}
     broken.sort(key=lambda each: (rules.index(each.rule), names.get(each.schedule, -1)))
