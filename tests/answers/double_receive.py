@@ -2068,3 +2068,26 @@ async def stands_when_the_hall_is_full(websocket):
     finally:
         if seat is not None:
             await hall.leave(seat)
+
+
+@right(ex3)
+class ClosesWhenTheHallBurns(WebSocketEndpoint):
+    """Closes where hall.answer raises, and the endpoint's loop hears of that."""
+
+    encoding = "text"
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        self.hall = websocket.app.state.hall
+        self.seat = await self.hall.enter()
+
+    async def on_receive(self, websocket, data):
+        try:
+            reply = await self.hall.answer(self.seat, data)
+        except Exception:
+            await websocket.close(1011)
+        else:
+            await websocket.send_text(reply)
+
+    async def on_disconnect(self, websocket, close_code):
+        await self.hall.leave(self.seat)
