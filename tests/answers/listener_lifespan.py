@@ -1804,3 +1804,25 @@ async def looks_once_a_second(socket: WebSocket) -> None:
     """Looks every second whether the client has left."""
     await socket.accept()
     await _every_second(socket, *(asyncio.create_task(each(socket)) for each in (_all_readings, _until_gone)))
+
+
+@right(ex3)
+@websocket("/")
+async def cancels_both(socket: WebSocket) -> None:
+    """Reads itself, and cancels who ticks and who answers when it has heard the goodbye."""
+    await socket.accept()
+    texts: asyncio.Queue[str] = asyncio.Queue()
+
+    async def answer():
+        while True:
+            await socket.send_text(await reply(await texts.get()))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send_websocket_stream(socket, ticks())), group.create_task(answer())]
+            async for text in socket.iter_data():
+                texts.put_nowait(text)
+            for task in tasks:
+                task.cancel()
+    except* OSError:
+        pass

@@ -111,17 +111,21 @@ def _noting(litestar: Any) -> ASGIApp:
         session = current()
         facts: dict[str, Any] = {} if session is None else session.facts
         now = asyncio.get_running_loop().time
+        sent = 0
 
         async def hearing() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 facts.setdefault("left", now())
-                await _break_meanwhile(facts.get("together", 0))
+                if sent >= _ALL:  # what is sent while the goodbye is held up would come too late, by nobody's mistake
+                    await _break_meanwhile(facts.get("together", 0))
             return message
 
         async def saying(message: Message) -> None:
+            nonlocal sent
             note_bytes(session, message)
             await send(message)
+            sent += 1
 
         try:
             await app(scope, hearing, saying)
@@ -130,6 +134,9 @@ def _noting(litestar: Any) -> ASGIApp:
                 facts["over"] = now()
 
     return within
+
+
+_ALL = 4  # an accept, two ticks, an answer
 
 
 async def _break_meanwhile(turns: int) -> None:
