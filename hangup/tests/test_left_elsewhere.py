@@ -257,6 +257,31 @@ def test_a_timer_that_is_a_thread_and_is_cancelled_or_rings_once_is_no_fault(mon
     assert report.ok, report.findings
 
 
+def test_timers_that_are_threads_and_ring_long_after_their_handlers_are_remarks(monkeypatch):
+    """What follows when they ring is not known: they wait in real time."""
+    monkeypatch.setattr("hangup.time.elsewhere.PATIENCE", 0.5)
+    started: list[threading.Timer] = []
+
+    def kick():
+        pass
+
+    def set_off():
+        started.append(threading.Timer(3_600.0, kick))
+        started[-1].daemon = True
+        started[-1].start()
+
+    try:
+        report = explore(beating(set_off), **FEW)
+    finally:
+        for timer in started:
+            timer.cancel()
+    assert report.ok, str(report)
+    assert {each.why for each in report.unknown} <= {"waited in real time, in vain, for a threading.Timer (kick)"}
+    assert {remark.got for remark in report.remarks} == {
+        "each session leaves one more threading.Timer that has yet to ring: kick"
+    }
+
+
 def test_a_chain_of_timers_that_ends_by_itself_is_no_fault():
     """Each rings a few times, as who tries again does."""
 

@@ -16,7 +16,7 @@ from hangup.explorer.apps.kept import ends_all
 from hangup.explorer.findings import Judged
 from hangup.explorer.further.lasting import in_one_lifespan
 from hangup.explorer.keeping import HOUR
-from hangup.explorer.report import Broken
+from hangup.explorer.report import Broken, Remark
 from hangup.record.evidence.files import let_go, own_files
 from hangup.record.evidence.rings import ring_on
 from hangup.record.evidence.timers import cancel_timers, own_timers
@@ -56,6 +56,8 @@ class Growing:
         """For what each session leaves one more file that is watched."""
         self._rung: set[str] = set()
         """What threads call that are timers, of which each session leaves one more that sets the next."""
+        self._to_ring: set[str] = set()
+        """What threads call later that are timers, of which each session leaves one more: they end by themselves."""
         self._places: dict[str, str] = {}
         """Of jobs that hold one more thread of a pool in each session where the app hands them out."""
 
@@ -91,7 +93,11 @@ class Growing:
         if judged.unknown:
             await self._judge_unknown(exploration, judged, schedule, sessions[0])
             return
-        if not await self.look(exploration, schedule, sessions):
+        grown, letter = await self.look(exploration, schedule, sessions), sessions[0].letter
+        if waiting := self._to_ring.intersection(sessions[0].facts.get("rings", ())):
+            got = f"{EACH} threading.Timer that has yet to ring: {', '.join(sorted(waiting))}"
+            judged.remarks.append(Remark(judged.schedule, got, letter))
+        if not grown:
             return
         for place, rule in enumerate(exploration.findings.rules):
             if rule in (leaves_no_task_for_good, leaves_no_thread):
@@ -142,9 +148,10 @@ class Growing:
             before = Counter(_loop().elsewhere.rings.before)
             async with in_one_lifespan(exploration, schedule) as play:
                 left = [(await play())[0].facts.get("rings", ()) for _ in range(TIMES)]
-                grown = ring_on(asked.intersection(*left), before, TIMES)
+                grown, waiting = ring_on(asked.intersection(*left), before, TIMES)
             self._note(asked, grown)
             self._rung |= grown
+            self._to_ring |= waiting
         return [name for name in names if name in self._rung]
 
     async def _timers(self, exploration: "Exploration", schedule: "Schedule", names: set[str]) -> set[str]:

@@ -31,8 +31,8 @@ class Rings:
         return tuple(self.before - before)
 
 
-def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> set[str]:
-    """Return which of these are set anew for ever: so many more of them than before stay, and each rings and rings.
+def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> tuple[set[str], set[str]]:
+    """Return which of these are set anew for ever, and which have yet to ring: of both so many more than before stay.
 
     It is looked for some time, on a busy machine for longer: who rings less often than he should may be about to end.
     """
@@ -43,7 +43,8 @@ def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> set[str]:
         rung = Counter(name for timer, name in seen.items() if not timer.is_alive())
         if took >= GRACE and all(rung[name] >= more * _often(name, seen) for name in names):
             break
-    return {name for name in names if rung[name] >= more * _often(name, seen)}
+    again = {name for name in names if rung[name] >= more * _often(name, seen)}
+    return again, {name for name in names if not rung[name]}
 
 
 def _often(name: str, seen: "dict[threading.Timer, str]") -> float:
