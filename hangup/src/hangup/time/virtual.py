@@ -94,7 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now, self.late, self.alarms, self.on_idle = 0.0, 0.0, (), lambda: None
         self.turns = self.turn = self.jumps = 0
         self._thread = threading.get_ident()
-        self._known, self.others = threads_now(), False
+        self._known, self._first, self.others = threads_now(), threads_now(), False
         self._names: set[str] = set()
         self._pools: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
         self.new_pools: Sequence[weakref.ref[ThreadPoolExecutor]] = ()
@@ -202,7 +202,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         A thread that can go on by itself gets some time to end, one that waits to be told a moment.
         """
         running, self.new_pools = threads_now(), ()
-        self.others = len(running) > len(self.elsewhere.ours)
+        self.others = not running <= self._first
         if running == self._known:
             return []
         self._find_pools(running)

@@ -4,15 +4,17 @@ They have no session that knows them, and each is another thread. So it is count
 function: a chain that serves all connections stays one.
 """
 
+import sys
 import threading
 import time
 from collections import Counter
+from types import FrameType
 
 from hangup.record.evidence.timers import name_of
 from hangup.record.internals import threads_now
 
 ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that were cancelled, and those that are set anew for a while
-LOOK, LOOKS = 0.002, 3  # one that rings is there, for a moment, beside the one that it has set
+LOOK, LOOKS = 0.002, 3  # one that rings is none that waits, and for a moment there is no other yet
 MANY = 40  # how often one that is set anew at once rings, until it is believed to go on for ever
 
 
@@ -59,12 +61,26 @@ def _live() -> "dict[threading.Timer, str]":
 
 
 def _count() -> "Counter[str]":
-    """Return how many there are of each name: of several looks the least."""
-    count = Counter(_live().values())
-    for _ in range(LOOKS if count else 0):
+    """Return how many there are of each name that wait until they ring: of several looks the most."""
+    live = _live()
+    count = _waiting(live)
+    for _ in range(LOOKS if live else 0):
         time.sleep(LOOK)
-        count &= Counter(_live().values())
+        count |= _waiting(_live())
     return count
+
+
+def _waiting(live: "dict[threading.Timer, str]") -> "Counter[str]":
+    frames = sys._current_frames()
+    return Counter(name for timer, name in live.items() if _waits(frames.get(timer.ident or 0)))
+
+
+def _waits(frame: FrameType | None) -> bool:
+    """Return whether a timer's thread is in its wait, and not in what it calls then."""
+    called: FrameType | None = None
+    while frame is not None and frame.f_code is not threading.Timer.run.__code__:
+        called, frame = frame, frame.f_back
+    return frame is not None and called is not None and called.f_code is threading.Event.wait.__code__
 
 
 def rings_for(thread: threading.Thread | None) -> str:
