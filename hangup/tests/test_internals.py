@@ -17,7 +17,6 @@ from hangup.record.internals import (
     entered,
     forget_callbacks,
     forget_files,
-    handle_of,
     has_no_job,
     has_timers,
     job_in,
@@ -25,6 +24,7 @@ from hangup.record.internals import (
     never_retrieved,
     peek_exception,
     pool_of,
+    quick_call_soon,
     ready,
     run_ready,
     running_task,
@@ -285,11 +285,14 @@ def test_no_other_module_leans_on_private_names_of_asyncio():
 
 def test_without_the_names_in_a_handle_each_would_have_to_be_made_by_asyncio_which_takes_twice_the_time():
     loop, context = asyncio.new_event_loop(), contextvars.copy_context()
-    ours, theirs = (make(print, ("a",), loop, context) for make in (handle_of, asyncio.Handle))
+    call_soon, queue = quick_call_soon(loop), ready(loop)
+    ours, theirs = call_soon(print, "a", context=context), asyncio.Handle(print, ("a",), loop, context)
     names = [name for name in asyncio.Handle.__slots__ if name != "__weakref__"]
     assert type(ours) is type(theirs)
     assert [getattr(ours, name) for name in names] == [getattr(theirs, name) for name in names]
-    assert isinstance(getattr(handle_of(print, (), loop, None), "_context", None), contextvars.Context)
+    assert isinstance(getattr(call_soon(print), "_context", None), contextvars.Context)
+    assert [each is ours for each in queue] == [True, False]
+    queue.clear()
     loop.close()
 
 

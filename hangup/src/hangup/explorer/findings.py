@@ -165,4 +165,6 @@ def _stable(got: str) -> str:
 def spread(plan: Sequence[T], limit: int) -> Iterator[T]:
     """Yield at most `limit` schedules of a plan, evenly spread over it, in its order."""
     count = min(limit, len(plan))
+    if count == len(plan):
+        return iter(plan)
     return (plan[i * len(plan) // count] for i in range(count))

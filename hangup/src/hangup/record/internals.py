@@ -19,7 +19,6 @@ from contextvars import Context
 from types import FrameType
 from typing import Any
 
-_Handle, _new, _copy = asyncio.Handle, object.__new__, contextvars.copy_context
 _running: Any = asyncio.current_task if sys.version_info >= (3, 12) else getattr(asyncio.tasks, "_current_tasks").get  # noqa: B009 - unknown to mypy
 
 
@@ -138,14 +137,23 @@ def watched_by(
                 yield fd, reads, *called_by(handle), handle._context
 
 
-def handle_of(callback: Any, args: Any, loop: Any, context: Any) -> asyncio.Handle:
-    """Return the handle that asyncio makes outside of its debug mode, for which it takes twice the time."""
-    handle: Any = _new(_Handle)
-    handle._context = _copy() if context is None else context
-    handle._loop, handle._callback, handle._args = loop, callback, args
-    handle._cancelled, handle._repr, handle._source_traceback = False, None, None
-    made: asyncio.Handle = handle
-    return made
+def quick_call_soon(loop: asyncio.AbstractEventLoop) -> "Callable[..., asyncio.Handle]":
+    """Return what does as the `call_soon` of a loop outside of its debug mode, where asyncio takes twice the time."""
+    new, copy, append = object.__new__, contextvars.copy_context, ready(loop).append
+    kind: Any = asyncio.Handle
+
+    def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
+        handle = new(kind)
+        handle._context = copy() if context is None else context
+        handle._loop = loop
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
+        handle._repr = handle._source_traceback = None
+        append(handle)
+        return handle
+
+    return call_soon
 
 
 def turn_once(loop: asyncio.AbstractEventLoop) -> None:

@@ -45,10 +45,21 @@ class Interrupted(BaseException):
 
 
 class Recorder:
-    """Wraps an ASGI app; itself an ASGI app. `sessions` holds one Session for each WebSocket connection, in order."""
+    """Wraps an ASGI app; itself an ASGI app. `sessions` holds one Session for each WebSocket connection, in order.
 
-    def __init__(self, app: ASGIApp, trace: Trace | None = None, *, excuse: Collection[str] = ()) -> None:
+    `loop` is the one on which it runs, for whoever knows.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        trace: Trace | None = None,
+        *,
+        excuse: Collection[str] = (),
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.app = app
+        self._loop = loop
         self.excuse = excuse
         self.trace = Trace() if trace is None else trace
         self.sessions: list[Session] = []
@@ -74,7 +85,7 @@ class Recorder:
         address, trace = scope.get("client"), self.trace
         session = Session(trace, trace.peer(int(address[1]) if address else len(self.sessions)))
         session.excuse = self.excuse
-        session.main = running_task(asyncio.get_running_loop())
+        session.main = running_task(self._loop or asyncio.get_running_loop())
         self.sessions.append(session)
         set_current(session)  # for good: what the server logs in this task afterwards belongs to the session too
         channel = (_SilentChannel if trace.silent else _Channel)(session, receive, send)

@@ -201,9 +201,8 @@ class Session:
         if beside or self.tasks:
             self._stopped = (*self._stopped, *beside, *(self.name_of(task) for task in self.tasks if not task.done()))
 
-    @property
     def stopped(self) -> list[str]:
-        """The names of the tasks, excused ones too, that had to be stopped when the session was over."""
+        """Return the names of the tasks, excused ones too, that had to be stopped when the session was over."""
         if not self._stopped:
             return []
         by_itself = {name for name, _ in self.lingered}

@@ -190,12 +190,15 @@ def _stop(thread: threading.Thread, done: threading.Event) -> None:
 # ---- what a run may change --------------------------------------------------------------------------------------
 
 
+_NAMES = [vars(module) for name, module in sys.modules.items() if name.partition(".")[0] == "asyncio"] + [vars(time)]
+"""The names of all that a run may patch: of asyncio's modules, all of which are there, and of time."""
+
+
 @contextlib.contextmanager
 def _put_back() -> Iterator[None]:
     """Put back what a run changes of asyncio, of `time` and of the recursion limit: a patch, the loop policy."""
     limit = sys.getrecursionlimit()
-    modules = [m for name, m in sys.modules.copy().items() if name == "asyncio" or name.startswith("asyncio.")]
-    before = [(vars(module), vars(module).copy()) for module in (*modules, time)]
+    before = [(names, names.copy()) for names in _NAMES]
     try:
         yield
     finally:

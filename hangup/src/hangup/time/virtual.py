@@ -23,9 +23,9 @@ from hangup.record.evidence.rings import rings_for
 from hangup.record.internals import (
     forget_callbacks,
     forget_files,
-    handle_of,
     has_no_job,
     pool_of,
+    quick_call_soon,
     ready,
     run_ready,
     threads_now,
@@ -63,10 +63,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     waits_for_sockets = True
     """Whether the sockets of this loop lead to something that lives in real time."""
+    _quickly: "Callable[..., asyncio.Handle] | None" = None
 
     def __init__(self) -> None:
-        self.now = 0.0
-        self.turns = self.turn = self.looks = 0
+        self.now, self.turns, self.turn, self.looks = 0.0, 0, 0, 0
         self.jumps = 0
         """How often the clock has moved on to a timer since something happened between an app and its peers."""
         self.most_turns = TURNS
@@ -86,7 +86,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.begin()
         selector = _Selector(self)
         super().__init__(selector)
-        self._queue = ready(self)
+        self._queue, self._quickly = ready(self), quick_call_soon(self)
+        self.set_debug(self.get_debug())
         selector.own = frozenset(key.fd for key in selector.get_map().values())
 
     def begin(self) -> None:
@@ -131,20 +132,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def set_debug(self, enabled: bool) -> None:
         """Turn asyncio's debug mode on or off."""
         super().set_debug(enabled)
-        self.checks = enabled
+        self._asyncio_checks(enabled)
 
     def close(self) -> None:
         """Close the loop: from here on asyncio refuses whatever is called."""
         super().close()
-        self.checks = True
+        self._asyncio_checks(True)
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
-        """Call a callback in the next turn, without asyncio's own four calls for it."""
-        if self.checks:
-            return super().call_soon(callback, *args, context=context)
-        handle = handle_of(callback, args, self, context)
-        self._queue.append(handle)
-        return handle
+    def _asyncio_checks(self, checks: bool) -> None:
+        """Let asyncio look at each call itself, or let call_soon() be one call in place of its four."""
+        self.checks = checks
+        vars(self).pop("call_soon", None)
+        if self._quickly and not checks:
+            self.call_soon = self._quickly  # type: ignore[method-assign,assignment]
 
     def _run_once(self) -> None:
         """Turn once: as asyncio does, or less: without a timer or a reason to look for events, what is ready."""

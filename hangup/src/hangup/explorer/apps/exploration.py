@@ -19,6 +19,7 @@ from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.report import Broken
+from hangup.explorer.waiting import Wait
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Escaped, Stuck
@@ -66,6 +67,8 @@ class Exploration:
         self.keeping: Keeping[Schedule] = Keeping(lambda: self.make(), self.played)
         """What finds out whether the app keeps connections that are gone."""
         self._trace = Trace(silent=True)
+        self._wait: Wait | None = None
+        """That of the last session on this loop."""
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
     def held(self, where: str) -> None:
@@ -77,6 +80,7 @@ class Exploration:
     def run(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
         """Run what plays sessions; raise Stuck, unless it is known who holds the loop: that is judged."""
         try:
+            self._wait = None
             run_on_loop(work, seconds=seconds, on_held=self.held)
         except Stuck as stuck:
             stuck.schedule = str(self.playing.schedule) if self.playing else ""
@@ -211,7 +215,7 @@ class Exploration:
         judged = self.findings.judge(schedule.name, sessions)
         left: list[Session] = []
         for each in sessions:
-            if (stopped := each.stopped) and not ends_all(schedule):
+            if (stopped := each.stopped()) and not ends_all(schedule):
                 self.stopped.update(dict.fromkeys(stopped))
             each.drop_references()
             if (each.connection and each.connection()) or each.facts.get("outlives"):
@@ -277,5 +281,7 @@ class Exploration:
             excuse=self.excuse,
             patience=self.patience,
             beside=beside,
+            wait=self._wait,
         )
+        self._wait = play.wait
         return play

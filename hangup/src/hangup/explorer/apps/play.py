@@ -1,6 +1,5 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from hangup.explorer.apps import ending
@@ -10,7 +9,7 @@ from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.apps.talk.conversation import Conversation
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
-from hangup.explorer.waiting import Wait
+from hangup.explorer.waiting import Wait, begun
 from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.evidence.files import own_files
 from hangup.record.internals import watches_files
@@ -19,7 +18,6 @@ from hangup.servers.models import FURTHER
 from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.jobs import newly_held
-from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 LIFETIME = 600.0  # virtual seconds that a session may take in all
@@ -30,7 +28,8 @@ UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its 
 class Play:
     """One session of an app by a schedule: explorer and replay make one for each, and call `play` once.
 
-    Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session.
+    Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session;
+    `wait` that of an earlier one on the running loop, which is over.
     """
 
     def __init__(
@@ -45,16 +44,15 @@ class Play:
         excuse: Collection[str] = (),
         patience: ending.Patience | None = None,
         beside: Lifespan | None = None,
+        wait: Wait | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        self.loop = loop
+        self.wait = wait = begun() if wait is None else wait.anew()
+        self.loop = loop = wait.loop
         self.schedule = schedule
-        self.recorder = recorder = Recorder(app, trace, excuse=excuse)
+        self.recorder = recorder = Recorder(app, trace, excuse=excuse, loop=loop)
         self.lifespan: Lifespan | None = None
         if lifespan not in (False, "off") and beside is None:
             self.lifespan = Lifespan(recorder, needed=lifespan == "on")
-        self.wait = wait = Wait(loop)
         lasts = self.lifespan or beside
         state = lasts.state if lasts is not None else {}
         for letter in script.order:
@@ -195,8 +193,8 @@ class Play:
         first.facts["fired"] = bool(gone or (cancelled and first.cancelled_by == "schedule"))
         if self.held:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
-        if vain := self.loop.elsewhere.in_vain:
-            first.facts["unknown"] = vain
+        if self.loop.elsewhere.given_up:
+            first.facts["unknown"] = self.loop.elsewhere.in_vain
 
     def _note_what_is_elsewhere(self, first: Session) -> None:
         """Know what the session has left outside of the loop's tasks and timers, if there is anything."""

@@ -20,7 +20,7 @@ async def look_closer(exploration: Exploration, schedule: Schedule, sessions: Se
         return
     keeping, app = exploration.keeping, exploration.make()
     kept = []
-    if not any(each.stopped for each in sessions):
+    if not any(each.stopped() for each in sessions):
         keeping.look(app, schedule, await exploration.played(app, schedule))
         kept = await keeping.confirm()
     if not kept:

@@ -83,8 +83,10 @@ class Growing:
     @staticmethod
     def may(sessions: Sequence[Session]) -> bool:
         """Return whether these sessions have left anything that may grow."""
-        facts = sessions[0].facts
-        return bool(facts["pools"]) or "elsewhere" in facts or any(each.timers for each in sessions)
+        first = sessions[0]
+        if first.facts["pools"] or first.timers or "elsewhere" in first.facts:
+            return True
+        return len(sessions) > 1 and any(each.timers for each in sessions)
 
     async def judge(
         self, exploration: "Exploration", judged: Judged, schedule: "Schedule", sessions: Sequence[Session]

@@ -50,7 +50,7 @@ async def kept_while_it_lasts(
         async def play(app: ASGIApp, schedule: "Schedule") -> Sequence[Session]:
             nonlocal stopped
             sessions = await exploration.played(app, schedule, beside=lifespan)
-            stopped = stopped or any(each.stopped for each in sessions)
+            stopped = stopped or any(each.stopped() for each in sessions)
             return sessions
 
         if not lifespan.spoken or exploration.stopped.keys() - set(lifespan.still_running()):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 from hangup.explorer.apps.connections import Connections
-from hangup.explorer.apps.talk.known import Known
+from hangup.explorer.apps.talk.known import known_at_first
 from hangup.explorer.apps.talk.owed import Owed
 from hangup.explorer.apps.talk.patience import Patience
 from hangup.explorer.apps.talk.script import ParsedScript
@@ -52,11 +52,11 @@ class Conversation:
         self.held_by: dict[str, str] = {}
         """Of a client whose patience ended: for whose reading the app waited meanwhile, if it did."""
         self._loop = loop
-        self._known = Known(script, path)
+        self._known = known_at_first(script, path)
         self._owed = Owed(script, self._known)
         self._patience = Patience(loop, self._bored)
         self._goodbye = Alarm(self._leave)
-        self.alarms = (self._patience.alarm, self._goodbye)
+        self.alarms = (self._patience, self._goodbye)
 
     def start(self) -> None:
         """Let those clients connect who do so at the beginning, as soon as what comes before that is done."""
@@ -107,10 +107,9 @@ class Conversation:
         self._patience.end()
         if owed.gone is not None and all(each.over for each in self.connections.of.values()):
             self._finish()
-        elif owed.gone is not None or self._can_leave:
+        elif owed.gone is not None or self._can_leave():
             self._goodbye.when = self._loop.now + LATENCY
 
-    @property
     def _can_leave(self) -> bool:
         """Whether it is up to the script when client a leaves."""
         a = self.connections.of["a"]
@@ -145,7 +144,7 @@ class Conversation:
         if isinstance(step, _LINES):
             return (step.by == "a" and self._owed.gone is not None) or self._talks(step)
         if isinstance(step, Leave):
-            if self._can_leave:
+            if self._can_leave():
                 self._goodbye.when = self._loop.now + LATENCY
             return self._owed.left
         if isinstance(step, Wait):
@@ -273,4 +272,4 @@ class Conversation:
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
-        self.on_left = self.on_over = self._patience.alarm.ring = self._goodbye.ring = nothing
+        self.on_left = self.on_over = self._patience.ring = self._goodbye.ring = nothing

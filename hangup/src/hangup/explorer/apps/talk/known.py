@@ -14,10 +14,24 @@ _NOTHING = Values(frozenset())
 """What those know whose script binds nothing."""
 
 
+_last: "tuple[ParsedScript, str, Known] | None" = None
+"""What the clients of the last conversation knew: it serves the next one of this script, if they were told nothing."""
+
+
+def known_at_first(script: ParsedScript, path: str) -> "Known":
+    """Return what the clients of a script know when their conversation begins."""
+    global _last
+    if (last := _last) is None or last[0] is not script or last[1] != path or last[2].is_told:
+        last = _last = script, path, Known(script, path)
+    return last[2]
+
+
 class Known:
     """Fills in what a client says from what was heard, and keeps what it hears."""
 
     def __init__(self, script: ParsedScript, path: str) -> None:
+        self.is_told = bool(script.names or script.clients)
+        """Whether it may have been told something that another conversation does not know."""
         self._clients, self._asked = script.clients, _asked(path)
         self._values = Values(script.names) if script.names else _NOTHING
         self._jars: dict[str, Jar] = {}
@@ -51,4 +65,5 @@ class Known:
         return next((got for got in heard if not self.problem(step, got)), None)
 
     def _jar(self, letter: str) -> Jar:
+        self.is_told = True
         return self._jars.setdefault(letter, Jar())

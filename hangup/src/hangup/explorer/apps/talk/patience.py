@@ -8,13 +8,15 @@ from hangup.time.virtual import Alarm, VirtualLoop
 PATIENCE = 5.0  # virtual seconds for which a client waits for an answer
 
 
-class Patience:
+class Patience(Alarm):
     """Who waits in the step that has begun, and until when; `bored` is called when that time is over."""
 
+    __slots__ = ("_begun", "_loop", "who")
+
     def __init__(self, loop: VirtualLoop, bored: Callable[[], None]) -> None:
+        self.ring, self.when = bored, math.inf
         self.who = ""
         """The letter of the client that waits for an answer; nobody's during a pause."""
-        self.alarm = Alarm(bored)
         self._loop = loop
         self._begun = -1
 
@@ -23,14 +25,14 @@ class Patience:
         if self._begun == place:
             return False
         self._begun, self.who = place, who
-        self.alarm.when = self._loop.now + seconds
+        self.when = self._loop.now + seconds
         return True
 
     def end(self) -> None:
         """Wait no longer."""
-        self.alarm.when = math.inf
+        self.when = math.inf
 
     @property
     def over(self) -> bool:
         """Whether nobody waits now."""
-        return self.alarm.when == math.inf
+        return self.when == math.inf
