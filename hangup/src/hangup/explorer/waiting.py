@@ -20,12 +20,6 @@ class Wait:
         self._over: asyncio.Future[None] | None = None
         loop.on_idle = self.end
 
-    def anew(self) -> "Wait":
-        """Return this for another session, on the same loop, when the last one is over."""
-        self._over = None
-        self.loop.on_idle = self.limit.ring = self.end
-        return self
-
     def begin(self, seconds: float) -> None:
         """Begin to wait, for at most so many virtual seconds."""
         self.loop.turns = self.loop.jumps = 0
@@ -52,10 +46,3 @@ class Wait:
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
         self.loop.on_idle = self.limit.ring = self.on_end = nothing
-
-
-def begun() -> Wait:
-    """Return a wait on the running loop, whose time is virtual."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    return Wait(loop)

@@ -24,44 +24,42 @@ def served() -> float:
     return time.monotonic() - _Waited.seconds
 
 
-class _File:
-    """What the system tells of a thread, in a file that is open until somebody closes it: to open it takes longest."""
-
-    def __init__(self, thread: threading.Thread) -> None:
-        self._file: int | None = None
-        with contextlib.suppress(OSError):
-            self._file = os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
-
-    def usage(self) -> tuple[float, float]:
-        """Return for how many seconds the thread has run, and waited; 0.0 if it is gone, or nobody can say."""
-        if self._file is None:
-            return 0.0, 0.0
-        try:
-            ran, waited, _ = os.pread(self._file, 100, 0).split()
-        except (OSError, ValueError):
-            return 0.0, 0.0
-        return int(ran) / 1e9, int(waited) / 1e9
-
-    def waited(self) -> float:
-        """Return how long it has waited."""
-        return self.usage()[1]
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    __del__ = close
-
-
 def usage(thread: threading.Thread) -> tuple[float, float]:
     """Return for how many seconds a thread has run, and was ready to run and waited.
 
     Both are 0.0 if it is gone, or nobody can say.
     """
-    with contextlib.closing(_File(thread)) as file:
-        return file.usage()
+    try:
+        file = _opened(thread)
+    except OSError:
+        return 0.0, 0.0
+    try:
+        ran, waited, _ = os.read(file, 100).split()
+        return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0
+    finally:
+        os.close(file)
+
+
+def _opened(thread: threading.Thread) -> int:
+    return os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
+
+
+class _File:
+    """The file of the thread that makes this, open for as long as the thread has it: to open it takes longest."""
+
+    def __init__(self) -> None:
+        self._file: int | None = None
+        with contextlib.suppress(OSError):
+            self._file = _opened(threading.current_thread())
+
+    def waited(self) -> float:
+        return 0.0 if self._file is None else _waited(self._file)
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
 
 
 _this_thread = threading.local()
@@ -71,8 +69,12 @@ def waited_here() -> float:
     """Return for how many seconds the thread that asks was ready to run and waited; 0.0 where nobody can say."""
     file: _File | None = getattr(_this_thread, "file", None)
     if file is None:
-        file = _this_thread.file = _File(threading.current_thread())
+        file = _this_thread.file = _File()
     return file.waited()
+
+
+def _waited(file: int) -> float:
+    return int(os.pread(file, 100, 0).split()[1]) / 1e9
 
 
 @contextlib.contextmanager
@@ -81,8 +83,15 @@ def waiting_of(thread: threading.Thread) -> Iterator[Callable[[], float]]:
 
     It says 0.0 where nobody can say.
     """
-    with contextlib.closing(_File(thread)) as file:
-        yield file.waited
+    try:
+        file = _opened(thread)
+    except OSError:
+        yield lambda: 0.0
+        return
+    try:
+        yield lambda: _waited(file)
+    finally:
+        os.close(file)
 
 
 def has_had(
@@ -98,20 +107,8 @@ def has_had(
     interpreter's lock, a server) does not run either. Return False if it has not had them in `MOST` times as many.
     Every `tick` seconds `look` is called; when it returns False, nothing is waited for any more.
     """
-    with contextlib.closing(_File(thread)) as file:
-        return _has_had(file, thread, done, seconds, look, tick)
-
-
-def _has_had(
-    file: _File,
-    thread: threading.Thread,
-    done: threading.Event,
-    seconds: float,
-    look: Callable[[threading.Thread], bool] | None,
-    tick: float,
-) -> bool:
     begun, lost = time.monotonic(), 0.0
-    ran_before, waited_before = file.usage()
+    ran_before, waited_before = usage(thread)
     while not done.is_set():
         left = begun + min(seconds + lost, MOST * seconds) - time.monotonic()
         if left <= 0:
@@ -119,7 +116,7 @@ def _has_had(
         if not done.wait(min(left, tick)) and look is not None and not look(thread):
             break
         passed = time.monotonic() - begun
-        ran, waited = file.usage()
+        ran, waited = usage(thread)
         ran, waited = ran - ran_before, waited - waited_before
         more = max(lost, passed - ran if waited > passed / 2 else waited)
         _Waited.seconds += more - lost

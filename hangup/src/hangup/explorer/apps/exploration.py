@@ -19,7 +19,6 @@ from hangup.explorer.further.plan import further
 from hangup.explorer.keeping import Keeping, Kept, still_reachable
 from hangup.explorer.orders.explore import OrderExploration
 from hangup.explorer.report import Broken
-from hangup.explorer.waiting import Wait
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Escaped, Stuck
@@ -27,6 +26,7 @@ from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS
 from hangup.servers.players import row_of
 from hangup.time.shared import run_on_loop
+from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 Probe = Callable[[ASGIApp, Session], None]
@@ -67,8 +67,8 @@ class Exploration:
         self.keeping: Keeping[Schedule] = Keeping(lambda: self.make(), self.played)
         """What finds out whether the app keeps connections that are gone."""
         self._trace = Trace(silent=True)
-        self._wait: Wait | None = None
-        """That of the last session on this loop."""
+        self._loop: VirtualLoop | None = None
+        """On which the last session was played."""
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
     def held(self, where: str) -> None:
@@ -80,7 +80,7 @@ class Exploration:
     def run(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
         """Run what plays sessions; raise Stuck, unless it is known who holds the loop: that is judged."""
         try:
-            self._wait = None
+            self._loop = None
             run_on_loop(work, seconds=seconds, on_held=self.held)
         except Stuck as stuck:
             stuck.schedule = str(self.playing.schedule) if self.playing else ""
@@ -281,7 +281,7 @@ class Exploration:
             excuse=self.excuse,
             patience=self.patience,
             beside=beside,
-            wait=self._wait,
+            loop=self._loop,
         )
-        self._wait = play.wait
+        self._loop = play.loop
         return play

@@ -1,5 +1,6 @@
 """Plays one schedule: an app and the clients of a script, in memory and in virtual time, until all has ended."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from hangup.explorer.apps import ending
@@ -9,7 +10,7 @@ from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.apps.talk.conversation import Conversation
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.further.remarks import nobody_is_left, remarks, who_waits
-from hangup.explorer.waiting import Wait, begun
+from hangup.explorer.waiting import Wait
 from hangup.record.evidence import forget, write_down_unrun
 from hangup.record.evidence.files import own_files
 from hangup.record.internals import watches_files
@@ -18,6 +19,7 @@ from hangup.servers.models import FURTHER
 from hangup.servers.players import row_of
 from hangup.servers.script import CLOSED, SILENT
 from hangup.time.jobs import newly_held
+from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
 
 LIFETIME = 600.0  # virtual seconds that a session may take in all
@@ -29,7 +31,7 @@ class Play:
     """One session of an app by a schedule: explorer and replay make one for each, and call `play` once.
 
     Then `calls`, `awaits` and `spins` say what the app did. `beside` is a lifespan that lasts longer than the session;
-    `wait` that of an earlier one on the running loop, which is over.
+    `loop` is the running one, for whoever knows it.
     """
 
     def __init__(
@@ -44,15 +46,19 @@ class Play:
         excuse: Collection[str] = (),
         patience: ending.Patience | None = None,
         beside: Lifespan | None = None,
-        wait: Wait | None = None,
+        loop: VirtualLoop | None = None,
     ) -> None:
-        self.wait = wait = begun() if wait is None else wait.anew()
-        self.loop = loop = wait.loop
+        if loop is None:
+            here = asyncio.get_running_loop()
+            assert isinstance(here, VirtualLoop)
+            loop = here
+        self.loop = loop
         self.schedule = schedule
         self.recorder = recorder = Recorder(app, trace, excuse=excuse, loop=loop)
         self.lifespan: Lifespan | None = None
         if lifespan not in (False, "off") and beside is None:
             self.lifespan = Lifespan(recorder, needed=lifespan == "on")
+        self.wait = wait = Wait(loop)
         lasts = self.lifespan or beside
         state = lasts.state if lasts is not None else {}
         for letter in script.order:

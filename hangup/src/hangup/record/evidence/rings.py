@@ -14,6 +14,7 @@ from hangup.record.evidence.timers import name_of
 from hangup.record.internals import threads_now
 
 ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that were cancelled, and those that are set anew for a while
+MOST, APART = 4.5, 0.02  # for how many seconds it is looked, and how many apart: who computes so long holds the loop
 LOOK, LOOKS = 0.002, 3  # one that rings is none that waits, and for a moment there is no other yet
 MANY = 40  # how often one that is set anew at once rings, until it is believed to go on for ever
 
@@ -39,20 +40,30 @@ def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> tuple[set[s
     It is looked for some time, on a busy machine for longer: who rings less often than he should may be about to end.
     """
     seen, began, rung = _live(), time.monotonic(), Counter[str]()
-    while names and (took := time.monotonic() - began) < 2 * GRACE:
-        names = {name for name in names if _count()[name] >= before[name] + more}
+    soon = {name for name in names if _seconds(name, seen) < GRACE}
+    while (names := _stay(names, before, more)) & soon:
+        time.sleep(APART)
         seen.update(_live())
-        rung = Counter(name for timer, name in seen.items() if not timer.is_alive())
-        if took >= GRACE and all(rung[name] >= more * _often(name, seen) for name in names):
+        rung, took = Counter(name for timer, name in seen.items() if not timer.is_alive()), time.monotonic() - began
+        if took >= MOST or (took >= GRACE and all(rung[each] >= more * _often(each, seen) for each in names & soon)):
             break
-    again = {name for name in names if rung[name] >= more * _often(name, seen)}
+    again = {name for name in names & soon if rung[name] >= more * _often(name, seen)}
     return again, {name for name in names if not rung[name]}
+
+
+def _stay(names: "set[str]", before: "Counter[str]", more: int) -> set[str]:
+    count = _count()
+    return {name for name in names if count[name] >= before[name] + more}
+
+
+def _seconds(name: str, seen: "dict[threading.Timer, str]") -> float:
+    """Return after how many seconds one of a name rings at the earliest."""
+    return min((timer.interval for timer, each in seen.items() if each == name), default=0.0)
 
 
 def _often(name: str, seen: "dict[threading.Timer, str]") -> float:
     """Return how often one of a name rings at least in the time, if it is set anew for ever."""
-    seconds = min(timer.interval for timer, each in seen.items() if each == name)
-    return max(min(MANY, GRACE / max(seconds, LOOK) / 2), 1.0)
+    return max(min(MANY, GRACE / max(_seconds(name, seen), APART) / 2), 1.0)
 
 
 def _live() -> "dict[threading.Timer, str]":
