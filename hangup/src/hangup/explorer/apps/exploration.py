@@ -120,8 +120,7 @@ class Exploration:
             play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
             calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
             calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
-            for ending in ways:
-                plan += [Schedule(model, ending, moment) for moment in (*calls, None)]
+            plan += Schedule.each(model, ways, (*calls, None))
             plan += further(model, endings, calls)
             if play.spins or play.held:
                 return plan

@@ -4,6 +4,8 @@ A schedule has a name, such as `granian/reset@receive#2`, by which it is found a
 whose order of tasks deviates from asyncio's own.
 """
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hangup.explorer.orders.names import Deviations
@@ -58,6 +60,12 @@ class Schedule:
         return "before accept" if self.moment == Moment("send", 1) else f"while the app {self.moment.call}s"
 
     @classmethod
+    def each(cls, model: str, endings: Sequence[str], moments: "Sequence[Moment | None]") -> "list[Schedule]":
+        """Return a schedule for each of these endings at each of these moments: the same ones each time."""
+        keys = [("end", 0) if moment is None else (moment.call, moment.number) for moment in moments]
+        return [_schedule(model, ending, *key) for ending in endings for key in keys]
+
+    @classmethod
     def parse(cls, name: str) -> "Schedule":
         """Return the schedule of that name; raise ValueError with a sentence if there is none."""
         undisturbed, tilde, deviations = name.partition("~")
@@ -79,3 +87,8 @@ class Schedule:
         if call == "await":
             return cls(model, "close", cancel_at=int(number), twice=ending == "cancel-twice")
         return cls(model, ending, None if call == "end" else Moment(call, int(number)), order=order)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _schedule(model: str, ending: str, call: str, number: int) -> Schedule:
+    return Schedule(model, ending, None if call == "end" else Moment(call, number))
