@@ -285,6 +285,24 @@ def test_who_sends_again_what_is_too_big_is_named():
     ]
 
 
+def test_who_sends_what_the_server_itself_finds_too_big_is_named_too():
+    """It never gets further, undisturbed or not."""
+
+    async def huge(url):
+        async for connection in websockets.connect(url, proxy=None, compression=None):
+            try:
+                await connection.send(b"x" * 2**21)
+                await connection.recv()
+            except websockets.ConnectionClosed:
+                continue
+            return
+
+    report = explore_client(huge, lambda: echoes, faults=["too-big"], limit=3)
+    assert {broken.got for broken in report.broken} == {
+        "it sends the same again and again, which the server refuses each time, more than 20 times"
+    }
+
+
 def test_who_gives_up_what_is_too_big_is_sound():
     report = explore_client(sensible, lambda: echoes, faults=["too-big"])
     assert report.ok, str(report)

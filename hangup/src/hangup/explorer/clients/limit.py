@@ -13,7 +13,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 class Limit:
     """Refuses the client's frame number `frame`, and from then on, on each connection, whatever is as long as it.
 
-    `refused` is set when it does so first, `times` says how often it has. Frame 0 stands for no limit.
+    `refused` is set when it does so first, `times` says how often it, or the server by a limit of its own, has. Frame 0
+    stands for no limit.
     """
 
     def __init__(self, frame: int) -> None:
@@ -45,7 +46,7 @@ class LimitedConnection(ServerConnection):
 
     def __init__(self, limit: Limit, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._limit, self._frames = limit, 0
+        self._limit, self._frames, self._counted = limit, 0, False
 
     def process_event(self, event: Any) -> None:
         """Refuse a message as websockets refuses one that is too big; hand on everything else."""
@@ -54,6 +55,14 @@ class LimitedConnection(ServerConnection):
             self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, f"frame exceeds limit of {(self._limit.size or 1) - 1} bytes")
             self.send_data()
             self._limit.times += 1
+            self._counted = True
             self._limit.refused.set()
             return
         super().process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count what websockets itself has refused."""
+        sent = self.protocol.close_sent
+        if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG and not self._counted:
+            self._limit.times += 1
+        super().connection_lost(exc)

@@ -32,6 +32,7 @@ Client = Callable[[str], Awaitable[Any]]
 """What is explored: it is called with the URL of a server."""
 
 LIFETIME = 3_600.0  # virtual seconds that a session may take
+ENOUGH = 30  # refusals of what is too big, after which nothing else is believed to come
 _WEBSOCKETS = str(Path(websockets.__file__).parent)
 
 
@@ -98,7 +99,8 @@ class ClientPlay:
         return self.session
 
     def _opened(self) -> None:
-        self.loop.turns += self.loop.turns_of_a_connection
+        again = self.server.limit.times > ENOUGH
+        self.loop.turns += self.loop.most_turns if again else self.loop.turns_of_a_connection
 
     async def _run(self, url: str) -> None:
         loop, session = self.loop, self.session
