@@ -1403,6 +1403,61 @@ async def with_a_deque(websocket, inboxes):
         inboxes.pop(next(n for n, (own, _) in enumerate(inboxes) if own is inbox))
 
 
+class _OnDemand:
+    """An inbox that has a task only while there is something to send; whoever puts something in begins it."""
+
+    def __init__(self, websocket):
+        self.websocket, self.waiting, self.sending, self.closed = websocket, [], None, False
+
+    def put(self, text):
+        self.waiting.append(text)
+        if self.sending is None:
+            self.go_on()
+        del self.waiting[:-3]
+
+    def go_on(self, _=None):
+        self.sending = None
+        if self.waiting and not self.closed:
+            self.sending = asyncio.create_task(self.send(self.waiting.pop(0)))
+            self.sending.add_done_callback(self.go_on)
+
+    async def send(self, text):
+        with suppress(Exception):
+            await self.websocket.send_text(text)
+
+    async def close(self, *, wait):
+        self.closed = True
+        if (sending := self.sending) is not None:
+            sending.cancel()
+            if wait:
+                await asyncio.wait([sending])
+
+
+async def _on_demand(websocket, inboxes, *, wait):
+    await websocket.accept()
+    inbox = _OnDemand(websocket)
+    inboxes.append(inbox)
+    try:
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            for each in inboxes:
+                each.put(message["text"])
+    finally:
+        inboxes.remove(inbox)
+        await inbox.close(wait=wait)
+
+
+@right(ex3)
+async def a_task_on_demand(websocket, inboxes):
+    """Who speaks begins the task that sends; it is the listener's, whose handler waits for it."""
+    await _on_demand(websocket, inboxes, wait=True)
+
+
+@wrong(ex3, "leaves_no_task")
+async def a_task_on_demand_runs_on(websocket, inboxes):
+    """Who speaks begins the task that sends, and nobody waits for it, the listener's handler neither."""
+    await _on_demand(websocket, inboxes, wait=False)
+
+
 @right(ex3)
 async def by_hand_as_well(websocket, inboxes):
     """create_task, cancel, wait."""

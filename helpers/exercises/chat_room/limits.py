@@ -64,7 +64,7 @@ class Tunnel(Around):
                 asyncio.get_running_loop().call_later(LONG if time_is_virtual() else 0.05, self._wake, gate)
 
         try:
-            await self.app(scope, hear, tell)
+            await self.enter(scope, hear, tell)
         finally:
             _took(heard)
 
@@ -114,7 +114,7 @@ class TwoTunnels(Around):
             if not held and text == LAST:
                 asyncio.get_running_loop().call_later(LONG, self.passed.set)
 
-        await self.app(scope, receive, tell)
+        await self.enter(scope, receive, tell)
 
 
 def _took(heard: list[tuple[float, str]]) -> None:

@@ -107,7 +107,7 @@ class Hall(Around):
                 self.owed[me] = []
                 await self._take_turns(scope)
 
-        await self.app(scope, hear, tell)
+        await self.enter(scope, hear, tell)
         session = current()
         if session is not None and not session.cancelled_by:
             self.done.add(me)
