@@ -108,6 +108,19 @@ def test_a_thread_that_takes_its_time_is_waited_for_each_time(answer):
     assert replay(app, "uvicorn/close@end").facts["unanswered"] == []
 
 
+def test_a_thread_that_works_still_for_somebody_before_is_waited_for_too():
+    """It has no queue in its frames then; but it was seen at one."""
+    app, loop = answering(by_a_thread_with_a_queue), asyncio.new_event_loop()
+    assert explore(app, **FEW).ok
+    ASKED.put((loop.create_future(), "what nobody waits for"))
+    while not ASKED.empty():
+        time.sleep(0.001)
+    report = explore(app, **FEW)
+    loop.close()
+    assert report.ok, str(report)
+    assert "waited in real time for threads" in str(report)
+
+
 class Upper(threading.Thread):
     """A server of lines on loopback, on a loop of its own; it takes its time."""
 
@@ -126,20 +139,24 @@ class Upper(threading.Thread):
             self.port = server.sockets[0].getsockname()[1]
             self.ready.set()
             await self.over.wait()
-            for writer in self.open.values():  # it may be over before it has heard that an app has closed
+        while asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in self.open.values():  # it may be over before it has heard of a client, or of its end
                 writer.close()
-            if self.open:
-                await asyncio.wait(self.open)
+            await asyncio.sleep(0)
 
     async def answer(self, reader, writer):
         task = asyncio.current_task()
         assert task is not None
         self.open[task] = writer
         task.add_done_callback(self.open.pop)
-        while line := await reader.readline():
-            await asyncio.sleep(0.02)
-            writer.write(line.upper())
-        writer.close()
+        try:
+            while line := await reader.readline():
+                await asyncio.sleep(0.02)
+                writer.write(line.upper())
+        except OSError:
+            return
+        finally:
+            writer.close()
 
 
 @pytest.fixture

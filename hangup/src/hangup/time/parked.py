@@ -15,6 +15,7 @@ import selectors
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
@@ -31,6 +32,9 @@ PARKED = 0.2  # seconds for one that waits to be told, and for each whose like h
 _MUCH = 16_384  # bytes, of which the system says one or two thousand
 _STATE, _SWITCHES = re.compile(r"^State:\s+(\S)", re.MULTILINE), re.compile(r"ctxt_switches:\s+(\d+)")
 
+_serve: "weakref.WeakSet[threading.Thread]" = weakref.WeakSet()
+"""The threads that have been seen at a queue, from which they take work."""
+
 
 class Parked:
     """Remembers where each thread was parked, so that a second look at it costs next to nothing."""
@@ -45,13 +49,16 @@ class Parked:
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
         threads = {thread.ident: thread for thread in threading.enumerate()}
+        self._others = set(threads.values())
         for ident, frame in sys._current_frames().items():
-            known = self._first[ident] = (frame, frame.f_lasti), _queues(frame)
-            if known[1]:
-                self._slept[ident] = _asleep(threads.get(ident))
-        self._others = {
-            thread for thread in threading.enumerate() if not self._first.get(thread.ident or 0, ((), []))[1]
-        }
+            thread, queues = threads.get(ident), _queues(frame)
+            if thread is not None and queues:
+                self._slept[ident] = _asleep(thread)
+                _serve.add(thread)
+            if thread in _serve:
+                self._others.discard(thread)
+            if queues or thread not in _serve:  # one that serves, and is at no queue, works: it brings something yet
+                self._first[ident] = (frame, frame.f_lasti), queues
 
     def busy(self, but: "set[int]") -> int | None:
         """Return the ident of a thread, other than these, that is not parked; None if all are.
@@ -70,6 +77,8 @@ class Parked:
                 if not is_parked(frame, old=ident in self._first):
                     return ident
                 known = self._places[ident] = place, _queues(frame)
+                if known[1]:
+                    _serve.add(threads[ident])
             if any(each.qsize() for each in known[1]):
                 return ident
             if known[1] and self._has_run(threads[ident]):  # it may have taken its work from the queue just now
