@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 MOST = 10  # times as long as it should is waited at most for a thread that gets no processor
 LOOKS = 0.5  # seconds between two looks at it
+SHORT = 0.02  # seconds in which a thread that ends soon is not looked at: to ask the system takes longest
 
 
 class _Waited:
@@ -73,6 +74,20 @@ def waited_here() -> float:
     return file.waited()
 
 
+def new_here(began: float) -> None:
+    """Know that the thread that calls this is new: it began at `began`, of `time.perf_counter`, or somewhat later."""
+    _this_thread.began = began
+
+
+def waited_first() -> tuple[float, float]:
+    """Return a moment, of `time.perf_counter`, and for how many seconds this thread had waited for a CPU until then.
+
+    It is the moment when the thread began, if that is known: a new thread has waited for nothing.
+    """
+    began: float | None = getattr(_this_thread, "began", None)
+    return (time.perf_counter(), waited_here()) if began is None else (began, 0.0)
+
+
 def _waited(file: int) -> float:
     return int(os.pread(file, 100, 0).split()[1]) / 1e9
 
@@ -105,9 +120,12 @@ def has_had(
 
     Where that was most of the time, only what it ran does count: then whom it waits for (another thread that has the
     interpreter's lock, a server) does not run either. Return False if it has not had them in `MOST` times as many.
-    Every `tick` seconds `look` is called; when it returns False, nothing is waited for any more.
+    Every `tick` seconds `look` is called; when it returns False, nothing is waited for any more. Of a thread that ends
+    within `SHORT` nobody asks what it waited.
     """
-    begun, lost = time.monotonic(), 0.0
+    if done.wait(min(seconds, SHORT)):
+        return True
+    begun, lost = time.monotonic() - min(seconds, SHORT), 0.0
     ran_before, waited_before = usage(thread)
     while not done.is_set():
         left = begun + min(seconds + lost, MOST * seconds) - time.monotonic()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from hangup.record.internals import drop_from_all_tasks, never_collect
-from hangup.record.processor import has_had
+from hangup.record.processor import has_had, new_here
 
 T = TypeVar("T")
 HEEDED = 10.0  # seconds of the loop's clock in which tasks heed that they are cancelled
@@ -107,6 +107,7 @@ def run_in_thread(
 
     def work() -> None:
         try:
+            new_here(began)
             with _no_exit():
                 if loop is not None:
                     results.append(_run_on(loop, main()))
@@ -120,7 +121,7 @@ def run_in_thread(
             done.set()
 
     limit = sys.getrecursionlimit()
-    thread = threading.Thread(target=work, name="check", daemon=True)
+    began, thread = time.perf_counter(), threading.Thread(target=work, name="check", daemon=True)
     with _put_back(), _bounded_output():
         thread.start()
         try:

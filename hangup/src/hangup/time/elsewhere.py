@@ -78,6 +78,10 @@ class Elsewhere:
         self.rings = Rings()
         self.begin_session()
 
+    def end(self) -> None:
+        """Let go of the frames of other threads: they hold whatever those threads hold, and this exploration."""
+        self._parked = Parked()
+
     @contextlib.contextmanager
     def without(self, thread: threading.Thread) -> Iterator[None]:
         """While the block runs, know that a thread that has started is no app's."""

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
@@ -50,7 +51,9 @@ class Parked:
         """Take every thread for parked where it is now, until it moves."""
         threads = {thread.ident: thread for thread in threading.enumerate()}
         self._others = set(threads.values())
-        for ident, frame in sys._current_frames().items():
+        frames = sys._current_frames()
+        del frames[threading.get_ident()]  # whose frames hold what is kept here: a circle, which a collector has to find
+        for ident, frame in frames.items():
             thread, queues = threads.get(ident), _queues(frame)
             if thread is not None and queues:
                 self._slept[ident] = _asleep(thread)
@@ -148,13 +151,16 @@ def _call(frame: FrameType) -> str:
 
 def waiting_in(function: CodeType) -> list[int]:
     """Return the idents of the threads that have called a function, and are still in it."""
-    found = []
-    for ident, frame in sys._current_frames().items():
-        each: FrameType | None = frame
-        while each is not None and each.f_code is not function:
-            each = each.f_back
-        found += [ident] * (each is not None)
-    return found
+    frames = sys._current_frames()
+    del frames[threading.get_ident()]
+    return [ident for ident, frame in frames.items() if any(each.f_code is function for each in _outwards(frame))]
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that have called it, the innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _has_no_timeout(frame: FrameType) -> bool:

@@ -106,6 +106,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Drop every callback and timer that is left, and the threads of the executor."""
         forget_callbacks(self)
         forget_files(self)
+        self.elsewhere.end()
 
     def settle(self) -> bool:
         """Let what is on its way arrive; return whether something may have. In memory nothing is ever on its way."""

@@ -71,6 +71,10 @@ class Exploration:
         """On which the last session was played."""
         self._asks_what_is_kept = keeps_no_connection in self.findings.rules
 
+    def unlink(self) -> None:
+        """Break the circle of references, which a collector would have to find."""
+        del self.keeping
+
     def held(self, where: str) -> None:
         """Take note that the app holds the event loop, at this line; it is ended now. Another thread says so."""
         self.costly.holds += 1

@@ -146,6 +146,7 @@ def explore(
     one = functools.partial(explore, app, script, seconds=seconds, **given)
     report = with_its_doubt(findings.report(), one, beside=exploration.script is not parsed)
     report = report if fresh else not_fresh(report)
+    exploration.unlink()
     return told(report, app, exploration, left, invariant=invariant, probed=probed)
 
 

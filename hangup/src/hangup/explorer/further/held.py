@@ -23,12 +23,12 @@ import hangup
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.orders.names import Deviations
 from hangup.record.internals import run_steps_by, step_runner
-from hangup.record.processor import waited_here, waiting_of
+from hangup.record.processor import waited_first, waited_here, waiting_of
 from hangup.time.virtual import VirtualLoop
 
 LONG = 0.02  # seconds for which a step may hold the loop
 RUNS = 4  # how often a session is played again: the least counts
-FRESH = 0.005  # seconds for which it is known how long this thread has waited for a processor
+FRESH = 0.01  # seconds for which it is known how long this thread has waited for a processor; to ask takes long
 LOOKS = 8  # how many sessions that take long are looked at, before nobody looks any more
 _EVERY = 0.001  # seconds between two looks at a thread
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
@@ -73,14 +73,17 @@ class Holding:
         self.found = False
         self._waited: float | None = None
         """For how many seconds this thread had waited for a processor, when that was last asked."""
-        self._asked = -FRESH
+        self._asked = 0.0
         """When that was."""
+        self._fresh = 0.0
+        """Until when it need not be asked again."""
 
     def begins(self) -> float:
         """Return the time, at which a session begins; what its thread has waited before does not count."""
         now = time.perf_counter()
-        if now - self._asked >= FRESH and self.looks and not self.found:
-            self._asked, self._waited = now, waited_here()
+        if now >= self._fresh and self.looks and not self.found:
+            self._asked, self._waited = waited_first() if self._waited is None else (now, waited_here())
+            self._fresh = now + FRESH
         return now
 
     def is_long(self, began: float) -> bool:

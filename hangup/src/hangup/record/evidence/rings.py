@@ -82,7 +82,7 @@ def _count() -> "Counter[str]":
 
 
 def _waiting(live: "dict[threading.Timer, str]") -> "Counter[str]":
-    frames = sys._current_frames()
+    frames = sys._current_frames() if live else {}  # they hold this one, too: a circle, which a collector has to find
     return Counter(name for timer, name in live.items() if _waits(frames.get(timer.ident or 0)))
 
 
