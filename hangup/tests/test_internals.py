@@ -288,10 +288,15 @@ def test_without_the_names_in_a_handle_each_would_have_to_be_made_by_asyncio_whi
     call_soon, queue = quick_call_soon(loop), ready(loop)
     ours, theirs = call_soon(print, "a", context=context), asyncio.Handle(print, ("a",), loop, context)
     names = [name for name in asyncio.Handle.__slots__ if name != "__weakref__"]
-    assert type(ours) is type(theirs)
+    assert isinstance(ours, asyncio.Handle)
     assert [getattr(ours, name) for name in names] == [getattr(theirs, name) for name in names]
-    assert isinstance(getattr(call_soon(print), "_context", None), contextvars.Context)
+    another = call_soon(print)
+    assert isinstance(getattr(another, "_context", None), contextvars.Context)
     assert [each is ours for each in queue] == [True, False]
+    ours.cancel()
+    theirs.cancel()
+    assert [getattr(ours, name) for name in names] == [getattr(theirs, name) for name in names]
+    assert (ours.cancelled(), another.cancelled()) == (True, False)
     queue.clear()
     loop.close()
 

@@ -139,21 +139,23 @@ def watched_by(
 
 def quick_call_soon(loop: asyncio.AbstractEventLoop) -> "Callable[..., asyncio.Handle]":
     """Return what does as the `call_soon` of a loop outside of its debug mode, where asyncio takes twice the time."""
-    new, copy, append = object.__new__, contextvars.copy_context, ready(loop).append
-    kind: Any = asyncio.Handle
+    new, copy, append, kind = object.__new__, contextvars.copy_context, ready(loop).append, _handles_of(loop)
 
     def call_soon(callback: Any, *args: Any, context: Any = None) -> Any:
         handle = new(kind)
         handle._context = copy() if context is None else context
-        handle._loop = loop
         handle._callback = callback
         handle._args = args
-        handle._cancelled = False
-        handle._repr = handle._source_traceback = None
         append(handle)
         return handle
 
     return call_soon
+
+
+def _handles_of(loop: asyncio.AbstractEventLoop) -> Any:
+    """Return a kind of handle that knows from the start what each of this loop's begins with, and need not be told."""
+    known = {"_loop": loop, "_cancelled": False, "_repr": None, "_source_traceback": None}
+    return type("Handle", (asyncio.Handle,), known)
 
 
 def turn_once(loop: asyncio.AbstractEventLoop) -> None:

@@ -61,7 +61,7 @@ class Play:
         self.wait = wait = Wait(loop)
         lasts = self.lifespan or beside
         state = lasts.state if lasts is not None else {}
-        for letter in script.order:
+        for letter in () if script.alone else script.order:
             trace.peer(0 if letter == "a" and schedule.ending == "early" else ord(letter))
         self.connections = Connections(recorder, schedule, state, loop, on_spin=wait.end, on_ended=self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, path, self._a_left, self._all_left)

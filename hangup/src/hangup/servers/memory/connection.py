@@ -94,6 +94,11 @@ class MemoryConnection:
         calls.sends = number = calls.sends + 1
         leaves = moment is not None and moment.number == number and self._leave_at("send")
         kind: str = message["type"]
+        if self._end is None and self.lasting is None and self.client.reads:
+            self._take(kind, message)
+            if calls.yields:
+                await asyncio.sleep(0)
+            return
         read = self._inbox.read  # a server looks whether it has told the app when it is called, and waits after that
         if self.lasting is not None and kind != "websocket.accept":
             self.lasting.busy()
@@ -112,7 +117,6 @@ class MemoryConnection:
                 raise late(kind)
             return
         self._take(kind, message)
-        self.client.on_change()
         if calls.yields:
             await asyncio.sleep(0)
 
@@ -126,13 +130,15 @@ class MemoryConnection:
             self.client.drawing.accepted()
         elif kind == "websocket.send":
             text, client = message.get("text"), self.client
-            client.outbox.append(text if text is not None else message.get("bytes") or b"")
-            client.drawing.hears(client.outbox[-1])
+            said = text if text is not None else message.get("bytes") or b""
+            client.outbox.append(said)
+            client.drawing.hears(said)
         elif kind == "websocket.close":
             code, reason = message.get("code") or 1000, message.get("reason") or ""
             if self.gone != "silence":
                 self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
             self._ends("own", code, reason)
+        self.client.on_change()
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed.

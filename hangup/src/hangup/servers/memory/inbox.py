@@ -59,7 +59,7 @@ class Inbox:
                 if isinstance(self._forever, int):
                     return {"type": "websocket.disconnect", "code": self._forever}
                 raise self._forever("")
-            waiter: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
+            waiter: asyncio.Future[None] = asyncio.Future()
             self._waiters.append(waiter)
             try:
                 await waiter  # until there may be a message
