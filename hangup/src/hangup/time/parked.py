@@ -52,7 +52,7 @@ class Parked:
         threads = {thread.ident: thread for thread in threading.enumerate()}
         self._others = set(threads.values())
         frames = sys._current_frames()
-        del frames[threading.get_ident()]  # whose frames hold what is kept here: a circle, which a collector has to find
+        del frames[threading.get_ident()]  # they hold what is kept here: a circle, which a collector has to find
         for ident, frame in frames.items():
             thread, queues = threads.get(ident), _queues(frame)
             if thread is not None and queues:

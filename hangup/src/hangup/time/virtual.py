@@ -36,8 +36,7 @@ from hangup.time.parked import ends
 
 TURNS = 20_000  # how often the loop may turn in one session
 JUMPS, GRAIN, GROWS = 1_000, 0.5, 4  # for each so many timers in vain: by how many seconds the clock moves on
-OWN_WORKERS = "asyncio_"
-WORKERS = (OWN_WORKERS, "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait for more work
+WORKERS = (OWN_WORKERS := "asyncio_", "AnyIO worker thread", "ThreadPoolExecutor")  # threads of a pool, which wait
 _WRAPS = asyncio.wrap_future.__code__
 
 
