@@ -123,9 +123,9 @@ def has_had(
     Every `tick` seconds `look` is called; when it returns False, nothing is waited for any more. Of a thread that ends
     within `SHORT` nobody asks what it waited.
     """
-    if done.wait(min(seconds, SHORT)):
+    begun, lost = time.monotonic(), 0.0
+    if done.wait(min(seconds / 10, SHORT)):
         return True
-    begun, lost = time.monotonic() - min(seconds, SHORT), 0.0
     ran_before, waited_before = usage(thread)
     while not done.is_set():
         left = begun + min(seconds + lost, MOST * seconds) - time.monotonic()
