@@ -1,6 +1,7 @@
 """Waits in virtual time: until somebody says that it is over, or nothing can happen any more, or the time is up."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from hangup.time.virtual import Alarm, VirtualLoop
@@ -10,27 +11,31 @@ def nothing(*_: object) -> None:
     """Stand for a callback that nobody needs any more."""
 
 
-class Wait:
-    """The one wait at a time of a session that is played: `end` ends it, and so does a loop that is idle or spins."""
+class Wait(Alarm):
+    """The one wait at a time of a session that is played: `end` ends it, and so does a loop that is idle or spins.
+
+    It is an alarm of the loop's, which rings when the time is up.
+    """
+
+    __slots__ = ("_over", "loop", "on_end")
 
     def __init__(self, loop: VirtualLoop) -> None:
-        self.loop = loop
-        self.limit = Alarm(self.end)
+        self.loop, self.when = loop, math.inf
         self.on_end: Callable[[], None] = nothing
         self._over: asyncio.Future[None] | None = None
-        loop.on_idle = self.end
+        self.ring = loop.on_idle = self.end
 
     def begin(self, seconds: float) -> None:
         """Begin to wait, for at most so many virtual seconds."""
         self.loop.turns = self.loop.jumps = 0
         self._over = asyncio.Future(loop=self.loop)  # for nobody who might look how it was made
-        self.limit.ring = self.end
-        self.limit.when = self.loop.now + seconds
+        self.ring = self.end
+        self.when = self.loop.now + seconds
 
     def give(self, seconds: float, then: Callable[[], None] | None = None) -> None:
         """Let the time be up so many virtual seconds from now; then the wait ends, or `then` is called instead."""
-        self.limit.ring = then or self.end
-        self.limit.when = self.loop.now + seconds
+        self.ring = then or self.end
+        self.when = self.loop.now + seconds
 
     def end(self) -> None:
         """End the wait, if there is one."""
@@ -45,4 +50,4 @@ class Wait:
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
-        self.loop.on_idle = self.limit.ring = self.on_end = nothing
+        self.loop.on_idle = self.ring = self.on_end = nothing

@@ -88,7 +88,7 @@ class Play:
         """Run the app to its end and return client a's session, with nothing left of it on the loop."""
         loop, wait, recorder = self.loop, self.wait, self.recorder
         sessions = recorder.sessions
-        loop.alarms = (wait.limit, *self.conversation.alarms)
+        loop.alarms = (wait, *self.conversation.alarms)
         loop.elsewhere.begin_session()
         if self.lifespan is not None:
             self.lifespan.on_stop = self._lifespan_stops
@@ -176,19 +176,21 @@ class Play:
     def _note_facts(self) -> None:
         schedule, conversation, sessions = self.schedule, self.conversation, self.recorder.sessions
         name, cancelled = schedule.name, schedule.cancel_at != 0
+        remarkable = schedule.ending in FURTHER or conversation.held_by or self._sends_before
         for session in sessions:
             letter, facts = session.letter, session.facts
             connection, missed = self.connections.of[letter], conversation.missed.setdefault(letter, [])
-            if not (missed or connection.accepted or connection.gone or cancelled):
+            if not (connection.accepted or missed or connection.gone or cancelled):
                 missed.append("the connection was not accepted")
-            if not missed and not schedule.moment and conversation.cut_off(letter):
+            if not (schedule.moment or missed) and conversation.cut_off(letter):
                 missed.append(SILENT if self.spins else CLOSED)
             session.schedule = name
             facts["unanswered"] = [] if cancelled else missed
             facts["spun"] = connection.calls.spun
-            if schedule.ending in FURTHER or conversation.held_by or self._sends_before:
+            if remarkable:
                 self._note_remarks(session)
-            session.retrieve_exceptions()
+            if session.tasks:
+                session.retrieve_exceptions()
         first, gone = sessions[0], self.connections.of["a"].gone
         if len(conversation.missed) > len(sessions) and not cancelled:  # of those who never came to connect
             heard = {session.letter for session in sessions}

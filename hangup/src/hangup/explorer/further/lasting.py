@@ -78,13 +78,13 @@ async def _running(app: ASGIApp) -> AsyncIterator[Lifespan]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     wait = Wait(loop)
-    loop.alarms = (wait.limit,)
+    loop.alarms = (wait,)
     lifespan = Lifespan(Recorder(app, Trace(silent=True)))
     try:
         with suppress(NotStarted):
             await lifespan.start(wait)
         yield lifespan
     finally:
-        loop.alarms, loop.on_idle = (wait.limit,), wait.end
+        loop.alarms, loop.on_idle = (wait,), wait.end
         await ending.until_done(lifespan.stop(), wait)
         await ending.stop((), [lifespan.task], None, wait, None)

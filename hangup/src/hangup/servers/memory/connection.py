@@ -127,12 +127,14 @@ class MemoryConnection:
                 raise self.model.accept_again(kind)
             self.accepted = True
             self._inbox.connects = False
-            self.client.drawing.accepted()
+            if self.client.drawn:
+                self.client.drawing.accepted()
         elif kind == "websocket.send":
             text, client = message.get("text"), self.client
             said = text if text is not None else message.get("bytes") or b""
             client.outbox.append(said)
-            client.drawing.hears(said)
+            if client.drawn:
+                client.drawing.hears(said)
         elif kind == "websocket.close":
             code, reason = message.get("code") or 1000, message.get("reason") or ""
             if self.gone != "silence":
@@ -160,10 +162,13 @@ class MemoryConnection:
 
     def say(self, said: str | bytes) -> None:
         """Let the client send a text or binary message."""
-        self.client.drawing.says(said)
-        none = {"bytes": None, "text": None} if self.model.both_keys else {}
-        key = "text" if isinstance(said, str) else "bytes"
-        self._inbox.put({"type": "websocket.receive", **none, key: said})
+        if self.client.drawn:
+            self.client.drawing.says(said)
+        message: Message = {"type": "websocket.receive", "text" if isinstance(said, str) else "bytes": said}
+        if self.model.both_keys:
+            message.setdefault("bytes")
+            message.setdefault("text")
+        self._inbox.put(message)
 
     def remark(self, text: str) -> None:
         """Write down what the client thinks."""
@@ -186,9 +191,11 @@ class MemoryConnection:
             self._too_big()
             return
         if how == "close":
-            self.client.drawing.closes(code, reason)
+            if self.client.drawn:
+                self.client.drawing.closes(code, reason)
         elif how in {"fin", "reset", "closing"}:
-            self.client.drawing.cuts("RST" if how == "reset" else "FIN")
+            if self.client.drawn:
+                self.client.drawing.cuts("RST" if how == "reset" else "FIN")
         else:
             if self.client.letter == "a":
                 self.client.drawing.shuts_down()

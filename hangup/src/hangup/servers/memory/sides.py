@@ -63,7 +63,7 @@ class Departure:
 class Client:
     """The client `letter`, as a connection knows it: what it has yet to read, whether it reads, and its picture."""
 
-    __slots__ = ("_room", "drawing", "letter", "on_change", "outbox", "reads")
+    __slots__ = ("_room", "drawing", "drawn", "letter", "on_change", "outbox", "reads")
 
     def __init__(self, letter: str, trace: Trace | None) -> None:
         self.letter = letter
@@ -73,6 +73,8 @@ class Client:
         """Whether it reads; while it does not, a message to it waits for room, until the connection ends."""
         self.on_change: Callable[[], None] = nobody
         """Called when it may have something to read, and when the connection has ended."""
+        self.drawn = trace is not None
+        """Whether there is a picture: whoever draws often looks first, for most sessions have none."""
         self.drawing = NOTHING_DRAWN if trace is None else Drawing(trace, letter)
         self._room: asyncio.Future[None] | None = None
 

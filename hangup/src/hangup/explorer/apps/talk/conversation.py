@@ -89,9 +89,9 @@ class Conversation:
         if self.over:
             return
         script, owed, a = self.script, self._owed, self._a
-        if a is not None and owed.gone is None and (a.gone or a.done):
+        if owed.gone is None and a is not None and (a.gone or a.done):
             self._a_has_left(a)
-        if self.stopped or (script.alone and owed.gone is not None):
+        if self.stopped or (owed.gone is not None and script.alone):
             return
         steps = script.steps
         while self._place < len(steps):
