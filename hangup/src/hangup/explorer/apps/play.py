@@ -189,8 +189,7 @@ class Play:
             facts["spun"] = connection.calls.spun
             if remarkable:
                 self._note_remarks(session)
-            if session.tasks:
-                session.retrieve_exceptions()
+            session.retrieve_exceptions()
         first, gone = sessions[0], self.connections.of["a"].gone
         if len(conversation.missed) > len(sessions) and not cancelled:  # of those who never came to connect
             heard = {session.letter for session in sessions}

@@ -191,11 +191,9 @@ class MemoryConnection:
             self._too_big()
             return
         if how == "close":
-            if self.client.drawn:
-                self.client.drawing.closes(code, reason)
+            self.client.drawing.closes(code, reason)
         elif how in {"fin", "reset", "closing"}:
-            if self.client.drawn:
-                self.client.drawing.cuts("RST" if how == "reset" else "FIN")
+            self.client.drawing.cuts("RST" if how == "reset" else "FIN")
         else:
             if self.client.letter == "a":
                 self.client.drawing.shuts_down()
