@@ -16,7 +16,7 @@ from hangup.record.rules import STRICT, Rule
 from hangup.record.threads import Stuck
 from hangup.servers.script import HELLO, Script
 from hangup.servers.serve import SERVERS
-from hangup.servers.sessions import ENDINGS, run
+from hangup.servers.sessions import ENDINGS, run_anew
 from hangup.time.shared import run_on_loop
 from hangup.trace.trace import Trace
 from helpers.judging.exercise import Exercise, too_late
@@ -198,8 +198,10 @@ class AppExercise(Exercise):
     async def _play(self, answer: Any, sessions: list[Session]) -> None:
         """Play every session; stop after one in which somebody waited in vain, for all others would wait as long."""
         for case, server, ending in itertools.product(self._of_scripts, self.servers, (*ENDINGS, "cut")):
-            app = (case.mount or self.mount)(answer)
-            session = await run(app, case.script, ending=ending, server=server, patience=patience(), path=case.path)
+            make = functools.partial(case.mount or self.mount, answer)
+            app, session = await run_anew(
+                make, case.script, ending=ending, server=server, patience=patience(), path=case.path
+            )
             played = (session, *session.others)
             for each in played:
                 looking(self.facts)(app, each)

@@ -12,7 +12,7 @@ from hangup.record.recorder import Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send, Wait
-from hangup.servers.sessions import run
+from hangup.servers.sessions import run_anew
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, what_is_left
 from helpers.judging.app_exercise import AppExercise, Case
@@ -159,8 +159,8 @@ class Survive(AppExercise):
         if self.first_broken(sessions):
             return
         for server in self.servers:
-            app = self.mount(answer)
-            session = await run(app, LAST_WORDS, ending="close", server=server, patience=patience())
+            make = functools.partial(self.mount, answer)
+            app, session = await run_anew(make, LAST_WORDS, ending="close", server=server, patience=patience())
             for each in (session, *session.others):
                 self.facts(app, each)
                 each.facts["last words"], each.facts["unanswered"] = each.facts["unanswered"], []

@@ -79,6 +79,11 @@ class Connection(ClientConnection):
             await self.wait_closed()
 
     @property
+    def passed(self) -> tuple[int, int]:
+        """How many messages this client has said, and how many have come, whether or not anybody has asked for them."""
+        return self._counts["up"], self._counts["down"]
+
+    @property
     def _lifeline(self) -> str:
         return f"client {self._letter}"
 

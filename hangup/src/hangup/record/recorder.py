@@ -171,12 +171,15 @@ class _Channel:
 
     async def receive(self) -> Message:
         session, caller = self.session, current() or self.session
+        session.asking += 1
         try:
             with in_session(None):
                 message = await self._receive()
         except Exception as error:
             session.record(Event(caller.lifeline(), "receive raises", describe(error)), caller=caller)
             raise
+        finally:
+            session.asking -= 1
         kind = message["type"]
         needs = [f"{session.letter}.open"]
         if kind == "websocket.receive":
@@ -210,6 +213,7 @@ class _Channel:
             needs = ["stop", f"{session.letter}.end"]
             session.record(Event(caller.lifeline(), "send raises", describe(error)), needs=needs, caller=caller)
             raise
+        session.taken += kind == "websocket.send"
 
 
 class _SilentChannel(_Channel):

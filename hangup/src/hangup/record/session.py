@@ -49,6 +49,10 @@ class Session:
     sent: int = field(default=0, init=False)
     received: int = field(default=0, init=False)
     closes: int = field(default=0, init=False)
+    asking: int = field(default=0, init=False)
+    """How many calls of receive() wait now; counted, as `taken` is, where the session is drawn."""
+    taken: int = field(default=0, init=False)
+    """For how many data messages send() has returned."""
     sends_after_close: int = field(default=0, init=False)
     refusals: Sequence[BaseException] = field(default=(), init=False)
     late: Sequence[BaseException] = field(default=(), init=False)

@@ -10,8 +10,10 @@ import websockets
 from hangup.network.client import Connection, connect
 from hangup.network.proxy import BrokenUrl, proxy
 from hangup.network.toxics import Frame, Reset
+from hangup.record.session import Session
 from hangup.servers.clients.answers import Values, as_expected, names_of
 from hangup.servers.clients.handshake import Jar, handshake, request
+from hangup.servers.clients.lost import lost
 from hangup.servers.clients.response import fetched
 from hangup.servers.script import (
     CLOSED,
@@ -38,21 +40,33 @@ _REFUSED = (websockets.InvalidHandshake, websockets.InvalidMessage, TimeoutError
 class Clients:
     """The clients of a script, on real connections; `end` is how client a's ends, None a cut inside a message.
 
-    `missed` is what went wrong for each client, in words, `fired` whether client a's connection ended as it should,
-    `names` what the trace calls each client.
+    `missed` is what went wrong for each client, in words, `lost` what the server had not handed on by then; `fired` is
+    whether client a's connection ended as it should, `names` what the trace calls each client. `sessions` grows, one
+    for each connection.
     """
 
-    def __init__(self, steps: Sequence[Step], end: End | None, patience: float, trace: Trace, path: str) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        end: End | None,
+        patience: float,
+        trace: Trace,
+        path: str,
+        sessions: Sequence[Session] = (),
+    ) -> None:
         self.steps = [step for step in steps if not isinstance(step, Client)]
         self.missed: dict[str, list[str]] = {"a": []}
+        self.lost: list[str] = []
         self.names: dict[str, str] = {}
         self.fired = False
         self._end = end
         self._patience = patience
         self._trace = trace
+        self._sessions = sessions
         self._path = path
         self._clients = {step.by: step for step in steps if isinstance(step, Client)}
         self._open: dict[str, Connection] = {}
+        self._left: Connection | None = None
         self._broken: BrokenUrl | None = None
         self._values = Values(names_of(steps))
         self._jars: dict[str, Jar] = {}
@@ -72,6 +86,7 @@ class Clients:
 
     async def _leave(self, client: Connection) -> None:
         """End client a's connection, and see whether it did end that way."""
+        self._left = client
         if self._broken is None:
             assert self._end is not None
             await self._end(client)
@@ -128,10 +143,17 @@ class Clients:
             problem = await (self._ask(step, url) if isinstance(step, Request) else self._talk(step, exact=exact))
             if problem:
                 self.missed.setdefault(step.by, []).append(problem)
+                self.lost += self._lost()
                 line = f"client {self._open[step.by]._letter if step.by in self._open else step.by}"
                 self._trace.record(Event(line, "note", problem), chains=(line,), rank=(2, step.by))
                 return False
         return True
+
+    def _lost(self) -> list[str]:
+        """Say what the server has not handed on between the clients that stay and their apps."""
+        clients = {client._letter: client for client in self._open.values() if client is not self._left}
+        found = (lost(each, clients[each.letter]) for each in self._sessions if each.letter in clients)
+        return [words for words in found if words]
 
     async def _talk(self, step: Send | Expect, *, exact: bool) -> str:
         """Do one step and return what went wrong, or nothing; unless `exact`, pass over messages not expected."""
