@@ -9,8 +9,9 @@ from types import FunctionType
 
 import pytest
 
-from hangup import ENDINGS, SERVERS, explore, run
+from hangup import ENDINGS, SERVERS, explore
 from hangup.record.rules import STRICT
+from hangup.servers.sessions import run_anew
 from helpers import lessons
 from helpers.exercises.your_own_app import ex2
 from helpers.exercises.your_own_app.around import LESSON
@@ -53,9 +54,8 @@ def test_the_mended_service_is_sound_on_every_model(script):
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_mended_service_is_sound_on_real_servers(server):
     for ending in (*ENDINGS, "cut"):
-        app = Mended().app()
-        play = run(app, chat.TABS, ending=ending, server=server, path=chat.PATH, patience=20)
-        session = asyncio.run(play)
+        play = run_anew(Mended().app, chat.TABS, ending=ending, server=server, path=chat.PATH, patience=20)
+        app, session = asyncio.run(play)
         family = (session, *session.others)
         assert [each.facts["unanswered"] for each in family] == [[]] * 3
         assert [rule.name for rule, each in itertools.product(STRICT, family) if rule.test(each)] == []

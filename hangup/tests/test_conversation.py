@@ -13,7 +13,7 @@ from hangup.record.recorder import Send as Call
 from hangup.record.rules import answers_everything, leaves_no_task, leaves_no_task_behind
 from hangup.servers.script import Expect, Leave, Send, Step, Wait, beside
 from hangup.servers.serve import SERVERS
-from hangup.servers.sessions import ENDINGS, run
+from hangup.servers.sessions import ENDINGS, run, run_anew
 from support.apps import app, echo
 
 HI = (Send("hi"), Expect("hi"), Expect("hi", by="b"))
@@ -113,7 +113,7 @@ def test_a_real_server_plays_the_same_script(server):
 
     async def play():
         for ending in ENDINGS:
-            session = await run(room(careful=True)(), ROOM, ending=ending, server=server)
+            _, session = await run_anew(room(careful=True), ROOM, ending=ending, server=server)
             assert [each.facts["unanswered"] for each in (session, *session.others)] == [[], []]
             assert [each.ended for each in (session, *session.others)] == ["returned", "returned"]
 

@@ -1,7 +1,8 @@
 """What a server has not handed on: a session in which a message was lost says nothing about the app.
 
-granian loses some (measured with 2.8.7, on two cores with a busy loop on each): a text that an app sends beside an
-`accept` of its own that has not returned yet, as Litestar's `websocket_stream` does, in one session of some thousands.
+granian does lose some (measured with 2.8.7): a message that a task of the app sends while another one's `accept` has
+not returned, in 62 of 13,200 sessions of such an app. `send()` returns, and nothing is sent. Litestar's `websocket_stream` does that
+where its listener for the disconnect is the first to accept, and lost one in 1 of 6,732 sessions, beside busy loops.
 """
 
 from hangup.network.client import Connection
