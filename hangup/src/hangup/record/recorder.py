@@ -205,6 +205,8 @@ class _Channel:
         detail = _detail(message) + ("" if caller is session else f" to {session.letter}")
         event = Event(caller.lifeline(), kind, detail.strip(), "server")
         session.record(event, gives=f"{session.letter}.{token}", caller=caller)
+        if kind == "websocket.send":
+            session.said.append(_hash(message))
         try:
             with in_session(None):
                 await self._send(message)
@@ -245,6 +247,14 @@ class _SilentChannel(_Channel):
         except Exception as error:
             session.refused(error, told=told)
             raise
+
+
+def _hash(message: Message) -> int:
+    """Return the hash of the repr of what is sent; a server that is given text and bytes takes one of them."""
+    said = message.get("bytes") if message.get("text") is None else message["text"]
+    if isinstance(said, str):
+        return hash(str.__repr__(said))  # that of an enum's member is another
+    return hash(repr(bytes(said) if isinstance(said, bytearray | memoryview) else said))
 
 
 def _detail(message: Message) -> str:

@@ -50,9 +50,11 @@ class Session:
     received: int = field(default=0, init=False)
     closes: int = field(default=0, init=False)
     asking: int = field(default=0, init=False)
-    """How many calls of receive() wait now; counted, as `taken` is, where the session is drawn."""
+    """How many calls of receive() wait now; counted where the session is drawn, as what follows is."""
+    said: list[int] = field(default_factory=list, init=False, repr=False)
+    """What send() was given as data messages, in order: the hash of each one's repr."""
     taken: int = field(default=0, init=False)
-    """For how many data messages send() has returned."""
+    """For how many of them send() has returned."""
     sends_after_close: int = field(default=0, init=False)
     refusals: Sequence[BaseException] = field(default=(), init=False)
     late: Sequence[BaseException] = field(default=(), init=False)
