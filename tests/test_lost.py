@@ -1,12 +1,16 @@
 """A server loses a message: no answer is blamed for that, and each is judged for what it does itself."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
+from litestar import websocket_stream
 
 from hangup.servers import sessions
 from hangup.servers.sessions import ENDINGS, TRIES, run
 from hangup.time.virtual import time_is_virtual
+from helpers.exercises import listener_lifespan
+from helpers.exercises.listener_lifespan import Reading, readings
 from helpers.exercises.start_here import ex1
 from support.losing import loses
 
@@ -18,6 +22,13 @@ async def shout(websocket):
     await websocket.accept()
     async for text in websocket.iter_text():
         await websocket.send_text(text.upper())
+
+
+@websocket_stream("/")
+async def measure() -> AsyncGenerator[Reading, None]:
+    """The solution of lesson 04, exercise 2: one of its tasks accepts, the other one sends."""
+    async for reading in readings():
+        yield reading
 
 
 async def deaf_on_servers(websocket):
@@ -57,7 +68,8 @@ def plays(monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(sessions, "run", counted)
-    monkeypatch.setattr(ex1, "servers", ("uvicorn",))
+    for exercise in (ex1, listener_lifespan.ex2):
+        monkeypatch.setattr(exercise, "servers", ("uvicorn",))
     return found
 
 
@@ -67,6 +79,14 @@ def test_a_message_that_is_lost_once_blames_nobody(monkeypatch, plays, direction
     verdict = ex1.check(shout)
     assert verdict.outcome == "pass", verdict
     assert len(plays) == len(ex1.scripts) * ONE + 1
+
+
+def test_a_stream_whose_first_reading_is_lost_passes(monkeypatch, plays):
+    """What granian does once in some thousands of sessions."""
+    loses(monkeypatch, "down", 1)
+    verdict = listener_lifespan.ex2.check(measure)
+    assert verdict.outcome == "pass", verdict
+    assert [bool(each.facts["lost"]) for each in plays[:3]] == [True, False, False]
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
