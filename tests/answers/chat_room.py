@@ -831,16 +831,13 @@ async def swallows_cancellation(websocket, members):
     await websocket.accept()
     members.append(websocket)
     try:
-        while websocket in members:
-            text = await websocket.receive_text()
+        while "text" in (said := await websocket.receive()):
             for member in list(members):
-                try:
-                    await member.send_text(text)
-                except Exception:
-                    forget(members, member)
+                with suppress(*GONE):
+                    await member.send_text(said["text"])
     except BaseException:
         pass
-    forget(members, websocket)
+    members.remove(websocket)
 
 
 @wrong(ex2, "answers_everything")
@@ -1049,9 +1046,9 @@ async def raw_messages(websocket, members):
         members.remove(websocket)
 
 
-@right(ex2)
-async def a_queue_each(websocket, members):
-    """Members are queues, and everybody's own task sends."""
+@wrong(ex2, "hears_everything")
+async def a_queue_each_and_iter_text(websocket, members):
+    """Members are queues; when its own task cannot send to it, Starlette refuses to read what it has said."""
     inbox: asyncio.Queue[str] = asyncio.Queue()
 
     async def send(scope):
@@ -1068,6 +1065,69 @@ async def a_queue_each(websocket, members):
             async for text in websocket.iter_text():
                 for each in members:
                     each.put_nowait(text)
+            group.cancel_scope.cancel()
+    finally:
+        members.remove(inbox)
+
+
+@wrong(ex2, "hears_everything")
+async def takes_a_refusal_for_the_end(websocket, members):
+    """Members are queues; when its own task cannot send to it, it takes Starlette's refusal to read for its end."""
+    inbox: asyncio.Queue[str] = asyncio.Queue()
+    await websocket.accept()
+    members.append(inbox)
+    task = asyncio.create_task(sending(websocket, inbox))
+    try:
+        while True:
+            text = await websocket.receive_text()
+            for each in members:
+                each.put_nowait(text)
+    except GONE:
+        pass
+    finally:
+        members.remove(inbox)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@wrong(ex2, "hears_everything")
+async def its_sender_ends_it(websocket, members):
+    """Members are queues; the task that cannot send cancels the one that reads, before it has read everything."""
+    inbox: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read():
+        while "text" in (said := await websocket.receive()):
+            for each in members:
+                each.put_nowait(said["text"])
+
+    async def send():
+        await sending(websocket, inbox)
+        reading.cancel()
+
+    await websocket.accept()
+    members.append(inbox)
+    tasks = reading, _ = asyncio.create_task(read()), asyncio.create_task(send())
+    try:
+        await asyncio.wait([reading])
+    finally:
+        members.remove(inbox)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+@right(ex2)
+async def a_queue_each(websocket, members):
+    """Members are queues, and everybody's own task sends; when it cannot, the handler reads on to the disconnect."""
+    inbox: asyncio.Queue[str] = asyncio.Queue()
+    await websocket.accept()
+    members.append(inbox)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(sending, websocket, inbox)
+            while "text" in (said := await websocket.receive()):
+                for each in members:
+                    each.put_nowait(said["text"])
             group.cancel_scope.cancel()
     finally:
         members.remove(inbox)

@@ -1,13 +1,14 @@
 """What the rooms of lesson 07 have in common: the talk that they hear, and an app around handlers that share a list."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
-from hangup.record.recorder import Message, Receive, Scope, Session, current
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current
 from hangup.record.recorder import Send as ASGISend
 from hangup.servers.script import Expect, Leave, Script, Send
 
@@ -40,6 +41,13 @@ def said(texts: Sequence[str]) -> Script:
     return [step for text in texts for step in (Send(text), Expect(text), Expect(text, by="b"))]
 
 
+async def up_to(seconds: float, event: asyncio.Event) -> None:
+    """Wait for an event, for so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
 class Around:
     """An ASGI app around a room whose handlers share a list. `serve` runs the room for one connection.
 
@@ -49,7 +57,7 @@ class Around:
 
     def __init__(self, answer: Any) -> None:
         self.shared: list[Any] = []
-        self.app = Starlette(routes=[WebSocketRoute("/", lambda websocket: answer(websocket, self.shared))])
+        self.app: ASGIApp = Starlette(routes=[WebSocketRoute("/", lambda websocket: answer(websocket, self.shared))])
         self.first: Scope | None = None
         self._came: list[Session] = []
         self._running: dict[Session, set[asyncio.Task[Any]]] = {}

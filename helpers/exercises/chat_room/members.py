@@ -1,7 +1,6 @@
 """Exercise 2 of lesson 07: a room that survives the death of a member, also in the midst of a broadcast."""
 
 import asyncio
-import contextlib
 import functools
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.servers.sessions import run_anew
 from hangup.time.virtual import time_is_virtual
-from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, what_is_left
+from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, up_to, what_is_left
+from helpers.exercises.chat_room.packet import PACKETS, what_was_unheard
+from helpers.exercises.race import ends_quietly
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.patience import patience
 from helpers.judging.values import texts
@@ -96,7 +97,7 @@ class Hall(Around):
 
         async def tell(message: Message) -> None:
             if slow and message["type"] == "websocket.send":
-                await _up_to(SLOW, gone)
+                await up_to(SLOW, gone)
             self._tell(me, message.get("text"), sent)
             try:
                 await send(message)
@@ -117,7 +118,7 @@ class Hall(Around):
         if scope is not self.first:
             self.came.set()
         elif self.turned:
-            await _up_to(SOON, self.came)
+            await up_to(SOON, self.came)
 
     def _owe(self, reader: int, text: str) -> None:
         self.said[text] += 1
@@ -140,13 +141,6 @@ class Hall(Around):
         session = current()
         if missed and session is not None and time_is_virtual():
             session.facts["missed"] = missed[0]
-
-
-async def _up_to(seconds: float, event: asyncio.Event) -> None:
-    """Wait for an event, for so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 @dataclass(kw_only=True)
@@ -173,6 +167,8 @@ class Survive(AppExercise):
 def hears_everything(session: Session) -> str | None:
     """Who stays hears all that was said, once, also the last words of somebody who is gone."""
     missed, again = session.facts.get("missed"), session.facts.get("again")
+    if (words := what_was_unheard(session)) is not None:
+        return words
     if again is not None:
         return f"{again!r} was sent to one client more often than it was said"
     if session.facts.get("last words"):
@@ -218,14 +214,16 @@ ex2 = Survive(
         ),
         (),
     ),
+    without=(rules.ends_quietly,),
     also=(
         Case(said((*texts(), *WORDS)), most=0),
         Case(TO_A_SLOW_ONE, most=20, mount=functools.partial(Hall, slow=3)),
         Case(DEAD_AND_SLOW, most=0, mount=functools.partial(Hall, slow=3)),
+        *PACKETS,
     ),
     rules=(
         rules.answers_everything,
-        rules.ends_quietly,
+        ends_quietly,
         rules.ends,
         leaves_the_room,
         rules.hears_goodbye_once,
@@ -235,14 +233,14 @@ ex2 = Survive(
     ),
     hints=(
         "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
-        'Does it say *Need to call "accept" first*? Somebody\'s send to you has failed, and `receive_text()` refuses '
-        "from then on. What you said before lies unread, and the others wait for it: `await websocket.receive()` still "
-        "reads, until a message whose type is `websocket.disconnect`.",
+        "A send to you has failed, whoever sent it, and `receive_text()` refuses from then on (*Need to call "
+        '"accept" first*). What you said before lies unread, and the others wait for it: `await websocket.receive()` '
+        "still reads, until a message whose type is `websocket.disconnect`. A task that cannot send ends no reading.",
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
     ),
     why="Who has left is taken out, whoever notices it, and nobody is passed over because the "
     "list has changed meanwhile.",
-    helps={rules.answers_everything: 1, rules.ends_quietly: 2, hears_everything: 2, leaves_the_room: 4},
+    helps={rules.answers_everything: 1, ends_quietly: 2, hears_everything: 2, leaves_the_room: 4},
 )
