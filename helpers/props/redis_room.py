@@ -91,8 +91,9 @@ def chat(url: str, backend: type[RedisBackend] = Hearing) -> Starlette:
         await websocket.accept()
         async with broadcast.subscribe("room") as events, anyio.create_task_group() as group:
             group.start_soon(deliver, websocket, events, group.cancel_scope)
-            async for text in websocket.iter_text():
-                await broadcast.publish("room", text)
+            with suppress(RuntimeError):  # a send has failed: Starlette refuses to read
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
             group.cancel_scope.cancel()
 
     return mounted(room, broadcast)

@@ -190,6 +190,21 @@ async def lets_the_send_fail(websocket, broadcast):
 
 
 @wrong(ex1, "ends_quietly")
+async def lets_the_refusal_out(websocket, broadcast):
+    """The listener ends the reader when it cannot send; the reader may be quicker, and Starlette refuses to read."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen, websocket, events, group.cancel_scope)
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+                group.cancel_scope.cancel()
+        finally:
+            await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "ends_quietly")
 async def the_reader_goes_on(websocket, broadcast):
     """The listener ends quietly and tells nobody; Starlette then refuses to read."""
     await websocket.accept()
@@ -497,8 +512,9 @@ async def with_an_exit_stack(websocket, broadcast):
         stack.push_async_callback(broadcast.publish, "room", FAREWELL)
         group = await stack.enter_async_context(anyio.create_task_group())
         group.start_soon(listen, websocket, events, group.cancel_scope)
-        async for text in websocket.iter_text():
-            await broadcast.publish("room", text)
+        with suppress(RuntimeError):
+            async for text in websocket.iter_text():
+                await broadcast.publish("room", text)
         group.cancel_scope.cancel()
 
 
@@ -1152,8 +1168,11 @@ async def sending(websocket, inbox, scope=None):
         scope.cancel()
 
 
-def _with(inbox_of, tell, deliver=sending):
-    """Return a room made of a way to make an inbox, a way to fill all inboxes and a way to send what is in one."""
+def _with(inbox_of, tell, deliver=sending, refused=GONE):
+    """Return a room made of a way to make an inbox, a way to fill all inboxes and a way to send what is in one.
+
+    `refused` is what it passes over when it may read no more.
+    """
 
     async def room(websocket, inboxes):
         inbox = inbox_of()
@@ -1162,8 +1181,9 @@ def _with(inbox_of, tell, deliver=sending):
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(deliver, websocket, inbox, group.cancel_scope)
-                async for text in websocket.iter_text():
-                    await tell(inboxes, text)
+                with suppress(*refused):
+                    async for text in websocket.iter_text():
+                        await tell(inboxes, text)
                 group.cancel_scope.cancel()
         finally:
             inboxes.remove(inbox)
@@ -1384,8 +1404,9 @@ async def sender_never_ends(websocket, inboxes):
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(sending, websocket, inbox)
-            async for text in websocket.iter_text():
-                await _all(inboxes, text)
+            with suppress(RuntimeError):
+                async for text in websocket.iter_text():
+                    await _all(inboxes, text)
     finally:
         inboxes.remove(inbox)
 
@@ -1411,6 +1432,13 @@ async def sender_raises(websocket, inboxes):
         inboxes.remove(inbox)
 
 
+wrong(ex3, "ends_quietly")(
+    _named(
+        "lets_the_refusal_out",
+        "When its own task could not send, Starlette refuses to read, and nobody catches that.",
+        _with(lambda: asyncio.Queue(3), _all, refused=()),
+    )
+)
 right(ex3)(_named("with_helpers", "The solution, in pieces.", _with(lambda: asyncio.Queue(3), _all)))
 
 
@@ -1454,10 +1482,11 @@ async def with_a_deque(websocket, inboxes):
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(send, group.cancel_scope)
-            async for text in websocket.iter_text():
-                for each, event in inboxes:
-                    each.append(text)
-                    event.set()
+            with suppress(RuntimeError):
+                async for text in websocket.iter_text():
+                    for each, event in inboxes:
+                        each.append(text)
+                        event.set()
             group.cancel_scope.cancel()
     finally:
         inboxes.pop(next(n for n, (own, _) in enumerate(inboxes) if own is inbox))
@@ -1554,13 +1583,14 @@ async def with_anyio_streams(websocket, inboxes):
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(deliver, group.cancel_scope)
-                async for text in websocket.iter_text():
-                    for to, back in list(inboxes):
-                        try:
-                            to.send_nowait(text)
-                        except anyio.WouldBlock:
-                            back.receive_nowait()
-                            to.send_nowait(text)
+                with suppress(RuntimeError):
+                    async for text in websocket.iter_text():
+                        for to, back in list(inboxes):
+                            try:
+                                to.send_nowait(text)
+                            except anyio.WouldBlock:
+                                back.receive_nowait()
+                                to.send_nowait(text)
                 group.cancel_scope.cancel()
         finally:
             inboxes.remove(inbox)

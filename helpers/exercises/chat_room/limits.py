@@ -11,6 +11,7 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, Around, said, what_is_left
+from helpers.exercises.chat_room.packet import packets
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
@@ -197,7 +198,7 @@ ex3 = AppExercise(
         ),
         (),
     ),
-    also=(Case(said(texts()), most=0), Case(TWO_SLOW, most=0, mount=TwoTunnels)),
+    also=(Case(said(texts()), most=0), Case(TWO_SLOW, most=0, mount=TwoTunnels), *packets(Around)),
     rules=(
         never_waits,
         keeps_the_newest,
@@ -214,8 +215,9 @@ ex3 = AppExercise(
         "`asyncio.Queue(3)`, and never `await put()`: that would let the speaker wait. When `inbox.full()`, take one "
         "out with `get_nowait()`, then `put_nowait(text)`.",
         "The rest is the task group of the lesson: `inboxes.append(inbox)`, in `try` the group, in `finally` "
-        "`inboxes.remove(inbox)`.",
+        "`inboxes.remove(inbox)`. When a send has failed, Starlette refuses to read, too, with a `RuntimeError`.",
     ),
     why="Whoever speaks puts into inboxes and waits for nobody; a full inbox loses its oldest message.",
-    helps={never_waits: 1, keeps_the_newest: 2, takes_its_inbox_along: 3, rules.ends: 3, rules.leaves_no_task: 3},
+    helps={never_waits: 1, keeps_the_newest: 2}
+    | dict.fromkeys((takes_its_inbox_along, rules.ends, rules.ends_quietly, rules.leaves_no_task), 3),
 )

@@ -5,15 +5,14 @@ lies in the server's queue.
 """
 
 import asyncio
-import functools
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from hangup.record.recorder import Message, Receive, Scope, Session, current, note
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, current, note
 from hangup.record.recorder import Send as ASGISend
 from hangup.servers.script import Expect, Leave, Script, Send, Wait
-from helpers.exercises.chat_room.around import TRIP, Around, up_to
-from helpers.exercises.race import racing
+from helpers.exercises.chat_room.around import TRIP, up_to
 from helpers.judging.app_exercise import Case
 
 SPOKEN, LAST_WORDS = "hi", ("1", "2", "3")
@@ -31,26 +30,31 @@ ONE_PACKET: Script = (
 )
 
 
-class Packet(Around):
+class Packet:
     """Holds the packet until a has gone, and then hands it over `turns` turns of the loop after what b said.
 
-    Until the packet is there, a server takes what is sent to a. `unheard` is added to the facts of who was not sent all
-    last words, though the handler that they were said to is done, and was not cancelled. What it raises because
-    Starlette refuses to read is excused: that its words were not heard says more.
+    Until the packet is there, a server takes what is sent to a. `lost` is added to the facts of who was not sent all
+    last words, though the handler that they were said to is done, and was not cancelled. All else is the app's.
     """
 
-    def __init__(self, answer: Any, turns: int) -> None:
-        super().__init__(answer)
-        self.app = racing(self.app)
-        self.turns = turns
+    def __init__(self, app: ASGIApp, turns: int) -> None:
+        self.app, self.turns = app, turns
+        self.first: Scope | None = None
         self.held = self.done = False
         self._spoken, self._packet = asyncio.Event(), asyncio.Event()
 
-    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
-        """Run the room for one connection."""
-        session, read, leads = current(), deque[Message](), scope is self.first
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app, name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Serve a WebSocket connection, of which the first is a's; leave all else to the app."""
+        session = current()
+        if scope["type"] != "websocket" or session is None:
+            await self.app(scope, receive, send)
+            return
+        self.first = self.first or scope
+        read, leads = deque[Message](), scope is self.first
         owed = [] if leads else [*LAST_WORDS]
-        assert session is not None
 
         async def hear() -> Message:
             if not read:
@@ -70,7 +74,7 @@ class Packet(Around):
             await send(message)
 
         try:
-            await self.enter(scope, hear, tell)
+            await self.app(scope, hear, tell)
         finally:
             self.done = self.done or (leads and not session.cancelled_by)
             self._ends(session, owed)
@@ -95,12 +99,12 @@ class Packet(Around):
     def _ends(self, session: Session, owed: list[str]) -> None:
         """Take note of what a member was not sent before its end."""
         if owed and self.done and self._packet.is_set():
-            session.facts["unheard"] = owed[0]
+            session.facts["lost"] = owed[0]
 
 
-def what_was_unheard(session: Session) -> str | None:
+def what_was_lost(session: Session) -> str | None:
     """Return in words what client a said in vain, if it did."""
-    if (text := session.facts.get("unheard")) is None:
+    if (text := session.facts.get("lost")) is None:
         return None
     said = ", ".join(map(repr, LAST_WORDS))
     return (
@@ -109,7 +113,10 @@ def what_was_unheard(session: Session) -> str | None:
     )
 
 
-PACKETS = [
-    Case(ONE_PACKET, most=0, mount=functools.partial(Packet, turns=turns), endings=("close",)) for turns in range(TURNS)
-]
-"""What is judged is the undisturbed session on each model."""
+def packets(mount: Callable[[Any], ASGIApp]) -> list[Case]:
+    """Return the scene for what `mount` makes of an answer, for each turn; it is judged undisturbed, on each model."""
+
+    def mounting(turns: int) -> Callable[[Any], ASGIApp]:
+        return lambda answer: Packet(mount(answer), turns)
+
+    return [Case(ONE_PACKET, most=0, mount=mounting(turns), endings=("close",)) for turns in range(TURNS)]

@@ -13,6 +13,7 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, said
+from helpers.exercises.chat_room.packet import packets
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
@@ -165,6 +166,7 @@ ex1 = AppExercise(
         Case(said((*texts(), *WORDS)), most=0),
         Case(PARTING, most=0, mount=_parting),
         Case(BRIEF, most=BRIEFLY, mount=_slow_to_join),
+        *packets(lambda answer: _mounted(answer, Radio())),
     ),
     rules=(
         rules.answers_everything,
@@ -183,7 +185,7 @@ ex1 = AppExercise(
         "A task group cancels, waits and looks: `async with broadcast.subscribe(...) as events, "
         "anyio.create_task_group() as group:`, and `group.cancel_scope.cancel()` when there is nothing left to read.",
         "When a send has failed, Starlette refuses to read on that connection too: let the listener's last act be "
-        "`group.cancel_scope.cancel()` as well.",
+        "`group.cancel_scope.cancel()` as well. The reader may be quicker: it passes over that `RuntimeError`.",
         "The farewell goes into a `finally` around all of it. Inside of a scope that has been cancelled, "
         "`await broadcast.publish(...)` would be cancelled as well.",
     ),
