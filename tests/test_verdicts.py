@@ -1,6 +1,7 @@
 """What a verdict says beside the broken rule: slips, state, time that was up, what helps, and why it holds."""
 
 import asyncio
+import contextlib
 import random
 import re
 import sysconfig
@@ -24,6 +25,7 @@ from helpers.judging.verdict import Verdict
 from tests.test_exercises import check, every_exercise, source
 
 shout, counter, drain = start_here.ex1, double_receive.ex1, cancelled_cleanup.ex3
+AGES = 1e9  # seconds
 SLIP = "your answer has an error of its own: "
 
 
@@ -293,6 +295,29 @@ def test_every_exercise_says_why_it_holds_and_what_helps(exercise):
     assert exercise.helps
     assert {rule.name for rule in exercise.helps} <= {rule.name for rule in exercise.all_rules}
     assert set(exercise.helps.values()) <= set(range(1, len(exercise.hints) + 1))
+
+
+async def waits_for_ages(websocket):
+    """What wait_for loses of a cancellation, until Python 3.11, is not this answer's."""
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            text = await asyncio.wait_for(websocket.receive_text(), AGES)
+            await websocket.send_text(text.upper())
+
+
+async def swallows_in_its_own_lines(websocket):
+    await websocket.accept()
+    with contextlib.suppress(BaseException):
+        while True:
+            text = await asyncio.wait_for(websocket.receive_text(), AGES)
+            await websocket.send_text(text.upper())
+
+
+def test_who_swallows_a_cancellation_is_told_that_and_nobody_else_is_suspected():
+    assert shout.check(waits_for_ages).passed
+    verdict = shout.check(swallows_in_its_own_lines)
+    assert (verdict.rule, [name for name, _ in verdict.facts]) == ("heeds_cancellation", ["when", "got"])
 
 
 def test_a_rule_that_fails_is_not_the_answers_fault(monkeypatch):

@@ -198,29 +198,3 @@ def _name(answer: Any) -> str:
 
 def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
-def loses_cancellations(answer: Any) -> str:
-    """Return what an answer names that may swallow a cancellation on this Python, in words, or nothing.
-
-    Until 3.11 `asyncio.wait_for` returns a result that is there in the same moment (cpython issue 86296); until 3.12 a
-    group one of whose tasks has failed raises that failure in its place.
-    """
-    found = [word for word, fixed in _LOSING.items() if sys.version_info < fixed and word in _names(_code(answer))]
-    return " and ".join(f"`asyncio.{word}`" for word in found)
-
-
-_LOSING = {"wait_for": (3, 12), "TaskGroup": (3, 13)}
-
-
-def _code(answer: Any) -> CodeType | None:
-    code = getattr(inspect.unwrap(answer) if callable(answer) else answer, "__code__", None)
-    return code if isinstance(code, CodeType) else None
-
-
-def _names(code: CodeType | None) -> set[str]:
-    """Return the names in a function's code, and in that of the functions inside."""
-    if code is None:
-        return set()
-    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
-    return {*code.co_names}.union(*inner)

@@ -24,7 +24,6 @@ from helpers.judging.answers import (
     clock_of_its_own,
     is_stale,
     is_starter,
-    loses_cancellations,
     no_answer,
     on_virtual_clocks,
 )
@@ -225,8 +224,6 @@ class Exercise:
             facts.append(("got", _short(got) + self.more(session)))
         if line := where(session):
             facts.append(("where", line))
-        if rule.name.startswith("heeds_") and (suspects := loses_cancellations(answer)):
-            facts.append(("note", f"on this Python {suspects} may swallow a cancellation"))
         verb = "breaks" if count.startswith("1 of") else "break"
         note = f"{MARKS[outcome]} {count} {verb} this rule: {rule.sentence} · {self.stuck}"
         return Verdict(self.name, outcome, headline, tuple(facts), note, rule.name, trace)
