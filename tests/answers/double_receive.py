@@ -2032,6 +2032,52 @@ async def asks_the_burning_hall_again(websocket):
             await hall.leave(seat)
 
 
+def sitting_on(after):
+    """Return an answer that goes on where hall.answer fails, when `after` has seen the texts that wait."""
+
+    async def answer(websocket):
+        hall = websocket.app.state.hall
+        await websocket.accept()
+        texts: asyncio.Queue[str] = asyncio.Queue()
+
+        async def work(seat):
+            with contextlib.suppress(WebSocketDisconnect):
+                while True:
+                    text = await texts.get()
+                    try:
+                        reply = await hall.answer(seat, text)
+                    except Exception:
+                        after(texts)
+                    else:
+                        await websocket.send_text(reply)
+
+        async with seated(hall) as seat, anyio.create_task_group() as group:
+            group.start_soon(work, seat)
+            with contextlib.suppress(RuntimeError):
+                async for text in websocket.iter_text():
+                    texts.put_nowait(text)
+            group.cancel_scope.cancel()
+
+    return answer
+
+
+@wrong(ex3, "goes_on_or_ends")
+async def throws_waiting_texts_away(websocket):
+    """Where hall.answer raises, it forgets the texts that have come meanwhile."""
+
+    def after(texts):
+        while not texts.empty():
+            texts.get_nowait()
+
+    await sitting_on(after)(websocket)
+
+
+@right(ex3)
+async def goes_on_when_the_hall_burns(websocket):
+    """Where hall.answer raises, the next text gets its answer, and the one that has come meanwhile before it."""
+    await sitting_on(lambda _: None)(websocket)
+
+
 @wrong(ex3, "gives_it_back")
 async def goes_on_without_a_seat(websocket):
     """Where hall.answer raises, it gives the seat back and goes on to ask the hall with it."""
@@ -2070,9 +2116,9 @@ async def stands_when_the_hall_is_full(websocket):
             await hall.leave(seat)
 
 
-@right(ex3)
-class ClosesWhenTheHallBurns(WebSocketEndpoint):
-    """Closes where hall.answer raises, and the endpoint's loop hears of that."""
+@wrong(ex3, "ends_quietly")
+class AnswersAfterItsOwnClose(WebSocketEndpoint):
+    """Closes where hall.answer raises; the text that came meanwhile is answered all the same, and that send fails."""
 
     encoding = "text"
 
@@ -2085,6 +2131,33 @@ class ClosesWhenTheHallBurns(WebSocketEndpoint):
         try:
             reply = await self.hall.answer(self.seat, data)
         except Exception:
+            await websocket.close(1011)
+        else:
+            await websocket.send_text(reply)
+
+    async def on_disconnect(self, websocket, close_code):
+        await self.hall.leave(self.seat)
+
+
+@right(ex3)
+class ClosesWhenTheHallBurns(WebSocketEndpoint):
+    """Closes where hall.answer raises, and the endpoint's loop hears of that; what came meanwhile has no answer."""
+
+    encoding = "text"
+    burns = False
+
+    async def on_connect(self, websocket):
+        await websocket.accept()
+        self.hall = websocket.app.state.hall
+        self.seat = await self.hall.enter()
+
+    async def on_receive(self, websocket, data):
+        if self.burns:
+            return
+        try:
+            reply = await self.hall.answer(self.seat, data)
+        except Exception:
+            self.burns = True
             await websocket.close(1011)
         else:
             await websocket.send_text(reply)

@@ -246,6 +246,7 @@ ex3 = AppExercise(
         Case((StopReading(), Send("hello"), Wait(5), Send("b?", by="b"), Expect(by="b")), most=0),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
         Case((*_seated(["hello"]), Send("fire"), Wait(5), Send("smoke?"), Wait(5)), most=0),
+        Case((*_seated(["hello"]), Send("fire"), Send("smoke?"), Wait(5)), most=0),
         Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),
         Case((*_seated(["hello"]), Send("slow"), Send("quick?", by="b"), Expect("seat 1 says quick?", by="b"))),
         Case(_seated([f"number {number}" for number in range(MANY)]), most=10),
