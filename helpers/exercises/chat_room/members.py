@@ -242,7 +242,8 @@ ex2 = Survive(
         "Two places remove the same member. And which member comes next in a `for`, when the list has become shorter?",
         "A send to you has failed, whoever sent it, and `receive_text()` refuses from then on (*Need to call "
         '"accept" first*). What you said before lies unread, and the others wait for it: `await websocket.receive()` '
-        "still reads, until a message whose type is `websocket.disconnect`. A task that cannot send ends no reading.",
+        "still reads, until a message whose type is `websocket.disconnect`. And a task that cannot send lets the "
+        "reader read on.",
         "Loop over a copy, `list(members)`, and remove only who is still there.",
         "Leave the removing to the one who knows best: each member's own handler, in `finally`. Whoever cannot send to "
         "a member passes over it.",
