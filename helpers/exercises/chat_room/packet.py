@@ -33,7 +33,7 @@ ONE_PACKET: Script = (
 class Packet:
     """Holds the packet until a has gone, and then hands it over `turns` turns of the loop after what b said.
 
-    Until the packet is there, a server takes what is sent to a. `lost` is added to the facts of who was not sent all
+    Until the packet is there, a server takes what is sent to a. `untold` is added to the facts of who was not sent all
     last words, though the handler that they were said to is done, and was not cancelled. All else is the app's.
     """
 
@@ -99,12 +99,12 @@ class Packet:
     def _ends(self, session: Session, owed: list[str]) -> None:
         """Take note of what a member was not sent before its end."""
         if owed and self.done and self._packet.is_set():
-            session.facts["lost"] = owed[0]
+            session.facts["untold"] = owed[0]
 
 
 def what_was_lost(session: Session) -> str | None:
     """Return in words what client a said in vain, if it did."""
-    if (text := session.facts.get("lost")) is None:
+    if (text := session.facts.get("untold")) is None:
         return None
     said = ", ".join(map(repr, LAST_WORDS))
     return (
