@@ -41,6 +41,7 @@ LEFT = ("pools_left", "jobs_left", "files_left", "rings_left")
 LOOKS, A_LOOK = 6, 0.05  # how often, and after how many seconds, it is looked whether a file is watched no more
 Pools = Sequence["weakref.ref[ThreadPoolExecutor]"]
 TIMES, OFTEN = 3, 40  # how many plays show that something grows, and how many the first time: no cache keeps so many
+UNTOLD = "the machine is too busy to tell whether it is set anew for ever, threading.Timer"
 TRIES = 3  # how often something of a name may turn out to be the app's own, before nobody asks any more
 
 
@@ -58,6 +59,8 @@ class Growing:
         """What threads call that are timers, of which each session leaves one more that sets the next."""
         self._to_ring: set[str] = set()
         """What threads call later that are timers, of which each session leaves one more: they end by themselves."""
+        self._untold: set[str] = set()
+        """What threads call that are timers, of which nobody can tell on so busy a machine whether they end."""
         self._places: dict[str, str] = {}
         """Of jobs that hold one more thread of a pool in each session where the app hands them out."""
 
@@ -99,6 +102,8 @@ class Growing:
         if waiting := self._to_ring.intersection(sessions[0].facts.get("rings", ())):
             got = f"{EACH} threading.Timer that has yet to ring: {', '.join(sorted(waiting))}"
             judged.remarks.append(Remark(judged.schedule, got, letter))
+        if untold := self._untold.intersection(sessions[0].facts.get("rings", ())):
+            judged.unknown = f"{UNTOLD}: {', '.join(sorted(untold))}"
         if not grown:
             return
         for place, rule in enumerate(exploration.findings.rules):
@@ -145,15 +150,16 @@ class Growing:
 
     async def _rings(self, exploration: "Exploration", schedule: "Schedule", names: Sequence[str]) -> list[str]:
         """Return of which threads that call these each session leaves one more that is set anew."""
-        asked = {name for name in names if name not in self._rung and self._own[name] < TRIES}
+        asked = {name for name in names if name not in self._rung | self._untold and self._own[name] < TRIES}
         if asked:
             before = Counter(_loop().elsewhere.rings.before)
             async with in_one_lifespan(exploration, schedule) as play:
                 left = [(await play())[0].facts.get("rings", ()) for _ in range(TIMES)]
-                grown, waiting = ring_on(asked.intersection(*left), before, TIMES)
-            self._note(asked, grown)
-            self._rung |= grown
-            self._to_ring |= waiting
+                found = ring_on(asked.intersection(*left), before, TIMES)
+            self._note(asked - found.unknown, found.again)
+            self._rung |= found.again
+            self._to_ring |= found.waiting
+            self._untold |= found.unknown
         return [name for name in names if name in self._rung]
 
     async def _timers(self, exploration: "Exploration", schedule: "Schedule", names: set[str]) -> set[str]:
