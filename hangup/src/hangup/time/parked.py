@@ -133,7 +133,9 @@ def is_parked(frame: FrameType, *, old: bool = False) -> bool:
     if any(each.qsize() for each in _queues(frame)):
         return False
     if file == _THREADING:
-        return name in {"wait", "_wait_for_tstate_lock", "join"} and (old or _has_no_timeout(frame))
+        return (
+            name in {"wait", "_wait_for_tstate_lock", "join"} and (old or _has_no_timeout(frame)) and not _starts(frame)
+        )
     if file == _POOLS:
         return name == "_worker"
     return bool(_GETS.fullmatch(_call(frame))) and bool(_queues(frame))
@@ -167,6 +169,11 @@ def _has_no_timeout(frame: FrameType) -> bool:
     outer = frame.f_back
     gets = outer is not None and outer.f_code.co_filename == _QUEUE  # from a queue that is empty, or it would be busy
     return gets or frame.f_locals.get("timeout") in {None, -1}
+
+
+def _starts(frame: FrameType) -> bool:
+    """Return whether a thread waits until another, which it starts, has begun: that one needs but a processor."""
+    return any(each.f_code is threading.Thread.start.__code__ for each in itertools.islice(_outwards(frame), 3))
 
 
 def _queues(frame: FrameType) -> list[Any]:

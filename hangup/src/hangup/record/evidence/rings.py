@@ -6,11 +6,14 @@ a processor: a timer that calls its function may have set the next one, or may b
 and how often one rings is measured by the time for which its timers were set.
 """
 
+import contextlib
+import gc
 import sys
 import threading
 import time
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from hangup.record.evidence.timers import name_of
 from hangup.record.internals import threads_now
@@ -51,10 +54,11 @@ class Rung(NamedTuple):
     unknown: set[str]
 
 
-def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> Rung:
+def ring_on(names: "set[str]", before: "Counter[str]", more: int, pause: "Callable[[float], None]") -> Rung:
     """Return which of these are set anew for ever, and which have yet to ring: of both so many more than before stay.
 
     It is looked for some time, by the clock of those timers: who rings less often than he should may be about to end.
+    Between two looks there is a `pause`, of so many seconds.
     """
     look, began = _Look(), time.monotonic()
     soon = {name for name in names if look.seconds(name) < GRACE}
@@ -63,7 +67,7 @@ def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> Rung:
         names = {name for name in names if look.most[name] >= before[name] + more}
         if not (asked := (names & soon) - again - over) or time.monotonic() - began >= REAL:
             break
-        time.sleep(APART)
+        pause(APART)
         look.again()
         again.update(name for name in asked if look.seconds_of(name) >= GRACE and look.rings_on(name))
         over.update(name for name in asked - again if look.seconds_of(name) >= MOST)
@@ -74,8 +78,8 @@ def ring_on(names: "set[str]", before: "Counter[str]", more: int) -> Rung:
 class _Look:
     """What is seen of all timers since it has begun: how often those of a name have rung, and in what time of theirs.
 
-    Where each takes longer than it was set for, because the machine is busy, only that counts; one that nobody has seen
-    counts as neither.
+    Where each takes longer than it was set for, because the machine is busy, only that counts, unless one takes so long
+    that it has not rung, or never ends; one that nobody has seen counts as neither.
     """
 
     def __init__(self) -> None:
@@ -92,7 +96,7 @@ class _Look:
         for timer in [each for each in self._since if each not in timers]:
             name, since = self._since.pop(timer)
             self.rung[name] += 1
-            self._took[name] = self._took.get(name, 0.0) + min(now - since, max(timer.interval, APART))
+            self._took[name] = self._took.get(name, 0.0) + _took(timer, now - since)
         for timer, name in timers.items():
             self._since.setdefault(timer, (name, now))
             self._seconds[name] = min(timer.interval, self._seconds.get(name, timer.interval))
@@ -104,14 +108,18 @@ class _Look:
 
     def seconds_of(self, name: str) -> float:
         """Return how many seconds the timers of a name have had, of those for which they were set: for each chain."""
-        there = (timer for timer, (each, _) in self._since.items() if each == name)
-        took = sum(min(self._now - self._since[each][1], max(each.interval, APART)) for each in there)
+        took = sum(_took(timer, self._now - since) for timer, (each, since) in self._since.items() if each == name)
         return (self._took.get(name, 0.0) + took) / max(self._chains[name], 1)
 
     def rings_on(self, name: str) -> bool:
         """Return whether a name has rung as often as it does at least in the time, if it is set anew for ever."""
         often = min(MANY, GRACE / max(self.seconds(name), APART) / 2)
         return self.rung[name] >= self._chains[name] * max(often, 1.0)
+
+
+def _took(timer: threading.Timer, seconds: float) -> float:
+    own = max(timer.interval, APART)
+    return own if own < seconds < own + GRACE else seconds
 
 
 def _count() -> "Counter[str]":
@@ -130,7 +138,8 @@ def _seen() -> "tuple[dict[threading.Timer, str], Counter[str], Counter[str]]":
     """Return the timers that are there and not over, and how many of each name ring yet: at least, and at most."""
     timers = _timers()
     for _ in range(AGAIN if timers else 0):
-        found = _rings_yet(timers)
+        with _no_collector():
+            found = _rings_yet(timers)
         if (now := _timers()) == timers:  # none was set in between
             break
         timers = now
@@ -142,6 +151,18 @@ def _seen() -> "tuple[dict[threading.Timer, str], Counter[str], Counter[str]]":
 def _timers() -> "dict[threading.Timer, str]":
     found = [each for each in threads_now() if isinstance(each, threading.Timer) and not each.finished.is_set()]
     return {timer: name for timer in found if (name := rings_for(timer))}
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """While the block runs, let no collector run: it lets other threads go on while one of their frames is made."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _rings_yet(timers: "dict[threading.Timer, str]") -> "tuple[Counter[str], Counter[str]]":
@@ -163,8 +184,15 @@ def _rings_yet(timers: "dict[threading.Timer, str]") -> "tuple[Counter[str], Cou
     return least, most
 
 
+def _rings_once(run: Any) -> bool:
+    return run is threading.Timer.run or "run" in getattr(getattr(run, "__code__", None), "co_names", ())
+
+
 def rings_for(thread: threading.Thread | None) -> str:
-    """Return the name of the app's function that this thread is to call later; nothing if there is none."""
-    if not isinstance(thread, threading.Timer):
+    """Return the name of the app's function that this thread is to call later; nothing if there is none.
+
+    One with a `run` of its own that calls the function again and again is a thread like others.
+    """
+    if not isinstance(thread, threading.Timer) or not _rings_once(type(thread).run):
         return ""
     return name_of(thread.function, tuple(thread.args))
