@@ -1,5 +1,7 @@
 """Timers that are threads are counted, and their rings, whatever time the machine takes for each."""
 
+import contextlib
+import gc
 import sys
 import threading
 from collections import Counter
@@ -28,7 +30,7 @@ class Late(threading.Timer):
 
     def _bootstrap(self):
         self.may.wait()
-        super()._bootstrap()
+        super()._bootstrap()  # type: ignore[misc]
 
 
 def is_in(thread, *functions):
@@ -100,6 +102,26 @@ def test_a_timer_with_a_run_of_its_own_that_calls_again_and_again_is_a_thread_li
         pass
 
     assert [rings_for(kind(1.0, kick)) for kind in (threading.Timer, Says, Repeats)] == ["kick", "kick", ""]
+
+
+def test_no_collector_runs_while_other_threads_are_looked_at(monkeypatch):
+    """It may run Python, and let go of the interpreter's lock, in the midst of making another thread's frame."""
+    found, enabled = sys._current_frames, []
+
+    def frames():
+        enabled.append(gc.isenabled())
+        return found()
+
+    def kick():
+        pass
+
+    with contextlib.closing(SimpleNamespace(close=(timer := threading.Timer(60.0, kick)).cancel)):
+        timer.start()
+        monkeypatch.setattr(sys, "_current_frames", frames)
+        assert Rings().before == {"kick": 1}
+        Parked().busy(set())
+        assert enabled == [False, False]
+    assert gc.isenabled()
 
 
 class Machine:

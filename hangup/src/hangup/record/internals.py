@@ -5,6 +5,7 @@ lost, and here is the place to look for another way.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import ctypes
 import gc
@@ -211,6 +212,21 @@ def step_runner() -> "Callable[[Any], None]":
 def run_steps_by(run: "Callable[[Any], None]") -> None:
     """Replace `asyncio.Handle._run`, in every loop, by `run`; the caller puts the old one back."""
     setattr(asyncio.Handle, "_run", run)  # noqa: B010 - mypy takes it for a bound method
+
+
+@contextlib.contextmanager
+def no_collector() -> Iterator[None]:
+    """While the block runs, let no collector run: it may let other threads go on while their frames are looked for.
+
+    Then the interpreter crashes, or waits for itself: `sys._current_frames` holds a lock that a thread that ends needs.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def threads_now() -> "set[threading.Thread]":

@@ -21,6 +21,7 @@ from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
 
+from hangup.record.internals import no_collector
 from hangup.record.processor import usage
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
@@ -68,6 +69,10 @@ class Parked:
 
         Only threads of `threading` are looked at: others are no app's, such as those that pytest-xdist talks through.
         """
+        with no_collector():
+            return self._busy(but)
+
+    def _busy(self, but: "set[int]") -> int | None:
         threads = {thread.ident: thread for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
             if ident in but or ident not in threads or threads[ident] in self._others:

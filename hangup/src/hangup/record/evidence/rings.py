@@ -6,17 +6,15 @@ a processor: a timer that calls its function may have set the next one, or may b
 and how often one rings is measured by the time for which its timers were set.
 """
 
-import contextlib
-import gc
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hangup.record.evidence.timers import name_of
-from hangup.record.internals import threads_now
+from hangup.record.internals import no_collector, threads_now
 
 ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that ring once, and those that are set anew for a while
 MOST, APART = 4.5, 0.02  # for how many seconds of its own a chain is looked at, and how many apart
@@ -138,7 +136,7 @@ def _seen() -> "tuple[dict[threading.Timer, str], Counter[str], Counter[str]]":
     """Return the timers that are there and not over, and how many of each name ring yet: at least, and at most."""
     timers = _timers()
     for _ in range(AGAIN if timers else 0):
-        with _no_collector():
+        with no_collector():
             found = _rings_yet(timers)
         if (now := _timers()) == timers:  # none was set in between
             break
@@ -151,18 +149,6 @@ def _seen() -> "tuple[dict[threading.Timer, str], Counter[str], Counter[str]]":
 def _timers() -> "dict[threading.Timer, str]":
     found = [each for each in threads_now() if isinstance(each, threading.Timer) and not each.finished.is_set()]
     return {timer: name for timer in found if (name := rings_for(timer))}
-
-
-@contextlib.contextmanager
-def _no_collector() -> Iterator[None]:
-    """While the block runs, let no collector run: it lets other threads go on while one of their frames is made."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _rings_yet(timers: "dict[threading.Timer, str]") -> "tuple[Counter[str], Counter[str]]":
