@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from hangup.explorer.apps.explore import explore
 from hangup.record.evidence import rings
-from hangup.record.evidence.rings import Rings, ring_on, rings_for
+from hangup.record.evidence.rings import Rings, Rung, ring_on, rings_for
 from hangup.time.parked import Parked
+from support.apps import app
 
 
 @pytest.fixture
@@ -76,16 +78,6 @@ def test_a_timer_whose_successor_has_yet_to_get_a_processor_is_counted_once_and_
         assert parked.busy(ours) == first.ident
     assert looked.look() == ("beat",)
     assert looked.before == {"beat": 1}
-
-
-def test_a_timer_that_is_cancelled_is_none_though_its_thread_has_yet_to_end(gate):
-    looked = Rings()
-    timer = Late(60.0, gate.set)
-    timer.function, timer.may = (lambda: None), gate
-    before = threading.Thread(target=timer.start)
-    timer.cancel()
-    before.start()
-    assert looked.look() == ()
 
 
 def test_a_timer_with_a_run_of_its_own_that_calls_again_and_again_is_a_thread_like_others():
@@ -176,6 +168,40 @@ def test_which_timers_are_set_anew_for_ever_is_the_same_on_a_busy_machine(monkey
 
 def test_on_a_machine_so_busy_that_nobody_can_tell_it_is_said(monkeypatch):
     assert on(monkeypatch, Machine(2.0, *[chain(0.05)] * 3)) == (set(), set(), {"beat"})
+
+
+def test_an_app_of_whose_timers_nobody_can_tell_is_not_known(monkeypatch):
+    """A later session asks no more."""
+    monkeypatch.setattr("hangup.time.elsewhere.PATIENCE", 0.1)
+    asked, started = [], []
+
+    def told(names, *_):
+        asked.append(names)
+        return Rung(set(), set(), names)
+
+    monkeypatch.setattr("hangup.explorer.further.growing.ring_on", told)
+
+    def kick():
+        pass
+
+    async def handler(websocket):
+        await websocket.accept()
+        started.append(threading.Timer(3_600.0, kick))
+        started[-1].start()
+        with contextlib.suppress(Exception):
+            while True:
+                await websocket.send_text(await websocket.receive_text())
+
+    try:
+        report = explore(app(handler), models=["uvicorn"], endings=["close"])
+    finally:
+        for timer in started:
+            timer.cancel()
+    assert report.ok
+    assert {"the machine is too busy to tell whether it is set anew for ever, threading.Timer: kick"} <= {
+        each.why for each in report.unknown
+    }
+    assert asked == [{"kick"}]
 
 
 def test_a_timer_that_never_ends_what_it_calls_is_given_up(monkeypatch):
