@@ -29,6 +29,7 @@ from typing import Any
 from hangup.record.errors import is_of_the_app
 from hangup.record.evidence.files import name_in
 from hangup.record.evidence.rings import Rings, rings_for
+from hangup.record.internals import frames_now
 from hangup.record.threads import run_in_thread
 from hangup.time.parked import Parked, waiting_in
 
@@ -198,7 +199,7 @@ class Elsewhere:
     def _all_parked(self) -> bool:
         """Whether no thread can go on by itself; one that has a loop of its own, or watches a process, may."""
         ident = self._parked.busy(self.ours)
-        return ident is None and not any(_selects(i) for i in sys._current_frames() if i not in self.ours)
+        return ident is None and not any(_selects(i) for i in frames_now() if i not in self.ours)
 
 
 class Sockets:
@@ -269,7 +270,7 @@ def place_of(frame: FrameType | None) -> str:
 
 
 def _selects(ident: int) -> bool:
-    frame = sys._current_frames().get(ident)
+    frame = frames_now().get(ident)
     return frame is not None and frame.f_code.co_filename.endswith("selectors.py")
 
 

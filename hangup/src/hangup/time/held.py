@@ -5,7 +5,6 @@ machine does not change; code that waits in a call, by how often the watcher has
 """
 
 import ctypes
-import sys
 import sysconfig
 import threading
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
+from hangup.record.internals import frames_now
 from hangup.record.recorder import Interrupted
 from hangup.time.virtual import VirtualLoop
 
@@ -74,7 +74,7 @@ def _computed(ident: int) -> float:
 
 def _frames(ident: int) -> Iterator[FrameType]:
     """Yield the frames of a thread, the innermost first."""
-    frame = sys._current_frames().get(ident)
+    frame = frames_now().get(ident)
     while frame is not None:
         yield frame
         frame = frame.f_back

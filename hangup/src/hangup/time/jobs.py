@@ -4,12 +4,11 @@
 few threads, and when all are held, nobody else's job is begun.
 """
 
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hangup.record.internals import drop_executor, job_in, threads_now
+from hangup.record.internals import drop_executor, frames_now, job_in, threads_now
 from hangup.time.elsewhere import ANYIO, name_of_job
 from hangup.time.parked import is_parked
 
@@ -49,7 +48,7 @@ def newly_held(loop: "VirtualLoop") -> tuple[HeldThread, ...]:
 
 def _job_that_holds(thread: threading.Thread) -> str:
     """Return the name of the job that a pool's thread is at, if the job waits for another thread; else nothing."""
-    frame = sys._current_frames().get(thread.ident or 0)
+    frame = frames_now().get(thread.ident or 0)
     if frame is None:
         return ""
     job = job_in(frame, anyio=thread.name == ANYIO)

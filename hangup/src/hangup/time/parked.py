@@ -21,7 +21,7 @@ from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
 
-from hangup.record.internals import no_collector
+from hangup.record.internals import frames_now, no_collector
 from hangup.record.processor import usage
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
@@ -52,7 +52,7 @@ class Parked:
         """Take every thread for parked where it is now, until it moves."""
         threads = {thread.ident: thread for thread in threading.enumerate()}
         self._others = set(threads.values())
-        frames = sys._current_frames()
+        frames = frames_now()
         del frames[threading.get_ident()]  # they hold what is kept here: a circle, which a collector has to find
         for ident, frame in frames.items():
             thread, queues = threads.get(ident), _queues(frame)
@@ -74,7 +74,7 @@ class Parked:
 
     def _busy(self, but: "set[int]") -> int | None:
         threads = {thread.ident: thread for thread in threading.enumerate()}
-        for ident, frame in sys._current_frames().items():
+        for ident, frame in frames_now().items():
             if ident in but or ident not in threads or threads[ident] in self._others:
                 continue
             place = frame, frame.f_lasti
@@ -102,7 +102,7 @@ class Parked:
 
     def is_parked(self, thread: threading.Thread) -> bool:
         """Return whether this thread is parked, and has not run since it was last asked for."""
-        frame = sys._current_frames().get(thread.ident or 0)
+        frame = frames_now().get(thread.ident or 0)
         return frame is None or (not self._has_run(thread) and is_parked(frame))
 
 
@@ -158,7 +158,7 @@ def _call(frame: FrameType) -> str:
 
 def waiting_in(function: CodeType) -> list[int]:
     """Return the idents of the threads that have called a function, and are still in it."""
-    frames = sys._current_frames()
+    frames = frames_now()
     del frames[threading.get_ident()]
     return [ident for ident, frame in frames.items() if any(each.f_code is function for each in _outwards(frame))]
 

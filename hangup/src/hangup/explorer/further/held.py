@@ -8,7 +8,6 @@ second thread looks at which line that step spends its time.
 import asyncio
 import contextlib
 import linecache
-import sys
 import sysconfig
 import threading
 import time
@@ -22,7 +21,7 @@ from typing import Any
 import hangup
 from hangup.explorer.apps.schedules import Schedule
 from hangup.explorer.orders.names import Deviations
-from hangup.record.internals import run_steps_by, step_runner
+from hangup.record.internals import frames_now, run_steps_by, step_runner
 from hangup.record.processor import waited_first, waited_here, waiting_of
 from hangup.time.virtual import VirtualLoop
 
@@ -183,7 +182,7 @@ def _measured() -> Iterator[_Steps]:
 
 def _line(thread: int) -> Line | None:
     """Return the innermost line of a thread that is no library's: where its own code waits or works."""
-    frame: FrameType | None = sys._current_frames().get(thread)
+    frame: FrameType | None = frames_now().get(thread)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_LIBRARIES):

@@ -6,7 +6,6 @@ a processor: a timer that calls its function may have set the next one, or may b
 and how often one rings is measured by the time for which its timers were set.
 """
 
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hangup.record.evidence.timers import name_of
-from hangup.record.internals import no_collector, threads_now
+from hangup.record.internals import frames_now, no_collector, threads_now
 
 ENDS, GRACE = 0.1, 3.0  # seconds in which those may end that ring once, and those that are set anew for a while
 MOST, APART = 4.5, 0.02  # for how many seconds of its own a chain is looked at, and how many apart
@@ -152,7 +151,7 @@ def _timers() -> "dict[threading.Timer, str]":
 
 
 def _rings_yet(timers: "dict[threading.Timer, str]") -> "tuple[Counter[str], Counter[str]]":
-    frames = sys._current_frames()  # they hold this one, too: a circle, which a collector has to find
+    frames = frames_now()  # they hold this one, too: a circle, which a collector has to find
     least, most = Counter[str](), Counter[str]()
     for timer, name in timers.items():
         here = frames.get(timer.ident or 0)
