@@ -254,3 +254,25 @@ def test_what_is_kept_until_the_lifespan_ends_is_found(sweep):
 def test_who_lets_go_while_the_lifespan_lasts_keeps_nothing(join, leave, sweep):
     report = explore(lasting(join, leave, sweep=sweep), lifespan=True)
     assert report.ok
+
+
+def test_who_stays_beside_client_a_is_not_said_to_leave_when_that_does():
+    kept = []
+
+    async def forgets_who_never_spoke(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            kept.append(send)
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    (got,) = found(explore(forgets_who_never_spoke, models=["uvicorn"], beside=True))[KEPT]
+    assert "before accept" not in got
+    assert got.startswith("who leaves at the end")
+
+
+def test_each_schedule_is_judged_when_there_are_more_than_are_played_at_a_time(monkeypatch):
+    monkeypatch.setattr("hangup.explorer.keeping.FEW", 3)
+    report = explore(keeping(room.append), endings=["close"])
+    assert len(report.broken) == report.explored
+    room.clear()

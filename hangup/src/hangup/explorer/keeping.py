@@ -19,7 +19,7 @@ S = TypeVar("S")
 K = TypeVar("K")
 OFTEN = 150  # sessions in which each connection must be kept: more than the 128 of a functools.lru_cache
 TRIES = 3  # how many holders may turn out to be bounded
-FEW, MANY = 100, 400  # schedules that are played again; suspects after which a collector runs
+FEW, MANY = 100, 400  # schedules that are played again at a time; suspects after which a collector runs
 HOUR = 3_600.0  # virtual seconds after which no timer of an app still holds what it needs
 
 
@@ -87,12 +87,19 @@ class Keeping(Generic[S]):
 
     async def growing(self, wanted: Sequence[tuple[S, str]]) -> list[Kept[S]]:
         """Return under which of these schedules, and of which client, the app keeps each connection."""
-        found = await self._by_itself(await self._again(wanted[:FEW]))
+        schedules = list(dict.fromkeys(schedule for schedule, _ in wanted))
         grows: dict[str, bool] = {}
-        for kept in found:
-            if kept.where not in grows and len(grows) < TRIES:
-                grows[kept.where] = await self._grows(kept)
-        return [kept for kept in found if grows.get(kept.where)]
+        kept: list[Kept[S]] = []
+        for n in range(0, len(schedules), FEW):
+            few = set(schedules[n : n + FEW])
+            found = await self._by_itself(await self._again([each for each in wanted if each[0] in few]))
+            for each in found:
+                if each.where not in grows and len(grows) < TRIES:
+                    grows[each.where] = await self._grows(each)
+            kept += [each for each in found if grows.get(each.where)]
+            if not kept:
+                break  # the first of them speak for all
+        return kept
 
     async def _again(self, wanted: Sequence[tuple[S, str]]) -> list[Kept[S]]:
         """Play each schedule twice, all on one app; return those under which both connections are kept."""

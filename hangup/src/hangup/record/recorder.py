@@ -153,6 +153,14 @@ def _ended(session: Session, how: Ended, error: BaseException | None = None, sai
 # ---- what an app is given ----------------------------------------------------------------------------------------
 
 
+_GIVES = {
+    "websocket.accept": "accept",
+    "websocket.close": "closing",
+    "websocket.http.response.body": "closing",
+}
+"""What a picture waits for of an app's answers, by the message's type."""
+
+
 class _Channel:
     """What the app gets as `receive` and `send`: the server's own, with every call recorded."""
 
@@ -200,7 +208,7 @@ class _Channel:
         session.sends_after_close += session.closes > 0
         session.closes += kind == "websocket.close"
         session.sent += kind == "websocket.send"
-        token = {"websocket.accept": "accept", "websocket.close": "closing"}.get(kind, f"down.{session.sent}")
+        token = _GIVES.get(kind, f"down.{session.sent}")
         # One member of a chat room may write to another's connection: then say whose.
         detail = _detail(message) + ("" if caller is session else f" to {session.letter}")
         event = Event(caller.lifeline(), kind, detail.strip(), "server")

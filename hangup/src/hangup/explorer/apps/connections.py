@@ -66,6 +66,8 @@ class Connections:
         self.running += 1
         client = None if lost else ("127.0.0.1", port)
         scope = {**websocket_scope(asked), "state": dict(self.state), "client": client}
+        if not connection.model.denies:
+            scope["extensions"] = {}
         self.tasks[letter] = task_of_nobody(self._serve(letter, scope, connection), self._loop)
         if lost:
             connection.leave()

@@ -29,7 +29,7 @@ def may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
 
 def who_stays(kept: "Sequence[Kept[Schedule]]") -> str:
     """Say who stays reachable, and where."""
-    *whens, last = dict.fromkeys(_when(each.schedule) for each in kept)
+    *whens, last = dict.fromkeys(_when(each) for each in kept)
     when = f"{', '.join(whens)} or {last}" if whens else last
     where = ", ".join(dict.fromkeys(each.where for each in kept))
     return f"who leaves {when}{STAYS}{where}"
@@ -42,7 +42,8 @@ def doubt(kept: "Sequence[Kept[Schedule]]", stopped: Iterable[str]) -> Unknown:
     return Unknown("whether a connection that is gone is kept", why, keeps_no_connection.sentence)
 
 
-def _when(schedule: Schedule) -> str:
-    if schedule.moment is None:
+def _when(kept: "Kept[Schedule]") -> str:
+    schedule = kept.schedule
+    if schedule.moment is None or kept.letter != "a":  # whoever stays beside client a leaves when all is said
         return "at the end"
     return "before accept" if schedule.moment == Moment("send", 1) else f"while the app {schedule.moment.call}s"

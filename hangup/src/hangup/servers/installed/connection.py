@@ -24,6 +24,11 @@ SPINS = 200  # how often a server repeats its disconnect before we call it a spi
 NOTICES = 10  # turns of the loop in which a server has noticed what its peer has done
 
 
+def _denies(message: Message) -> bool:
+    """Return whether this ends the HTTP response by which an app refuses."""
+    return message["type"] == "websocket.http.response.body" and not message.get("more_body")
+
+
 class Start(Protocol):
     """Lets a server take a connection: make its protocol for `app`, connect it with the transport, return its stop."""
 
@@ -142,7 +147,7 @@ class InstalledConnection:
         if self._leave_at("send", calls.sends):
             self._transport.settle()
             await self._noticed()
-        if message["type"] == "websocket.close":
+        if message["type"] == "websocket.close" or _denies(message):
             self.gone = self.gone or "own"
         self.client.heard = False
         session = set_current(None)

@@ -21,6 +21,7 @@ class MemoryConnection:
     __slots__ = (
         "_end",
         "_inbox",
+        "_status",
         "accepted",
         "calls",
         "client",
@@ -47,6 +48,7 @@ class MemoryConnection:
         self.lasting: Lasting | None = None
         """The end that has begun and takes its time, if it is such a one."""
         self._end: End | None = None
+        self._status = 0  # of the HTTP response by which the app refuses, once that has begun
         self._inbox = Inbox(self.calls.spin, connects=model.connects_again)
 
     @property
@@ -140,7 +142,20 @@ class MemoryConnection:
             if self.gone != "silence":
                 self._see(Seen(403, code), "closing", "" if self.model.drops_reason else reason)
             self._ends("own", code, reason)
+        elif kind.startswith("websocket.http.response."):
+            self._denies(kind, message)
         self.client.on_change()
+
+    def _denies(self, kind: str, message: Message) -> None:
+        """Take a part of the HTTP response by which the app refuses: its start, or its body, which ends it."""
+        if self.accepted:
+            if self.model.accept_again is not None:
+                raise self.model.accept_again(kind)
+        elif kind == "websocket.http.response.start" and self.model.denies:
+            self._status = int(message["status"])
+        elif self._status and not message.get("more_body"):
+            self._see(Seen(self._status, None), "closing")
+            self._ends("own", None, "")
 
     def ended(self, how: str) -> None:
         """Let the client see that the app has "returned", "raised" or been "cancelled", if it has not closed.

@@ -79,7 +79,7 @@ class Drawing:
             self._from_server("close", _frame(code, reason), needs)
             self.closes(code, reason)
         else:
-            self._from_server(str(code), HTTPStatus(code).phrase, needs)
+            self._from_server(str(code), _phrase(code), needs)
 
     # ---- both ways ---------------------------------------------------------------------------------------------
 
@@ -100,6 +100,14 @@ NOTHING_DRAWN = Drawing(None, "")
 
 def _kind(said: str | bytes) -> str:
     return "text" if isinstance(said, str) else "binary"
+
+
+def _phrase(status: int) -> str:
+    """Return the words of an HTTP status; nothing for one that has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def _frame(code: int | None, reason: str = "") -> str:

@@ -14,6 +14,8 @@ _LAST = {"close": 1, "shutdown": 1, "too-big": 1, "closing": 0}
 """The last turn of the closing handshake; and of a transport that closes, the one in which FIN was read."""
 
 
+_ANSWERS = ("websocket.accept", "websocket.close", "websocket.http.response.body")
+"""By which messages an app answers the handshake; the last one ends an HTTP response of its own."""
 _CLOSED = ("own", "too-big", "silence")
 """The ends at which the server has sent a close frame of its own, or will never send one."""
 
@@ -61,7 +63,7 @@ class End:
                 codes, forever = own._told("own", None)
                 inbox.tell(codes[:1], forever, before_last=self._is_closing())
             return own
-        if not self._answered and kind in {"websocket.accept", "websocket.close"}:
+        if not self._answered and kind in _ANSWERS:
             self._answered = True
             if self._early is None:
                 accepts = kind == "websocket.accept"
@@ -94,6 +96,17 @@ class End:
             messages[0]["reason"] = model.big_reason if how == "too-big" else self._reason
         return messages, forever
 
+    def _in_answer(self, early: Early, word: str) -> Call:
+        """Return what a call does on a connection that has ended before it was accepted.
+
+        The start of an HTTP response is refused as an accept is; its body only by a server that refuses all alike.
+        """
+        if word == "http.response.body":
+            return early.accept if early.accept == early.reject else None
+        word = "accept" if word == "http.response.start" else word
+        call: Call = getattr(early, "reject" if word == "close" and not self._answered else word, None)
+        return call
+
     def late(self, kind: str, *, read: bool) -> Call:
         """Return what a send of `kind` does; `read` says whether the app has been given a disconnect."""
         word = kind.removeprefix("websocket.")
@@ -103,7 +116,7 @@ class End:
         elif self.how == "too-big" and read and self._is_closing():
             call = self._model.big_at_once
         elif self._early is not None:
-            call = getattr(self._early, "reject" if word == "close" and not self._answered else word, None)
+            call = self._in_answer(self._early, word)
         elif self.how == "own":
             call = getattr(self._model, f"{word}_closed", None)
         else:

@@ -14,6 +14,7 @@ _BASE: dict[str, Any] = {
     "server": ("127.0.0.1", 2),
     "extensions": {},
 }
+_DENIES: dict[str, Any] = {"websocket.http.response": {}}
 """What both kinds have; whoever calls the app adds client and state."""
 _HANDSHAKE = (
     ("upgrade", "websocket"),
@@ -42,7 +43,7 @@ def _websocket_scope(asked: Asked) -> dict[str, Any]:
     offered, own = asked.subprotocols, {name for name, _ in asked.headers}
     more = tuple((name, value) for name, value in _HANDSHAKE if name not in own)
     more += (("sec-websocket-protocol", ", ".join(offered)),) if offered else ()
-    kind = {"type": "websocket", "scheme": "ws", "subprotocols": list(offered)}
+    kind = {"type": "websocket", "scheme": "ws", "subprotocols": list(offered), "extensions": _DENIES}
     return {**_BASE, **kind, **_what(asked, more)}
 
 

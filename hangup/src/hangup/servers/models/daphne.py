@@ -23,6 +23,7 @@ DAPHNE = Model(
     early={"fin": Early((1006,)), "reset": Early((1006,)), "own": Early((1006,))},
     ends={"returned": Seen(None, None), "raised": Seen(500, 1011), "cancelled": Seen(None, None)},
     shuts_down=Seen(1006, 1006),
+    denies=False,
     drops_reason=True,
     cancels="always",
 )

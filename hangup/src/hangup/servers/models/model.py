@@ -174,6 +174,8 @@ class Model:
     """For each way in which the app can end (`ENDED`), what the client sees if it has not closed."""
     shuts_down: Seen | None = None
     """What the client sees when the server shuts down; None: nothing, for as long as the app runs."""
+    denies: bool = True
+    """Whether an app may refuse with an HTTP response of its own (asgi extensions.rst, websocket denial response)."""
     drops_reason: bool = False
     """Whether the reason of the app's close does not reach the client."""
     cancels: Literal["", "lifespan", "always"] = ""

@@ -23,6 +23,7 @@ GUNICORN = Model(
     send_closed=_CLOSED,
     early={"fin": _LOST, "reset": _LOST, "own": Early((1006,), send=_REFUSED)},
     ends={"returned": Seen(403, 1011), "raised": Seen(500, 1011), "cancelled": Seen(403, 1011)},
+    denies=False,
     shuts_down=Seen(1006, 1006),
 )
 """gunicorn with `-k asgi`. Two of its ways have no row: an app whose connection is lost is cancelled 3 seconds later

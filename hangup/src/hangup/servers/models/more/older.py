@@ -121,7 +121,7 @@ GRANIAN_2_7_1 = replace(
 """granian 2.7.1: an app that has refused is told nothing."""
 
 _ONCE = dict(GRANIAN.told) | dict.fromkeys(("fin", "reset", "too-big"), (1005,))
-GRANIAN_2_4 = replace(GRANIAN_2_7_1, since="2.4.0", measured="2.7.0", told=_ONCE, forever=_FLOW)
+GRANIAN_2_4 = replace(GRANIAN_2_7_1, since="2.4.0", measured="2.7.0", told=_ONCE, forever=_FLOW, denies=False)
 """granian 2.4.0 to 2.7.0: a receive() after the disconnect raises. (Left out: when a send has raised, an app is told of
 the client's close by a second disconnect, before that.)"""
 
