@@ -415,6 +415,59 @@ def test_what_a_handler_sends_by_itself_while_the_lifespan_ends_is_no_goodbye():
     assert NOBODY not in said(explore(slow, [Expect()], endings=["shutdown"], lifespan=True, models=["uvicorn"]))
 
 
+async def clock(clients):
+    """Tell everybody for ever."""
+    while True:
+        await asyncio.sleep(1)
+        for each in list(clients):
+            with contextlib.suppress(Exception):
+                await each({"type": "websocket.send", "text": "tick"})
+
+
+def with_clock(*, stops: bool):
+    """Return an app whose lifespan has a clock that tells everybody; where it does not stop, a handler has left it."""
+    clients: dict[Any, None] = {}
+    clocks: list[asyncio.Task[None]] = []
+
+    async def serve(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            if stops:
+                clocks.append(asyncio.create_task(clock(clients)))
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            for each in clocks if stops else ():
+                each.cancel()
+            await asyncio.wait(clocks[-1:], timeout=3)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        clients[send] = None
+        if not stops:
+            clocks.append(asyncio.create_task(clock(clients)))
+        try:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            if stops:
+                del clients[send]
+
+    return serve
+
+
+def test_what_is_said_to_all_while_they_are_there_is_no_goodbye():
+    report = explore(with_clock(stops=True), [Expect("tick"), Expect("tick")], endings=["shutdown"], lifespan=True)
+    assert report.ok, str(report)
+    assert NOBODY not in said(report)
+
+
+def test_a_task_that_a_handler_has_left_says_no_goodbye():
+    report = explore(with_clock(stops=False), [Expect("tick")], endings=["shutdown"], lifespan=True, models=["uvicorn"])
+    assert "still running when the app has shut down: clock" in {each.got for each in report.broken}
+    assert NOBODY not in said(report)
+
+
 def with_lifespan(inner):
     """Return an app whose lifespan takes some time to end."""
 

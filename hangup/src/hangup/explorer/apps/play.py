@@ -216,6 +216,8 @@ class Play:
         said = list(remarks(schedule, connection, session)) if schedule.ending in FURTHER else []
         sends = connection.calls.sends
         sends -= self._sends_before.get(session.letter, sends)
+        if sends and any(each.left_at_shutdown for each in self.recorder.sessions):
+            sends = 0  # it is told of those tasks, which speak on
         for word in (who_waits(session.letter, self.conversation.held_by, session), nobody_is_left(sends)):
             said += [word] if word else []
         if said:

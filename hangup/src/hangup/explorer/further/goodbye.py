@@ -47,6 +47,8 @@ async def goodbye(exploration: Exploration, schedule: Schedule) -> list[Remark]:
         return there[-1]
 
     async def shut_down() -> None:
+        for each in there:
+            each.told = 0  # what a request, or a task of the lifespan's, has sent before is no goodbye
         if play.lifespan is not None:
             await ending.until_done(play.lifespan.stop(), play.wait)
 
