@@ -4,16 +4,24 @@
 few threads, and when all are held, nobody else's job is begun.
 """
 
+import asyncio
+import math
 import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hangup.record.internals import drop_executor, frames_now, job_in, threads_now
 from hangup.time.elsewhere import ANYIO, name_of_job
-from hangup.time.parked import is_parked
+from hangup.time.parked import GRACE, is_parked, waits_for
 
 if TYPE_CHECKING:
     from hangup.time.virtual import VirtualLoop
+
+
+A_LOOK = 0.02  # seconds after which it is looked again whether a job has ended by itself
+SHORT = GRACE / 2  # seconds of a timeout after which a job that is still there has begun another wait
 
 
 @dataclass(frozen=True)
@@ -25,8 +33,27 @@ class HeldThread:
 
     @property
     def is_held(self) -> bool:
-        """Whether the job holds it still."""
-        return _job_that_holds(self.thread) == self.job
+        """Whether the job holds it still, or does something between two waits."""
+        return _job_at(self.thread) == self.job
+
+    @property
+    def seconds(self) -> float:
+        """For how many seconds it waits at most: 0 where it does something, infinity where nothing ends the wait."""
+        frame = sys._current_frames().get(self.thread.ident or 0)
+        return 0.0 if frame is None else waits_for(frame)
+
+
+async def held_for_good(threads: "Iterable[HeldThread]", pause: Callable[[float], None]) -> list[HeldThread]:
+    """Return those of these threads that their jobs hold for good.
+
+    One that waits with a timeout is given some time to end; of one that waits for longer, nobody knows.
+    """
+    left, until = [each for each in threads if each.is_held], time.monotonic() + GRACE
+    while any(each.seconds < math.inf for each in left) and time.monotonic() < until:
+        pause(A_LOOK)
+        await asyncio.sleep(0)  # who does not let the loop turn holds it
+        left = [each for each in left if each.is_held]
+    return [each for each in left if each.seconds == math.inf or 0 < each.seconds <= SHORT]
 
 
 def newly_held(loop: "VirtualLoop") -> tuple[HeldThread, ...]:
@@ -49,7 +76,11 @@ def newly_held(loop: "VirtualLoop") -> tuple[HeldThread, ...]:
 def _job_that_holds(thread: threading.Thread) -> str:
     """Return the name of the job that a pool's thread is at, if the job waits for another thread; else nothing."""
     frame = frames_now().get(thread.ident or 0)
-    if frame is None:
-        return ""
-    job = job_in(frame, anyio=thread.name == ANYIO)
-    return name_of_job(job) if job is not None and is_parked(frame) else ""
+    return _job_at(thread) if frame is not None and is_parked(frame) else ""
+
+
+def _job_at(thread: threading.Thread) -> str:
+    """Return the name of the job that a pool's thread is at, nothing if it is at none."""
+    frame = frames_now().get(thread.ident or 0)
+    job = None if frame is None else job_in(frame, anyio=thread.name == ANYIO)
+    return "" if job is None else name_of_job(job)

@@ -8,6 +8,7 @@ one counts as parked only if it sleeps and has not run since it was last looked 
 
 import itertools
 import linecache
+import math
 import os
 import queue
 import re
@@ -27,6 +28,7 @@ from hangup.record.processor import usage
 _QUEUES = (queue.SimpleQueue, queue.Queue)
 _THREADING, _QUEUE, _SELECTORS, _POOLS = (str(m.__file__) for m in (threading, queue, selectors, pools))
 _GETS = re.compile(r"[\w.\[\]]+\.get\([^()]*\)")  # of a queue in C, which has no frame
+_NUMBER = re.compile(r"[\s(=](\d+(?:\.\d*)?)\)$")  # the last argument of such a call, if it is one
 Place = tuple[FrameType, int]
 UNKNOWN, AWAKE = "unknown", "awake"
 GRACE = 3.0  # seconds in which a thread that can go on by itself may end
@@ -179,6 +181,23 @@ def _has_no_timeout(frame: FrameType) -> bool:
 def _starts(frame: FrameType) -> bool:
     """Return whether a thread waits until another, which it starts, has begun: that one needs but a processor."""
     return any(each.f_code is threading.Thread.start.__code__ for each in itertools.islice(_outwards(frame), 3))
+
+
+def waits_for(frame: FrameType) -> float:
+    """Return for how many seconds a thread that is parked here waits at most, infinity where nothing ends its wait.
+
+    0 where it is at something else. Of a wait in C its source tells; where that has no number, it may be `GRACE`.
+    """
+    if not is_parked(frame):
+        return 0.0
+    if frame.f_code.co_filename == _THREADING:
+        timeout = frame.f_locals.get("timeout")
+        return math.inf if timeout is None or timeout < 0 else float(timeout)
+    call = _call(frame)
+    if not call or call.endswith(("()", "(True)", "(block=True)")):
+        return math.inf
+    number = _NUMBER.search(call)
+    return float(number[1]) if number is not None else GRACE
 
 
 def _queues(frame: FrameType) -> list[Any]:

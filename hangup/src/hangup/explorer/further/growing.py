@@ -31,6 +31,7 @@ from hangup.record.rules import (
     watches_for_ever,
 )
 from hangup.record.session import Session
+from hangup.time.jobs import held_for_good
 from hangup.time.virtual import VirtualLoop
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ class Growing:
                 for _ in range(TIMES):
                     left.append((await play())[0].facts.get("jobs", ()))
                 await asyncio.sleep(HOUR)
-                grown = asked.intersection(*({each.job for each in some if each.is_held} for some in left))
+                held = await held_for_good([each for some in left for each in some], elsewhere.pause)
+                grown = asked.intersection(*({each.job for each in some if each in held} for some in left))
             self._note(asked, grown)
             self._places.update({name: elsewhere.places.get(name, "") for name in grown})
             elsewhere.places = None
