@@ -1,6 +1,8 @@
 """Virtual time waits, really, for threads and sockets; what never comes is not known, and accuses nobody."""
 
 import asyncio
+import os
+import pathlib
 import queue
 import socket
 import sys
@@ -16,6 +18,7 @@ import pytest
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.further import costly
 from hangup.time import elsewhere
+from hangup.time.elsewhere import _listens
 from hangup.time.parked import Parked
 
 FEW: dict[str, Any] = {"models": ["uvicorn", "granian"], "endings": ["close", "reset", "cancel"]}
@@ -308,3 +311,21 @@ def test_an_app_that_leaves_a_thread_in_each_session_is_not_explored_to_the_end(
     assert len(report.schedules_breaking("no thread of the handler runs on when the handler has ended")) == 5
     assert 5 <= report.explored < report.schedules
     assert "because it leaves more and more threads" in str(report)
+
+
+OPEN = pathlib.Path("/proc/self/fd")
+
+
+@pytest.mark.skipif(not OPEN.is_dir(), reason="a system that does not list its open files")
+def test_whoever_looks_at_a_pipe_leaves_no_file_open():
+    """A subprocess has three: with each look one more was left, until there were too many."""
+    ours, theirs = os.pipe()
+    before = len(list(OPEN.iterdir()))
+    for _ in range(5):
+        assert not _listens(ours)
+    assert len(list(OPEN.iterdir())) == before
+    os.close(ours)
+    os.close(theirs)
+    assert not _listens(ours)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert _listens(server.fileno())

@@ -16,6 +16,7 @@ import functools
 import os
 import re
 import socket
+import stat
 import sys
 import threading
 import time
@@ -247,6 +248,8 @@ class Sockets:
 def _listens(fd: int) -> bool:
     """Whether a file is a socket of a server's, which waits for clients."""
     try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return False  # a pipe: no socket would close the copy that is made of it
         with socket.socket(fileno=os.dup(fd)) as copy:
             return bool(copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     except OSError:
