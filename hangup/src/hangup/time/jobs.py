@@ -39,7 +39,7 @@ class HeldThread:
     @property
     def seconds(self) -> float:
         """For how many seconds it waits at most: 0 where it does something, infinity where nothing ends the wait."""
-        frame = sys._current_frames().get(self.thread.ident or 0)
+        frame = frames_now().get(self.thread.ident or 0)
         return 0.0 if frame is None else waits_for(frame)
 
 
