@@ -179,10 +179,10 @@ class MemoryConnection:
         """Let the client send a text or binary message."""
         if self.client.drawn:
             self.client.drawing.says(said)
-        message: Message = {"type": "websocket.receive", "text" if isinstance(said, str) else "bytes": said}
+        message: Message = {"type": "websocket.receive"}
         if self.model.both_keys:
-            message.setdefault("bytes")
-            message.setdefault("text")
+            message["bytes"] = message["text"] = None
+        message["text" if isinstance(said, str) else "bytes"] = said
         self._inbox.put(message)
 
     def remark(self, text: str) -> None:
