@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hangup.explorer.apps.explore import explore
+from hangup.servers.script import Expect
 from hangup.time.parked import GRACE, waits_for
 from support.apps import app
 
@@ -104,3 +105,41 @@ def test_of_a_wait_in_c_the_source_tells_for_how_long(boxes):
         return asyncio.run(look())
 
     assert (waits(forever), waits(number), waits(named)) == (float("inf"), 1.5, GRACE)
+
+
+def asks(boxes, seconds, *, heeds):
+    """Return an app that answers with what a thread has from a queue, and maybe minds that nobody asks any more."""
+
+    async def handler(websocket):
+        await websocket.accept()
+        box: queue.Queue[str | None] = queue.Queue()
+        boxes.append(box)
+        while True:
+            try:
+                await websocket.receive_text()
+                await websocket.send_text(await asyncio.to_thread(once, box, seconds) or "idle")
+            except Exception:
+                if heeds:
+                    return
+                while await asyncio.to_thread(once, box, seconds) is not None:
+                    pass
+
+    return app(handler)
+
+
+def test_what_a_thread_brings_when_its_time_at_a_queue_is_over_is_waited_for(boxes):
+    report = explore(asks(boxes, 0.3, heeds=True), ["hello", Expect("idle")], limit=3, **FEW)
+    assert (report.broken, report.unknown) == ((), ())
+
+
+def test_what_nobody_waits_for_so_long_accuses_nobody(boxes):
+    report = explore(asks(boxes, 30, heeds=True), ["hello", Expect("idle")], limit=3, **FEW)
+    assert report.broken == ()
+    assert {each.why for each in report.unknown} == {
+        "once in a thread waits at a queue for a while, and was not waited for to the end"
+    }
+
+
+def test_who_has_had_its_chances_to_notice_that_nobody_is_there_is_found(boxes):
+    report = explore(asks(boxes, 0.3, heeds=False), ["hello", Expect("idle")], limit=3, **FEW)
+    assert "the handler ends when the peer leaves" in {each.rule for each in report.broken}

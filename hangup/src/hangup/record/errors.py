@@ -4,6 +4,7 @@ import functools
 import sysconfig
 import traceback
 from pathlib import Path
+from types import FrameType
 
 _OURS = str(Path(__file__).parents[1])
 
@@ -52,3 +53,12 @@ def is_library(filename: str) -> bool:
 def is_of_the_app(filename: str) -> bool:
     """Return whether a file is neither a library's nor hangup's."""
     return not (is_library(filename) or filename.startswith(_OURS))
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Return where the app's code is that has led to this frame, nothing if there is none."""
+    while frame is not None and not is_of_the_app(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}, in {frame.f_code.co_name}"

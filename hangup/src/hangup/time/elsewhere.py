@@ -22,17 +22,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from selectors import EVENT_WRITE, SelectorKey
-from types import FrameType
 from typing import Any
 
-from hangup.record.errors import is_of_the_app
+from hangup.record.errors import place_of
 from hangup.record.evidence.files import name_in
 from hangup.record.evidence.rings import Rings, rings_for
 from hangup.record.internals import frames_now
 from hangup.record.threads import run_in_thread
-from hangup.time.parked import Parked, waiting_in
+from hangup.time.parked import Parked, job_waits, waiting_in
 
 PATIENCE = 10.0  # seconds of real time for which a session waits for one thing
 AGAIN = 0.25  # seconds for what was given up once
@@ -40,6 +38,7 @@ RUNG, CHAIN = 3, 1.0  # how many threads that are timers are waited for at least
 FILE, FILE_AGAIN = 0.5, 0.1  # the same for a file that the app itself has the loop watch
 LOOK = 0.005  # seconds after which the loop looks again whether what it waits for may still come
 LOOKS = 20  # how often all threads must have been seen parked, until a job is believed to wait for ever
+A_WHILE = 2.0  # seconds of real time in an exploration for jobs that wait at a queue for a while only
 ANYIO = "AnyIO worker thread"
 A_JOB = "a job of AnyIO's"
 A_SOCKET = "the socket at "
@@ -62,6 +61,11 @@ class Elsewhere:
         """The threads of pools that a job has held when a session was over, and the job."""
         self.places: dict[str, str] | None = None
         """Where the app has handed out each job, while somebody asks."""
+        self.ended = 0
+        """How many jobs have ended in this session."""
+        self.timed = ""
+        """The job that waits at a queue for a while only, and was not waited for to the end, if there is one."""
+        self._left = A_WHILE
         self._spent: dict[str, float] = {}
         self._rung: dict[str, set[int]] = {}
         """Of threads that are timers and have one name those that were waited for in this session."""
@@ -77,7 +81,7 @@ class Elsewhere:
         self.jobs.clear()
         self._hopeless.clear()
         self.waited.clear()
-        self.rings = Rings()
+        self.rings, self._left = Rings(), A_WHILE
         self.begin_session()
 
     def end(self) -> None:
@@ -103,9 +107,13 @@ class Elsewhere:
         if self.places is not None:
             self.places.setdefault(name, place_of(sys._getframe(1)))
         if future not in self.jobs:
-            future.add_done_callback(lambda done: self.jobs.pop(done, None))
+            future.add_done_callback(self._job_ended)
         if not future.done():
             self.jobs[future] = name
+
+    def _job_ended(self, future: "asyncio.Future[Any]") -> None:
+        self.jobs.pop(future, None)
+        self.ended += 1
 
     @property
     def may_bring_something(self) -> bool:
@@ -126,6 +134,7 @@ class Elsewhere:
         self._spent.clear()
         self._rung.clear()
         self.given_up.clear()
+        self.ended, self.timed = 0, ""
 
     def wait(self, select: Callable[[float], Events], fds: Callable[[], Iterable[SelectorKey]]) -> Events:
         """Wait, really, while something may come; return the events that it has brought, none if nothing will.
@@ -138,8 +147,12 @@ class Elsewhere:
             if kind == "jobs":
                 parked = parked + 1 if self._all_parked() else 0
                 if parked >= LOOKS or (parked and what in self._hopeless):
-                    self._hopeless.add(what)
-                    break
+                    seconds = job_waits(ANYIO, self.ours)
+                    if not 0 < seconds <= self._left:
+                        self.timed = what if seconds else self.timed
+                        self._hopeless.add(what)
+                        break
+                    self._left -= LOOK if parked > LOOKS else LOOKS * LOOK
             elif parked:
                 parked = 0
             began = time.monotonic()
@@ -261,15 +274,6 @@ def name_of_job(func: Any) -> str:
     while isinstance(func, functools.partial):
         func = func.args[0] if func.args and getattr(func.func, "__name__", "") == "run" else func.func
     return f"{getattr(func, '__qualname__', type(func).__name__)} in a thread"
-
-
-def place_of(frame: FrameType | None) -> str:
-    """Return where the app's code is that has led to this frame, nothing if there is none."""
-    while frame is not None and not is_of_the_app(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is None:
-        return ""
-    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}, in {frame.f_code.co_name}"
 
 
 def _selects(ident: int) -> bool:

@@ -22,7 +22,7 @@ from concurrent.futures import thread as pools
 from types import CodeType, FrameType
 from typing import Any
 
-from hangup.record.internals import frames_now, no_collector
+from hangup.record.internals import frames_now, job_in, no_collector
 from hangup.record.processor import usage
 
 _QUEUES = (queue.SimpleQueue, queue.Queue)
@@ -198,6 +198,17 @@ def waits_for(frame: FrameType) -> float:
         return math.inf
     number = _NUMBER.search(call)
     return float(number[1]) if number is not None else GRACE
+
+
+def job_waits(anyio: str, ours: "set[int]") -> float:
+    """Return for how many seconds jobs in threads wait at queues: the shortest wait that ends by itself, or 0.
+
+    `anyio` is the name of AnyIO's threads, `ours` are the idents of threads that are no app's.
+    """
+    frames = frames_now()
+    others = ((thread, frames.get(thread.ident or 0)) for thread in threading.enumerate() if thread.ident not in ours)
+    jobs = (frame for thread, frame in others if frame and job_in(frame, anyio=thread.name == anyio) is not None)
+    return min((seconds for frame in jobs if 0 < (seconds := waits_for(frame)) < math.inf), default=0.0)
 
 
 def _queues(frame: FrameType) -> list[Any]:

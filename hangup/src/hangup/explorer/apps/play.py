@@ -25,6 +25,9 @@ from hangup.trace.trace import Trace
 LIFETIME = 600.0  # virtual seconds that a session may take in all
 _UNTOLD = ("silence", "shutdown")  # of which some servers never tell
 UNTOLD = 300.0  # virtual seconds in which an app may notice by itself what its server never tells
+CHANCES = (
+    3  # how many jobs in threads end after client a has left, until an app is believed not to mind what they bring
+)
 
 
 class Play:
@@ -76,6 +79,8 @@ class Play:
         """Whether the loop turned again and again without letting time pass."""
         self._sends_before: dict[str, int] = {}
         """How often the app had sent to each client when its lifespan began to shut down."""
+        self._ended_before = 0
+        """How many jobs in threads had ended by then."""
         self.calls = {"send": 0, "receive": 0}
         """How often the app had called each when client a was gone: the moments at which it can leave."""
 
@@ -144,6 +149,7 @@ class Play:
         """Client a is gone: what the app does from here on is no moment for it to leave."""
         a = self.connections.of["a"]
         self.calls = {"send": a.calls.sends, "receive": a.calls.receives}
+        self._ended_before = self.loop.elsewhere.ended
 
     def _all_left(self) -> None:
         """All clients are gone: the app has some time to end."""
@@ -200,8 +206,18 @@ class Play:
         first.facts["fired"] = bool(gone or (cancelled and first.cancelled_by == "schedule"))
         if self.held:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
-        if self.loop.elsewhere.given_up:
-            first.facts["unknown"] = self.loop.elsewhere.in_vain
+        if self.loop.elsewhere.given_up or self.loop.elsewhere.timed:
+            self._note_what_never_came(first)
+
+    def _note_what_never_came(self, first: Session) -> None:
+        """Know whether anything may have come of it that a job or a thread was not waited for to the end."""
+        elsewhere = self.loop.elsewhere
+        if elsewhere.given_up:
+            first.facts["unknown"] = elsewhere.in_vain
+        elif elsewhere.ended - self._ended_before < CHANCES and any(map(_is_stuck, self.recorder.sessions)):
+            first.facts["unknown"] = (
+                f"{elsewhere.timed} waits at a queue for a while, and was not waited for to the end"
+            )
 
     def _note_what_is_elsewhere(self, first: Session) -> None:
         """Know what the session has left outside of the loop's tasks and timers, if there is anything."""
@@ -222,3 +238,8 @@ class Play:
             said += [word] if word else []
         if said:
             session.facts["remarks"] = [*session.facts.get("remarks", ()), *said]
+
+
+def _is_stuck(session: Session) -> bool:
+    """Return whether somebody waited in vain in a session, or it had to be ended."""
+    return bool(session.facts["unanswered"]) or session.cancelled_by == "server"
