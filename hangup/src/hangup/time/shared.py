@@ -67,8 +67,7 @@ def _run(
     close: bool,
 ) -> T:
     async def begin() -> T:
-        loop.begin()
-        loop.real = real
+        loop.begin(real=real)
         return await make()
 
     watch = None if on_held is None else Watch(loop, on_held)

@@ -77,8 +77,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """What holds events back, if the order is to be another one than asyncio's own."""
         self.looks_every = 64
         """At which turn the loop looks for events, while it has enough to do without: only threads bring any."""
-        self.real = False
-        """Whether time is real: for what runs on real servers, on the loop that module-level locks are bound to."""
         self.elsewhere = Elsewhere()
         self.checks = False
         """Whether asyncio itself looks at each call: in debug mode, and when the loop is closed."""
@@ -89,8 +87,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.set_debug(self.get_debug())
         selector.own = frozenset(key.fd for key in selector.get_map().values())
 
-    def begin(self) -> None:
+    def begin(self, *, real: bool = False) -> None:
         """Begin anew in this thread, at 0 o'clock."""
+        self.real = real  # for what runs on real servers, on the loop that module-level locks are bound to
+        self._closely = real or self.checks  # whether each turn is one of asyncio's own
         self.now, self.late, self.alarms, self.on_idle = 0.0, 0.0, (), lambda: None
         self.turns = self.turn = self.jumps = 0
         self._thread = threading.get_ident()
@@ -141,7 +141,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _asyncio_checks(self, checks: bool) -> None:
         """Let asyncio look at each call itself, or let call_soon() be one call in place of its four."""
-        self.checks = checks
+        self.checks, self._closely = checks, checks or self.real
         vars(self).pop("call_soon", None)
         if self._quickly and not checks:
             self.call_soon = self._quickly  # type: ignore[method-assign,assignment]
@@ -150,8 +150,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Turn once: as asyncio does, or less: without a timer or a reason to look for events, what is ready."""
         self.turn += 1
         self.turns = turns = self.turns + 1
-        special = self._scheduled or self.checks or self.real  # type: ignore[attr-defined]
-        if special or turns > self.most_turns or not turns % self.looks_every:
+        closely = self._scheduled or self._closely  # type: ignore[attr-defined]
+        if closely or turns > self.most_turns or not turns % self.looks_every:
             turn_once(self)
         elif self._queue:
             if self.order is not None:

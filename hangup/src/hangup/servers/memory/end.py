@@ -89,9 +89,9 @@ class End:
             codes, forever = model.told.get(how, ()), model.forever if how in model.told else None
             reason = how in model.reason
         same = model.no_code if self._code is None else self._code
-        messages: list[Message] = [
-            {"type": "websocket.disconnect", "code": same if code == SAME else code} for code in codes
-        ]
+        messages: list[Message] = []
+        for code in codes:  # of a comprehension Python 3.11 makes a function each time
+            messages.append({"type": "websocket.disconnect", "code": same if code == SAME else code})
         if reason and messages:
             messages[0]["reason"] = model.big_reason if how == "too-big" else self._reason
         return messages, forever
