@@ -13,7 +13,6 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, said
-from helpers.exercises.chat_room.packet import packets
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
@@ -166,7 +165,6 @@ ex1 = AppExercise(
         Case(said((*texts(), *WORDS)), most=0),
         Case(PARTING, most=0, mount=_parting),
         Case(BRIEF, most=BRIEFLY, mount=_slow_to_join),
-        *packets(lambda answer: _mounted(answer, Radio())),
     ),
     rules=(
         rules.answers_everything,
