@@ -2116,35 +2116,11 @@ async def stands_when_the_hall_is_full(websocket):
             await hall.leave(seat)
 
 
-@wrong(ex3, "ends_quietly")
-class AnswersAfterItsOwnClose(WebSocketEndpoint):
-    """Closes where hall.answer raises; the text that came meanwhile is answered all the same, and that send fails."""
-
-    encoding = "text"
-
-    async def on_connect(self, websocket):
-        await websocket.accept()
-        self.hall = websocket.app.state.hall
-        self.seat = await self.hall.enter()
-
-    async def on_receive(self, websocket, data):
-        try:
-            reply = await self.hall.answer(self.seat, data)
-        except Exception:
-            await websocket.close(1011)
-        else:
-            await websocket.send_text(reply)
-
-    async def on_disconnect(self, websocket, close_code):
-        await self.hall.leave(self.seat)
-
-
 @right(ex3)
 class ClosesWhenTheHallBurns(WebSocketEndpoint):
-    """Closes where hall.answer raises, and the endpoint's loop hears of that; what came meanwhile has no answer."""
+    """Closes where hall.answer raises, and the endpoint's loop hears of that; a text that came meanwhile fails."""
 
     encoding = "text"
-    burns = False
 
     async def on_connect(self, websocket):
         await websocket.accept()
@@ -2152,12 +2128,9 @@ class ClosesWhenTheHallBurns(WebSocketEndpoint):
         self.seat = await self.hall.enter()
 
     async def on_receive(self, websocket, data):
-        if self.burns:
-            return
         try:
             reply = await self.hall.answer(self.seat, data)
         except Exception:
-            self.burns = True
             await websocket.close(1011)
         else:
             await websocket.send_text(reply)

@@ -23,6 +23,7 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.deaf import asks, goes_on_or_ends, may_end
+from helpers.exercises.double_receive.closed import closed
 from helpers.exercises.race import ends_quietly, racing
 from helpers.exercises.slow import READING, slow
 from helpers.exercises.turned import turned
@@ -170,7 +171,7 @@ def _hall(answer: Any) -> ASGIApp:
 
 
 def _seats(app: Any, session: Session) -> None:
-    app = getattr(app, "app", app)  # that of a Turned, or a Slow
+    app = getattr(app, "app", app)  # that of a Turned, a Slow, or a Closed
     session.facts["hall"] = app.state.hall
     session.facts["allowed"] = (HallOnFire, HallIsFull)
     may_end(session)
@@ -246,7 +247,7 @@ ex3 = AppExercise(
         Case((StopReading(), Send("hello"), Wait(5), Send("b?", by="b"), Expect(by="b")), most=0),
         Case((Send("b?", by="b"), Expect(by="b"), Send("fire", by="b"), Wait(1), *_seated(["smoke?"]))),
         Case((*_seated(["hello"]), Send("fire"), Wait(5), Send("smoke?"), Wait(5)), most=0),
-        Case((*_seated(["hello"]), Send("fire"), Send("smoke?"), Wait(5)), most=0),
+        Case((*_seated(["hello"]), Send("fire"), Send("smoke?"), Wait(5)), mount=closed(_hall), most=0),
         Case((*_seated([OFTEN]), Send(OFTEN), Expect(reply(0, OFTEN, 2)))),
         Case((*_seated(["hello"]), Send("slow"), Send("quick?", by="b"), Expect("seat 1 says quick?", by="b"))),
         Case(_seated([f"number {number}" for number in range(MANY)]), most=10),
