@@ -23,10 +23,10 @@ class Judged:
     schedule: str
     ended: str
     fired: bool
-    broken: list[tuple[int, Broken]] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
     unknown: str = ""
     """Why it could not be judged, if it could not."""
+    broken: list[tuple[int, Broken]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     enough: bool = False
     """Whether it need not be played again, though it was played only to make the plan."""
 
@@ -82,7 +82,7 @@ class Findings:
     def judge(self, schedule: str, sessions: Sequence[Session]) -> Judged:
         """Judge sessions by the rules; what only repeats the words of an earlier rule has the same cause."""
         first = sessions[0]
-        judged = Judged(schedule, first.ended, first.facts["fired"], unknown=first.facts.get("unknown", ""))
+        judged = Judged(schedule, first.ended, first.facts["fired"], first.facts.get("unknown", ""))
         if judged.unknown:
             return judged
         if held := first.facts.get("held"):

@@ -54,7 +54,6 @@ class Recorder:
         self,
         app: ASGIApp,
         trace: Trace | None = None,
-        *,
         excuse: Collection[str] = (),
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:

@@ -33,7 +33,6 @@ class Connections:
         schedule: Schedule,
         state: Mapping[str, Any],
         loop: asyncio.AbstractEventLoop,
-        *,
         on_spin: Callable[[], None],
         on_ended: Callable[[str], None],
     ) -> None:

@@ -280,11 +280,11 @@ class Exploration:
             schedule,
             self._trace,
             self.path,
-            lifespan=self.lifespan,
-            excuse=self.excuse,
-            patience=self.patience,
-            beside=beside,
-            loop=self._loop,
-        )
+            self.lifespan,
+            self.excuse,
+            self.patience,
+            beside,
+            self._loop,
+        )  # by place: to make an object by names takes twice as long
         self._loop = play.loop
         return play

@@ -44,7 +44,6 @@ class Play:
         schedule: Schedule,
         trace: Trace,
         path: str,
-        *,
         lifespan: Mode = False,
         excuse: Collection[str] = (),
         patience: ending.Patience | None = None,
@@ -57,7 +56,7 @@ class Play:
             loop = here
         self.loop = loop
         self.schedule = schedule
-        self.recorder = recorder = Recorder(app, trace, excuse=excuse, loop=loop)
+        self.recorder = recorder = Recorder(app, trace, excuse, loop)
         self.lifespan: Lifespan | None = None
         if lifespan not in (False, "off") and beside is None:
             self.lifespan = Lifespan(recorder, needed=lifespan == "on")
@@ -66,7 +65,7 @@ class Play:
         state = lasts.state if lasts is not None else {}
         for letter in () if script.alone else script.order:
             trace.peer(0 if letter == "a" and schedule.ending == "early" else ord(letter))
-        self.connections = Connections(recorder, schedule, state, loop, on_spin=wait.end, on_ended=self._app_ended)
+        self.connections = Connections(recorder, schedule, state, loop, wait.end, self._app_ended)
         self.conversation = Conversation(script, self.connections, loop, path, self._a_left, self._all_left)
         self.patience = patience
         self.held = ""

@@ -49,7 +49,7 @@ class MemoryConnection:
         """The end that has begun and takes its time, if it is such a one."""
         self._end: End | None = None
         self._status = 0  # of the HTTP response by which the app refuses, once that has begun
-        self._inbox = Inbox(self.calls.spin, connects=model.connects_again)
+        self._inbox = Inbox(self.calls.spin, model.connects_again)
 
     @property
     def over(self) -> bool:
@@ -285,7 +285,7 @@ class MemoryConnection:
         self.gone = self.gone or how
         if not self.client.reads and self.model.full == "waits":
             self.client.is_gone()
-        self._end = End(self.model, how, code, reason, accepted=self.accepted)
+        self._end = End(self.model, how, code, reason, self.accepted)
         if (told := self._end.told()) is not None:
             self._inbox.tell(*told)
 

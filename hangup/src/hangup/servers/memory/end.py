@@ -29,7 +29,7 @@ class End:
 
     __slots__ = ("_accepted", "_answered", "_closing_until", "_code", "_early", "_model", "_reason", "_sent", "how")
 
-    def __init__(self, model: Model, how: str, code: int | None, reason: str, *, accepted: bool) -> None:
+    def __init__(self, model: Model, how: str, code: int | None, reason: str, accepted: bool) -> None:
         self.how = how
         self._model = model
         self._code = code
@@ -55,7 +55,7 @@ class End:
         self._sent = self._sent or (kind == "websocket.send" and call is None)
         if kind == "websocket.close" and self._is_own(call, read=read):
             accepted = self._accepted or (self._answered and self._early is None)
-            own = End(self._model, "own", message.get("code") or 1000, message.get("reason") or "", accepted=accepted)
+            own = End(self._model, "own", message.get("code") or 1000, message.get("reason") or "", accepted)
             if self._model.late_close == "instead":
                 inbox.clear()
                 inbox.tell(*own._told("own", own._early))

@@ -19,7 +19,7 @@ class Inbox:
 
     __slots__ = ("_forever", "_messages", "_on_spin", "_repeated", "_waiters", "connects", "read")
 
-    def __init__(self, on_spin: Callable[[], None], *, connects: bool = False) -> None:
+    def __init__(self, on_spin: Callable[[], None], connects: bool = False) -> None:
         self.read = False
         self.connects = connects
         self._on_spin = on_spin
