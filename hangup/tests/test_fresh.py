@@ -130,6 +130,22 @@ async def slow(scope, receive, send):
     slots.remove(send)
     if message.get("code") != 1001:
         raise ValueError("no goodbye")
+
+stay = []
+
+async def cancelled_stay(scope, receive, send):
+    "Asks for each one who is here; who is cancelled stays."
+    await receive()
+    await send({"type": "websocket.accept"})
+    stay.append(send)
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            for each in stay:
+                await asyncio.sleep(0)
+            await send({"type": "websocket.send", "text": message["text"]})
+    except OSError:
+        pass
+    stay.remove(send)
 """
 
 
@@ -217,6 +233,15 @@ def test_an_app_that_is_another_one_when_all_were_cancelled_is_made_anew_before_
     assert not reports[0].ok
     assert reports[0] == reports[1]
     assert len(rooms.slots) > 3
+
+
+def test_a_sound_app_too_that_is_another_one_at_the_end_is_made_anew_before_it_is_explored_again(rooms):
+    """Who is cancelled stays: all rules allow that, and the next exploration had more moments, or found less."""
+    given: dict[str, Any] = {"models": ("uvicorn",), "endings": ("close", "cancel")}
+    reports = [explore(rooms.cancelled_stay, **given) for _ in range(2)]
+    assert reports[0].ok
+    assert reports[0] == reports[1]
+    assert len(rooms.stay) > 3
 
 
 def test_what_breaks_where_a_second_client_was_tried_is_told(rooms):

@@ -22,31 +22,38 @@ from hangup.explorer.fresh.apart import ALONE, Origin, origin_of
 
 @dataclass(frozen=True)
 class _Kept:
-    """Of an app that keeps something of its sessions: where it was found, and how things stood there."""
+    """Of an app that keeps something of its sessions: where it was found, and how things stood there.
+
+    What all rules allow may be meant, such as what is loaded once: then it is not `sure` that it is a fault.
+    """
 
     app: Callable[[], object]
     origin: Origin
     stood: object
+    sure: bool
 
 
 _keeps: dict[int, _Kept] = {}
 _running = threading.local()
 
 
-def remember(app: object) -> None:
-    """Remember that this app keeps something of its sessions, for as long as it is there."""
+def remember(app: object, *, sure: bool = True) -> None:
+    """Remember that this app keeps something of its sessions, for as long as it is there.
+
+    What is not `sure` makes it anew as well, but casts no doubt on what an invariant says of it.
+    """
     key, origin = id(app), origin_of(app)
-    if key in _keeps or origin is None:
+    if origin is None or (key in _keeps and (_keeps[key].sure or not sure)):
         return
     with contextlib.suppress(TypeError, OSError):  # of what has no weak reference nothing is remembered
         of = weakref.ref(app, lambda _: _keeps.pop(key, None))
-        _keeps[key] = _Kept(of, origin, _stands(origin))
+        _keeps[key] = _Kept(of, origin, _stands(origin), sure)
 
 
 def keeps_something(app: object) -> bool:
-    """Return whether it is known that this app keeps something of its sessions."""
+    """Return whether it is sure that this app keeps something of its sessions."""
     kept = _keeps.get(id(app))
-    return kept is not None and kept.app() is app
+    return kept is not None and kept.app() is app and kept.sure
 
 
 @contextlib.contextmanager

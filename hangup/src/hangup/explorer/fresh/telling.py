@@ -46,8 +46,10 @@ def told(
         report = replace(report, later=(*report.later, left[0]))
     others = {each.rule for each in report.broken if each not in exploration.opening}
     first = {each.rule for each in report.broken if each in exploration.opening}
-    if app is not None and (report.later or first - others or (not report.ok and is_another_one(report, exploration))):
+    if app is not None and (report.later or first - others):
         remember(app)
+    elif app is not None and is_another_one(report, exploration):
+        remember(app, sure=not report.ok)
     return without_what_nobody_sees(report, app, exploration) if app is not None and report.later else report
 
 
