@@ -158,3 +158,18 @@ def command(folder, app, *arguments):
     (folder / "someapp.py").write_text(textwrap.dedent(app))
     line = [sys.executable, "-m", "hangup", *arguments]
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_what_is_kept_where_the_loop_was_held_is_not_asked():
+    """Who was ended has let go of nothing, and each more session takes long."""
+    kept, sessions = [], []
+
+    async def keeps(scope, receive, send):
+        kept.append(send)
+        sessions.append(scope)
+        await goes_on(scope, receive, send)
+
+    session = replay(keeps, "uvicorn/close@end", closer=True)
+    assert session.facts["held"]
+    assert "kept" not in session.facts
+    assert len(sessions) == 1

@@ -20,9 +20,10 @@ def ends_all(schedule: Schedule) -> bool:
 def may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
     """Return whether a connection that is still reachable counts as kept: what runs on holds its own.
 
-    When the server shuts down, or cancels its apps for that, the process is about to end.
+    When the server shuts down, or cancels its apps for that, the process is about to end. Who holds the event loop has
+    been ended, and what it would have let go of nobody knows; to ask again takes long.
     """
-    if ends_all(schedule):
+    if ends_all(schedule) or any(each.facts.get("held") for each in sessions):
         return False
     return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
 
