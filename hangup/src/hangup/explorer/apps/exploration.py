@@ -57,6 +57,8 @@ class Exploration:
     """The tasks that had to be stopped when a session was over: one of them may let go of connections in time."""
     outlived: dict[tuple[Schedule, str], None] = field(default_factory=dict)
     """Under which schedules, and whose, connections were still there when the app's lifespan came to its end."""
+    keeps_some: bool = False
+    """Whether a connection was still there when its session was over, also where that breaks no rule."""
     holding: Holding = field(default_factory=Holding)
     playing: Play | None = None
     costly: Costly = field(default_factory=Costly)
@@ -223,6 +225,8 @@ class Exploration:
             each.drop_references()
             if (each.connection and each.connection()) or each.facts.get("outlives"):
                 left.append(each)
+        if left:
+            self.keeps_some = True
         if left and self._asks_what_is_kept and may_keep(schedule, sessions):
             self.keeping.look(app, schedule, left)
             self.outlived.update({(schedule, each.letter): None for each in left if each.facts.get("outlives")})

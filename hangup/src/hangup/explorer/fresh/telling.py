@@ -48,7 +48,7 @@ def told(
     first = {each.rule for each in report.broken if each in exploration.opening}
     if app is not None and (report.later or first - others):
         remember(app)
-    elif app is not None and is_another_one(report, exploration):
+    elif app is not None and (exploration.keeps_some or not report.ok) and is_another_one(report, exploration):
         remember(app, sure=not report.ok)
     return without_what_nobody_sees(report, app, exploration) if app is not None and report.later else report
 
