@@ -28,7 +28,7 @@ class Wait(Alarm):
     def begin(self, seconds: float) -> None:
         """Begin to wait, for at most so many virtual seconds."""
         self.loop.turns = self.loop.jumps = 0
-        self._over = asyncio.Future(loop=self.loop)  # for nobody who might look how it was made
+        self._over = asyncio.Future()  # not the loop's own, which looks how it was made
         self.ring = self.end
         self.when = self.loop.now + seconds
 

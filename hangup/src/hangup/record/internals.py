@@ -243,6 +243,11 @@ def threads_now() -> "set[threading.Thread]":
     return {*threading._limbo.values(), *threading._active.values()}  # type: ignore[attr-defined]
 
 
+def know_threads(known: "set[threading.Thread]") -> None:
+    """Add to these threads all that run now, and those that are about to start."""
+    known.update(threading._limbo.values(), threading._active.values())  # type: ignore[attr-defined]
+
+
 def pool_of(thread: threading.Thread) -> "weakref.ref[ThreadPoolExecutor] | None":
     """Return a reference to the pool whose worker this thread is; None for any other thread.
 

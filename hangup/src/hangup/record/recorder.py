@@ -213,6 +213,7 @@ class _Channel:
         event = Event(caller.lifeline(), kind, detail.strip(), "server")
         session.record(event, gives=f"{session.letter}.{token}", caller=caller)
         if kind == "websocket.send":
+            session.said = session.said or []
             session.said.append(_hash(message))
         try:
             with in_session(None):

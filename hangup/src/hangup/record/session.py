@@ -51,7 +51,7 @@ class Session:
     closes: int = field(default=0, init=False)
     asking: int = field(default=0, init=False)
     """How many calls of receive() wait now; counted where the session is drawn, as what follows is."""
-    said: list[int] = field(default_factory=list, init=False, repr=False)
+    said: list[int] | None = field(default=None, init=False, repr=False)
     """What send() was given as data messages, in order: the hash of each one's repr."""
     taken: int = field(default=0, init=False)
     """For how many of them send() has returned."""

@@ -24,6 +24,7 @@ from hangup.record.internals import (
     forget_callbacks,
     forget_files,
     has_no_job,
+    know_threads,
     pool_of,
     quick_call_soon,
     ready,
@@ -65,10 +66,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _quickly: "Callable[..., asyncio.Handle] | None" = None
 
     def __init__(self) -> None:
-        self.now, self.turns, self.turn, self.looks = 0.0, 0, 0, 0
+        self.now, self.turns, self.turn, self.looks, self.most_turns = 0.0, 0, 0, 0, TURNS
         self.jumps = 0
         """How often the clock has moved on to a timer since something happened between an app and its peers."""
-        self.most_turns = TURNS
         self.on_idle: Callable[[], None] = lambda: None
         self.late = 0.0
         """By how many seconds the last timer has rung late."""
@@ -194,7 +194,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def know_threads(self) -> None:
         """Take note that the threads that run now are the app's own: it has made them, or its lifespan has."""
-        self._known |= threads_now()
+        know_threads(self._known)
 
     def forgotten_threads(self) -> list[str]:
         """Return the names of the threads that were started since the last call and run on; idle workers do not count.

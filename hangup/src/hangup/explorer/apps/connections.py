@@ -64,7 +64,8 @@ class Connections:
             drawn.record(opening, chains=line, gives=f"{letter}.open", rank=(2, letter))
         self.running += 1
         client = None if lost else ("127.0.0.1", port)
-        scope = {**websocket_scope(asked), "state": dict(self.state), "client": client}
+        scope = websocket_scope(asked).copy()
+        scope["state"], scope["client"] = dict(self.state), client
         if not connection.model.denies:
             scope["extensions"] = {}
         self.tasks[letter] = task_of_nobody(self._serve(letter, scope, connection), self._loop)

@@ -9,7 +9,7 @@ from hangup.explorer.apps.ending import Patience
 from hangup.explorer.apps.kept import doubt, ends_all, may_keep, who_stays
 from hangup.explorer.apps.lifespan import Lifespan, Mode
 from hangup.explorer.apps.play import Play
-from hangup.explorer.apps.schedules import CANCELS, Schedule
+from hangup.explorer.apps.schedules import CANCELS, Schedule, moments_of, schedules_of
 from hangup.explorer.apps.talk.script import ParsedScript
 from hangup.explorer.findings import Findings, Judged, spread
 from hangup.explorer.further.costly import Costly
@@ -22,7 +22,6 @@ from hangup.explorer.report import Broken
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import keeps_no_connection, leaves_the_loop_free
 from hangup.record.threads import Escaped, Stuck
-from hangup.servers.memory import Moment
 from hangup.servers.models import ENDINGS
 from hangup.servers.players import row_of
 from hangup.time.shared import run_on_loop
@@ -103,6 +102,9 @@ class Exploration:
     ) -> None:
         """Make the plan, play at most `limit` of its schedules, and look at what the app still keeps."""
         plan = await self.plan(models, endings)
+        early = list(self.early.values())
+        if early and not (early[1:] and all(each.enough for each in early[1:])):
+            early[0].enough = False  # nothing tells that the second session is like the very first
         self.findings.schedules = len(plan)
         count = min(limit, len(plan))
         for number, schedule in enumerate(spread(plan, limit), start=1):
@@ -124,9 +126,8 @@ class Exploration:
             row = row_of(model)
             ways = [e for e in endings if e in ENDINGS and (e in row.told or row.cancels)]
             play = await self.undisturbed(Schedule(model, (ways or ["close"])[0]))
-            calls = [Moment("send", n + 1) for n in range(play.calls["send"])]
-            calls += [Moment("receive", n + 2) for n in range(max(play.calls["receive"] - 1, 0))]
-            plan += Schedule.each(model, ways, (*calls, None))
+            calls = moments_of(play.calls["send"], play.calls["receive"])
+            plan += schedules_of(model, tuple(ways), play.calls["send"], play.calls["receive"])
             plan += further(model, endings, calls)
             if play.spins or play.held:
                 return plan
@@ -148,8 +149,7 @@ class Exploration:
             self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
-        again = threads or self.holding.is_long(began) or not self.first  # the second session may be another one
-        judged.enough = not again and judged.settles(sessions)
+        judged.enough = not (threads or self.holding.is_long(began)) and judged.settles(sessions)
         self.opening = self.opening if self.first else tuple(broken for _, broken in judged.broken)
         self.first[str(schedule)] = {broken.rule for _, broken in judged.broken}
         return play

@@ -92,3 +92,16 @@ class Schedule:
 @functools.lru_cache(maxsize=4_096)
 def _schedule(model: str, ending: str, call: str, number: int) -> Schedule:
     return Schedule(model, ending, None if call == "end" else Moment(call, number))
+
+
+@functools.lru_cache(maxsize=256)
+def moments_of(sends: int, receives: int) -> tuple[Moment, ...]:
+    """Return the moments of so many calls of an app, at each of which its client may leave: but the first receive()."""
+    first = (Moment("send", n + 1) for n in range(sends))
+    return (*first, *(Moment("receive", n + 2) for n in range(max(receives - 1, 0))))
+
+
+@functools.lru_cache(maxsize=256)
+def schedules_of(model: str, endings: tuple[str, ...], sends: int, receives: int) -> tuple[Schedule, ...]:
+    """Return a schedule for each ending at each of those moments, and at the end."""
+    return tuple(Schedule.each(model, endings, (*moments_of(sends, receives), None)))

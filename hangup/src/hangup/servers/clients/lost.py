@@ -22,8 +22,9 @@ def lost(session: Session, client: Connection) -> str:
     who, come = f"client {session.letter}", client.came
     if client.said > session.received and (session.asking or session.codes):
         return f"{who} said {_messages(client.said)}; receive() has returned {session.received}"
-    if come != session.said[: len(come)]:
-        return f"{who} missed one of {_messages(len(session.said))} that send() was given"
+    said = session.said or []
+    if come != said[: len(come)]:
+        return f"{who} missed one of {_messages(len(said))} that send() was given"
     if session.taken > len(come) and not session.codes:
         return f"send() has taken {_messages(session.taken)} for {who}; {len(come)} came"
     return ""
