@@ -404,7 +404,9 @@ def test_an_app_that_ends_before_the_peer_leaves_does_the_same_thing_each_time()
     assert "twice" not in str(report)
 
 
-def test_an_undisturbed_run_in_which_nothing_breaks_is_played_once_but_for_the_first():
+@pytest.mark.parametrize(("models", "more"), [(["uvicorn", "granian", "hypercorn"], 0), (["uvicorn"], 1)])
+def test_an_undisturbed_run_in_which_nothing_breaks_is_played_once_but_for_that_of_an_only_server(models, more):
+    """What breaks from the second session on shows in the next server's; with one server its own is played again."""
     sessions = 0
 
     async def counted(websocket):
@@ -412,8 +414,23 @@ def test_an_undisturbed_run_in_which_nothing_breaks_is_played_once_but_for_the_f
         sessions += 1
         await echo(websocket)
 
-    report = explore(app(counted), models=["uvicorn", "granian", "hypercorn"], endings=["close", "fin"])
-    assert sessions == report.explored + 1
+    report = explore(app(counted), models=models, endings=["close", "fin"])
+    assert sessions == report.explored + more
+
+
+def test_where_another_servers_undisturbed_run_breaks_something_the_very_first_is_played_again():
+    served: list[object] = []
+
+    async def once(websocket):
+        served.append(websocket)
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if len(served) == 1:
+                await websocket.send_text(text)
+
+    report = explore(app(once), models=["uvicorn", "granian"], endings=["close"])
+    broken = {each.schedule for each in (*report.broken, *report.later)}
+    assert "uvicorn/close@end" in broken
 
 
 def test_what_breaks_from_the_second_session_on_is_seen_on_one_server_too():
