@@ -266,6 +266,24 @@ def test_a_thread_that_waits_for_the_app_does_not_hold_the_time():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell whether a thread sleeps")
+def test_a_thread_with_the_ident_of_one_that_was_there_before_is_none_of_those():
+    """A new thread's timer was taken for one that watches something beside the app, and what it sets never came."""
+    before, now = threading.Event(), threading.Event()
+    old = threading.Thread(target=before.wait, args=(600,), daemon=True)
+    old.start()
+    parked, ours = Parked(), {threading.get_ident()}
+    parked.take_for_parked()
+    before.set()
+    old.join()
+    new = threading.Thread(target=now.wait, args=(600,), daemon=True)
+    new.start()
+    parked._first[new.ident or 0] = parked._first[old.ident or 0]  # as where the system gives it the same ident
+    others = {each.ident or 0 for each in threading.enumerate()} - {new.ident}
+    assert parked.busy(ours | others) == new.ident
+    now.set()
+    new.join()
+
+
 def test_a_thread_that_has_run_since_it_was_last_looked_at_is_not_parked():
     """One that was told to end a moment ago may still be where it waited: it is no thread left behind."""
     go_on, went_on = threading.Semaphore(0), threading.Semaphore(0)

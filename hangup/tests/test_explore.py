@@ -419,18 +419,21 @@ def test_an_undisturbed_run_in_which_nothing_breaks_is_played_once_but_for_that_
 
 
 def test_where_another_servers_undisturbed_run_breaks_something_the_very_first_is_played_again():
-    served: list[object] = []
+    from hangup.record.rules import rule
 
-    async def once(websocket):
-        served.append(websocket)
-        await websocket.accept()
-        async for text in websocket.iter_text():
-            if len(served) == 1:
-                await websocket.send_text(text)
+    @rule
+    def is_the_first(session):
+        """It is the first session."""
+        return "another one" if session.facts["number"] > 1 else None
 
-    report = explore(app(once), models=["uvicorn", "granian"], endings=["close"])
-    broken = {each.schedule for each in (*report.broken, *report.later)}
-    assert "uvicorn/close@end" in broken
+    def probe(_, session):
+        numbers.append(len(numbers) + 1)
+        session.facts["number"] = numbers[-1]
+
+    numbers: list[int] = []
+    two = ["uvicorn", "granian"]
+    report = explore(app(echo), rules=[is_the_first], probe=probe, models=two, endings=["close"])
+    assert "uvicorn/close@end" in {each.schedule for each in report.broken}
 
 
 def test_what_breaks_from_the_second_session_on_is_seen_on_one_server_too():

@@ -47,13 +47,15 @@ class Parked:
         self._first: dict[int, tuple[Place, list[Any]]] = {}
         self._places: dict[int, tuple[Place, list[Any]]] = {}
         self._slept: dict[int, str] = {}
+        self._before: set[threading.Thread] = set()
+        """Those that were there before: an ident is given out again, to a thread that is none of them."""
         self._others: set[threading.Thread] = set()
         """Those that were there before and take work from no queue: a notebook's own, a debugger's."""
 
     def take_for_parked(self) -> None:
         """Take every thread for parked where it is now, until it moves."""
         threads = {thread.ident: thread for thread in threading.enumerate()}
-        self._others = set(threads.values())
+        self._before, self._others = set(threads.values()), set(threads.values())
         frames = frames_now()
         del frames[threading.get_ident()]  # they hold what is kept here: a circle, which a collector has to find
         for ident, frame in frames.items():
@@ -79,12 +81,12 @@ class Parked:
         for ident, frame in frames_now().items():
             if ident in but or ident not in threads or threads[ident] in self._others:
                 continue
-            place = frame, frame.f_lasti
-            for known in (self._places.get(ident), self._first.get(ident)):
+            place, old = (frame, frame.f_lasti), threads[ident] in self._before
+            for known in (self._places.get(ident), self._first.get(ident) if old else None):
                 if known is not None and known[0] == place:
                     break
             else:
-                if not is_parked(frame, old=ident in self._first):
+                if not is_parked(frame, old=old and ident in self._first):
                     return ident
                 known = self._places[ident] = place, _queues(frame)
                 if known[1]:
