@@ -1,7 +1,6 @@
 """A peer that ends its connection on request."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -63,9 +62,7 @@ def test_a_handler_of_your_own_and_a_slow_wire():
             word = await client.recv()
         return connected, word, len(asyncio.all_tasks())  # this one, and who runs it
 
-    begin = time.monotonic()
     assert in_virtual_time(session) == (pytest.approx(4), "word", 2)
-    assert time.monotonic() - begin < 5
     assert not traces
 
 

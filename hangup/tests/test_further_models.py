@@ -105,10 +105,14 @@ def test_who_is_called_for_a_client_that_was_reset(server):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_silent_peer_is_noticed_by_who_pings(real, server):
-    """With pings of 1 s and a second for the pong, in place of the defaults."""
+    """With pings of 1 s and a second for the pong, in place of the defaults.
+
+    A real server may be late on a busy machine, never early; test_installed has what its code does, to the second.
+    """
     model = MODELS[server]
+    *lines, after = real["silent", server]
     if "silence" not in model.told:
-        assert real["silent", server] == ["accept returns", "after 0 s"]
+        assert (lines, after) == (["accept returns"], "not told")
         return
 
     async def work(app, connection):
@@ -119,8 +123,8 @@ def test_a_silent_peer_is_noticed_by_who_pings(real, server):
             await app.receive()
         await app.send("send")
 
-    seconds = model.after["silence"] - 38
-    assert [*in_memory(server, "silence", work), f"after {seconds:.0f} s"] == real["silent", server]
+    assert in_memory(server, "silence", work) == lines
+    assert float(after.split()[1]) >= model.after["silence"] - 38
 
 
 def test_uvicorns_pings_have_the_defaults_that_the_models_say():

@@ -15,6 +15,7 @@ from hangup.servers.installed import names
 from hangup.servers.installed.names import CODE, PREFIX
 from hangup.servers.installed.transport import HIGH_WATER, MemoryTransport
 from hangup.servers.memory import MemoryConnection
+from hangup.servers.models import MODELS
 from hangup.servers.models.doubts import installed
 from hangup.servers.players import connection_for
 from hangup.time.virtual import VirtualLoop
@@ -132,16 +133,28 @@ def test_a_client_that_does_not_read_lets_an_app_wait(name):
     assert got == 20
 
 
-@pytest.mark.parametrize("name", ["installed:uvicorn", "installed:uvicorn-wsproto"])
-def test_of_a_client_whose_network_is_gone_keepalive_tells_after_40_virtual_seconds(name):
-    async def work(loop: VirtualLoop) -> tuple[object, float]:
+@pytest.mark.parametrize("name", UVICORNS)
+def test_of_a_client_whose_network_is_gone_keepalive_tells_when_the_model_says(name):
+    async def work(loop: VirtualLoop) -> float:
         connection = await accepted(name, "silence")
         began = loop.time()
         connection.leave()
-        message = await connection.receive()
-        return message["code"], round(loop.time() - began)
+        assert (await connection.receive())["type"] == "websocket.disconnect"
+        return loop.time() - began
 
-    assert on_a_loop(work)[1] == 40
+    assert on_a_loop(work) == MODELS[name.removeprefix(PREFIX)].after["silence"]
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if MODELS[name.removeprefix(PREFIX)].pings_every is None])
+def test_of_a_client_whose_network_is_gone_nobody_tells_who_does_not_ping(name):
+    async def work(loop: VirtualLoop) -> None:
+        connection = await accepted(name, "silence")
+        connection.leave()
+        async with asyncio.timeout(86_400):
+            await connection.receive()
+
+    with pytest.raises(TimeoutError):
+        on_a_loop(work)
 
 
 @pytest.mark.parametrize("name", UVICORNS)
