@@ -1596,6 +1596,149 @@ async def with_anyio_streams(websocket, inboxes):
             inboxes.remove(inbox)
 
 
+# ---- wrong for the others: who is slow, who is silent, who left first -----------------------------------------------
+
+
+class Locks:
+    """A lock for each event loop: a server has one."""
+
+    def __init__(self):
+        self.lock, self.loop = asyncio.Lock(), None
+
+    def here(self):
+        """Return the running loop's lock."""
+        if self.loop is not asyncio.get_running_loop():
+            self.lock, self.loop = asyncio.Lock(), asyncio.get_running_loop()
+        return self.lock
+
+
+ROOM = Locks()
+
+
+@wrong(ex1, "answers_everything")
+async def one_sends_at_a_time(websocket, broadcast):
+    """The room has one lock around its sends: whom one member keeps waiting, the others do not hear."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def hear():
+            with suppress(*GONE):
+                async for event in events:
+                    async with ROOM.here():
+                        await websocket.send_text(event.message)
+
+        listener = asyncio.create_task(hear())
+        try:
+            with suppress(*GONE):
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+        finally:
+            try:
+                listener.cancel()
+                await asyncio.wait([listener])
+            finally:
+                await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex1, "answers_everything")
+async def ten_minutes_at_most(websocket, broadcast):
+    """Who says nothing for ten minutes is thrown out, as if it were gone."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+        listener = asyncio.create_task(listen(websocket, events))
+        try:
+            with suppress(*GONE, TimeoutError):
+                while True:
+                    text = await asyncio.wait_for(websocket.receive_text(), 600)
+                    await broadcast.publish("room", text)
+        finally:
+            try:
+                listener.cancel()
+                await asyncio.wait([listener])
+            finally:
+                await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex2, "answers_everything")
+async def knows_its_number(websocket, members):
+    """Removes by the number that it had when it came: once somebody before it has left, that is another's."""
+    await websocket.accept()
+    number = len(members)
+    members.append(websocket)
+    try:
+        while "text" in (said := await websocket.receive()):
+            for member in list(members):
+                with suppress(*GONE):
+                    await member.send_text(said["text"])
+    finally:
+        members.pop(min(number, len(members) - 1))
+
+
+@wrong(ex2, "answers_everything")
+async def an_hour_at_most(websocket, members):
+    """Who says nothing for an hour is thrown out."""
+    await websocket.accept()
+    members.append(websocket)
+    try:
+        with suppress(TimeoutError):
+            while "text" in (said := await asyncio.wait_for(websocket.receive(), 3_600)):
+                for member in list(members):
+                    with suppress(*GONE):
+                        await member.send_text(said["text"])
+    finally:
+        members.remove(websocket)
+
+
+async def inbox_to(websocket, inbox):
+    """Send what lies in an inbox, until the member is gone."""
+    with suppress(*GONE):
+        while True:
+            await websocket.send_text(await inbox.get())
+
+
+@wrong(ex3, "never_waits")
+async def gives_it_a_moment(websocket, inboxes):
+    """Waits a moment for a place in a full inbox, before it drops the oldest."""
+    await websocket.accept()
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    inboxes.append(inbox)
+    deliverer = asyncio.create_task(inbox_to(websocket, inbox))
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for each in list(inboxes):
+                    try:
+                        await asyncio.wait_for(each.put(text), 0.01)
+                    except TimeoutError:
+                        each.get_nowait()
+                        each.put_nowait(text)
+    finally:
+        inboxes.remove(inbox)
+        deliverer.cancel()
+        await asyncio.wait([deliverer])
+
+
+@wrong(ex3, "answers_everything")
+async def takes_the_inbox_with_its_number(websocket, inboxes):
+    """Takes along the inbox that has its number, which is another's once somebody before it has left."""
+    await websocket.accept()
+    inbox: asyncio.Queue[str] = asyncio.Queue(3)
+    number = len(inboxes)
+    inboxes.append(inbox)
+    deliverer = asyncio.create_task(inbox_to(websocket, inbox))
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for each in list(inboxes):
+                    if each.full():
+                        each.get_nowait()
+                    each.put_nowait(text)
+    finally:
+        inboxes.pop(min(number, len(inboxes) - 1))
+        deliverer.cancel()
+        await asyncio.wait([deliverer])
+
+
 # ---- what somebody who begins makes of the starters ------------------------------------------------------------------
 
 attempt(ex1, "listener.cancel()", "await listener")

@@ -2137,3 +2137,22 @@ class ClosesWhenTheHallBurns(WebSocketEndpoint):
 
     async def on_disconnect(self, websocket, close_code):
         await self.hall.leave(self.seat)
+
+
+@wrong(ex3, "gives_it_back")
+async def gives_back_nothing(websocket):
+    """Gives back a seat when the hall was full, and hides what `leave` says to that."""
+    hall, seat = websocket.app.state.hall, None
+    await websocket.accept()
+    with contextlib.suppress(Exception):
+        seat = await hall.enter()
+    try:
+        if seat is not None:
+            async for text in websocket.iter_text():
+                await websocket.send_text(await hall.answer(seat, text))
+    finally:
+        if seat is not None:
+            await hall.leave(seat)
+        else:
+            with contextlib.suppress(ValueError):
+                await hall.leave(seat)

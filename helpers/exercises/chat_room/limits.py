@@ -11,6 +11,7 @@ from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, Around, said, what_is_left
+from helpers.exercises.chat_room.leaving import LONG_SILENCE, ONE_AFTER_THE_OTHER, SecondLeaves
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
@@ -19,6 +20,7 @@ ONE_AFTER, AWAKE_AFTER = "6", "9"
 LAST = "6"
 KEPT = ("1", "4", "8", "8", "9")  # what a is sent: what was on its way each time, and the newest three
 SOON = 0.05  # seconds that a message is waited for
+AT_ONCE = 1e-6  # seconds, for what is no wait in virtual time
 LONG = 0.6  # virtual seconds for which a is slow
 
 
@@ -142,9 +144,9 @@ def takes_its_inbox_along(session: Session) -> str | None:
 def never_waits(session: Session) -> str | None:
     """Who speaks never waits for who listens."""
     waited, text = session.facts.get("waited", (0.0, ""))
-    if waited <= 0.1:
+    if waited <= AT_ONCE:
         return None
-    return f"client {session.letter} said {text!r}, and its handler read nothing more for {waited:.1f} s"
+    return f"client {session.letter} said {text!r}, and its handler read nothing more for {waited:.3g} s"
 
 
 @rule
@@ -197,7 +199,12 @@ ex3 = AppExercise(
         ),
         (),
     ),
-    also=(Case(said(texts()), most=0), Case(TWO_SLOW, most=0, mount=TwoTunnels)),
+    also=(
+        Case(said(texts()), most=0),
+        Case(TWO_SLOW, most=0, mount=TwoTunnels),
+        Case(LONG_SILENCE, most=0),
+        Case(ONE_AFTER_THE_OTHER, most=0, mount=lambda answer: SecondLeaves(Around(answer))),
+    ),
     rules=(
         never_waits,
         keeps_the_newest,

@@ -14,6 +14,7 @@ from hangup.servers.script import Expect, Leave, Script, Send, Wait
 from hangup.servers.sessions import run_anew
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, Around, said, up_to, what_is_left
+from helpers.exercises.chat_room.leaving import LONG_SILENCE, ONE_AFTER_THE_OTHER, SecondLeaves
 from helpers.exercises.chat_room.packet import packets, what_was_lost
 from helpers.exercises.race import ends_quietly, racing
 from helpers.judging.app_exercise import AppExercise, Case
@@ -226,6 +227,8 @@ ex2 = Survive(
         Case(said((*texts(), *WORDS)), most=0),
         Case(TO_A_SLOW_ONE, most=20, mount=functools.partial(Hall, slow=3)),
         Case(DEAD_AND_SLOW, most=0, mount=functools.partial(Hall, slow=3)),
+        Case(LONG_SILENCE, most=0),
+        Case(ONE_AFTER_THE_OTHER, most=0, mount=lambda answer: SecondLeaves(Around(answer))),
         *packets(_excusing),
     ),
     rules=(

@@ -13,6 +13,7 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Script, Send
 from helpers.exercises.chat_room.around import LESSON, TALK, TRIP, WORDS, said
+from helpers.exercises.chat_room.leaving import LONG_SILENCE, SLOW_TO_HEAR, ThirdIsSlow
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 from helpers.props.redis_room import mounted
@@ -164,6 +165,8 @@ ex1 = AppExercise(
     also=(
         Case(said((*texts(), *WORDS)), most=0),
         Case(PARTING, most=0, mount=_parting),
+        Case(LONG_SILENCE, most=0),
+        Case(SLOW_TO_HEAR, most=0, mount=lambda answer: ThirdIsSlow(_room(answer))),
         Case(BRIEF, most=BRIEFLY, mount=_slow_to_join),
     ),
     rules=(

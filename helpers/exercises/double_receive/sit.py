@@ -112,6 +112,8 @@ class Hall:
         before = session is not None and _was_cancelled(session) and not (task and will_be_cancelled(task))
         if not self._has(seat):
             self.returned.append(seat)
+            if session is not None and seat not in self.seats_of(session):
+                session.facts.setdefault("of nobody", seat)
             note(f"leave: seat {seat}, which is not taken")
             raise ValueError(f"seat {seat!r} is not taken")
         try:
@@ -213,6 +215,8 @@ def gives_it_back(session: Session) -> str | None:
         return "the session is over and the seat is still taken"
     if returned > taken:
         return f"hall.leave() was called {returned} times for one seat"
+    if "of nobody" in session.facts:
+        return f"hall.leave() was called with seat {session.facts['of nobody']!r}, which was never taken"
     if "seatless" in session.facts:
         return f"hall.answer() was called with seat {session.facts['seatless']!r}, which is not taken"
     return None
