@@ -15,6 +15,7 @@ from hangup.servers.clients.answers import Values, as_expected, names_of
 from hangup.servers.clients.handshake import Jar, handshake, request
 from hangup.servers.clients.lost import lost
 from hangup.servers.clients.response import fetched
+from hangup.servers.matrix.asked import patience
 from hangup.servers.script import (
     CLOSED,
     SILENT,
@@ -107,11 +108,13 @@ class Clients:
             target = self._broken
         target += asked.path if asked.path != "/" else ""
         options: dict[str, Any] = {"additional_headers": asked.headers, "subprotocols": asked.subprotocols or None}
-        opening = connect(target, open_timeout=self._patience, close_timeout=self._patience, **options)
+        opening = connect(target, open_timeout=None, close_timeout=self._patience, **options)
         try:
-            self._open[letter] = client = await stack.enter_async_context(opening)
+            async with patience(self._patience):
+                self._open[letter] = client = await stack.enter_async_context(opening)
         except _REFUSED as error:
-            self.missed[letter].append(f"the connection was not accepted: {error}")
+            words = "timed out during opening handshake" if isinstance(error, TimeoutError) else error
+            self.missed[letter].append(f"the connection was not accepted: {words}")
             return False
         self.names[client._letter] = letter
         if len(self._open) > 1:
@@ -164,7 +167,7 @@ class Clients:
                 if said is not None:
                     await client.send(said)
                 return ""
-            async with asyncio.timeout(self._patience):
+            async with patience(self._patience):
                 while True:
                     got = await client.recv()
                     problem = as_expected(step, got) or self._values.keep(step, got)

@@ -7,8 +7,9 @@ the version of the specification that the server names.
 """
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,51 @@ Send = Callable[[Message], Awaitable[None]]
 PAUSE = 0.2  # seconds in which a server on this machine notices what its peer has done
 WAITS = 0.5  # seconds after which a receive() is said to wait for ever
 NEVER = 8.0  # seconds after which whatever no model waits for is said never to happen
+STEP = 0.05  # seconds; of a machine that stands still for a second, patience loses one step and not all
+LEAST = 4  # steps, where they must be shorter
+
+
+@contextlib.asynccontextmanager
+async def patience(seconds: float | None = None) -> AsyncIterator[Callable[[float], None]]:
+    """Raise TimeoutError when the block has not ended in so many seconds, or in as many as what it yields is told.
+
+    They are taken step by step. After a stall all timers are due at once, before anybody has looked at what came
+    meanwhile: a single one would say of a message that it did not come, or of a server that it has noticed.
+    """
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def begin(seconds: float) -> None:
+        count, length = _steps(seconds)
+        step(count, length)
+
+    def step(left: int, length: float) -> None:
+        if left:
+            timers[:] = [loop.call_later(length, step, left - 1, length)]
+        else:
+            timeout.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as timeout:
+        if seconds is not None:
+            begin(seconds)
+        try:
+            yield begin
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+
+async def rest(seconds: float) -> None:
+    """Sleep, step by step: after a stall there is still time in which others do what they do."""
+    count, length = _steps(seconds)
+    for _ in range(count):
+        await asyncio.sleep(length)
+
+
+def _steps(seconds: float) -> tuple[int, float]:
+    """Return how many steps make so many seconds, and how long each is."""
+    count = max(round(seconds / STEP), LEAST)
+    return count, seconds / count
 
 
 class Logged:
@@ -27,7 +73,7 @@ class Logged:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._patience: asyncio.Timeout | None = None
+        self._lose_patience: Callable[[float], None] | None = None
         self._left = asyncio.Event()
         self.lines: list[str] = []
 
@@ -37,14 +83,14 @@ class Logged:
 
     def leave(self) -> None:
         """Say that the client has left: from now on a receive() that does not return is one that waits for ever."""
-        if self._patience is not None and not self._left.is_set():
-            self._patience.reschedule(asyncio.get_running_loop().time() + WAITS)
+        if self._lose_patience is not None and not self._left.is_set():
+            self._lose_patience(WAITS)
         self._left.set()
 
     async def receive(self) -> Message:
         """Log what the next message is; a call that waits is given up when the client has left."""
         try:
-            async with asyncio.timeout(WAITS if self._left.is_set() else None) as self._patience:
+            async with patience(WAITS if self._left.is_set() else None) as self._lose_patience:
                 message = await self._receive()
         except TimeoutError:
             self.log("receive waits")
@@ -53,7 +99,7 @@ class Logged:
             self.log(f"receive raises {_words(error)}")
             return {"type": ""}
         finally:
-            self._patience = None
+            self._lose_patience = None
         said = {key: int(v) if isinstance(v, int) else v for key, v in message.items() if key != "type"}
         self.log(f"{message['type']} {said}")
         return message
@@ -63,18 +109,18 @@ class Logged:
         message: dict[str, object] = {"type": f"websocket.{kind}"}
         message |= {"text": "x"} if kind == "send" else {"code": 4000, "reason": "why"} if kind == "close" else {}
         try:
-            async with asyncio.timeout(NEVER) as patience:
+            async with asyncio.timeout(NEVER) as never:
                 await self._send(message)
             self.log(f"{kind} returns")
         except TimeoutError as error:
-            self.log(f"{kind} never returns" if patience.expired() else f"{kind} raises {_words(error)}")
+            self.log(f"{kind} never returns" if never.expired() else f"{kind} raises {_words(error)}")
         except Exception as error:
             self.log(f"{kind} raises {_words(error)}")
 
     async def pause(self) -> None:
         """Wait until the client has left, and until the server has seen it."""
         await self._left.wait()
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
 
 
 def _words(error: Exception) -> str:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 
 from hangup.record.recorder import Recorder, describe
-from hangup.servers.running.stopping import end_handlers
+from hangup.servers.running.stopping import end_handlers, pending
 
 HOST = "127.0.0.1"
 
@@ -85,10 +85,10 @@ async def until_listening(
         yield
     finally:
         stop()
-        _, pending = await asyncio.wait([serving], timeout=2 * graceful_timeout)
-        if pending:  # since Python 3.12, hypercorn waits for its connections before it looks at its graceful timeout
+        if await pending([serving], 2 * graceful_timeout):
+            # since Python 3.12, hypercorn waits for its connections before it looks at its graceful timeout
             await end_handlers(recorder)
-            await asyncio.wait([serving], timeout=2 * graceful_timeout)
+            await pending([serving], 2 * graceful_timeout)
         serving.cancel()
         await asyncio.wait([serving])
         if not serving.cancelled():

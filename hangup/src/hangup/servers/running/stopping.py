@@ -3,10 +3,22 @@
 import asyncio
 import contextlib
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 from hangup.record.recorder import Recorder, Session
+from hangup.servers.matrix.asked import patience
 from hangup.trace.events import Event
+
+
+async def pending(tasks: "Iterable[asyncio.Future[Any]]", seconds: float) -> "list[asyncio.Future[Any]]":
+    """Wait until all are done, for so many seconds in which the loop turns; return those that are not."""
+    waiting = [task for task in tasks if not task.done()]
+    if waiting:
+        with contextlib.suppress(TimeoutError):
+            async with patience(seconds):
+                await asyncio.wait(waiting)
+    return [task for task in waiting if not task.done()]
 
 
 async def let_finish(recorder: Recorder, graceful_timeout: float) -> None:
@@ -14,8 +26,7 @@ async def let_finish(recorder: Recorder, graceful_timeout: float) -> None:
     waiting = [s for s in recorder.sessions if s.letter not in recorder.trace.connected and not s.finished.is_set()]
     if waiting:
         ends = [asyncio.ensure_future(session.finished.wait()) for session in waiting]
-        _, pending = await asyncio.wait(ends, timeout=graceful_timeout)
-        for end in pending:
+        for end in await pending(ends, graceful_timeout):
             end.cancel()
 
 
@@ -35,15 +46,14 @@ async def end_handlers(recorder: Recorder) -> None:
         if session.main and not session.finished.is_set():
             _note_that_it_never_returns(session)
             session.main.cancel()
-            await asyncio.wait([session.main], timeout=0.5)
-            if not session.main.done():
+            if await pending([session.main], 0.5):
                 await _cancel([task for task in (*session.tasks, session.main) if not task.done()])
 
 
 async def until_clients_left(recorder: Recorder, seconds: float) -> None:
     """Wait until this process's own clients know that their connections are closed."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with patience(seconds):
             while recorder.trace.connected:
                 await asyncio.sleep(0.001)
 
@@ -78,11 +88,9 @@ def _forget_frames(error: BaseException | None) -> None:
         waiting += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
-async def _cancel(tasks: "list[asyncio.Task[Any]]") -> None:
+async def _cancel(tasks: "list[asyncio.Future[Any]]") -> None:
     """Cancel tasks until they are done, three times at most: one that swallows it is given up."""
     for _ in range(3):
         for task in tasks:
             task.cancel()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=0.5)
-            tasks = list(pending)
+        tasks = await pending(tasks, 0.5)

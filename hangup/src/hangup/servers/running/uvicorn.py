@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hangup.record.recorder import Recorder
 from hangup.servers.running.listening import Run, lifespan_error
+from hangup.servers.running.stopping import pending
 
 if TYPE_CHECKING:
     import uvicorn
@@ -47,12 +48,10 @@ async def _stop(server: "uvicorn.Server", graceful_timeout: float) -> None:
     for connection in list(server.server_state.connections):
         connection.shutdown()
     await asyncio.sleep(0)
-    if tasks := set(server.server_state.tasks):
-        _, pending = await asyncio.wait(tasks, timeout=graceful_timeout)
-        for task in pending:
-            task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
-        if pending:
-            await asyncio.wait(pending, timeout=graceful_timeout)
+    left = await pending(server.server_state.tasks, graceful_timeout)
+    for task in left:
+        task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+    await pending(left, graceful_timeout)
     for connection in list(server.server_state.connections):
         connection.transport.abort()
     await server.lifespan.shutdown()
