@@ -100,8 +100,8 @@ def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes
 
     async def on_the_server():
         async with serve(app(handler), server=server) as url, connect(url):
-            await asyncio.wait_for(begun.wait(), 5)
-            await asyncio.wait(readers, timeout=5)
+            await asyncio.wait_for(begun.wait(), 30)
+            await asyncio.wait(readers, timeout=30)
 
     asyncio.run(on_the_server())
     real = told.copy()

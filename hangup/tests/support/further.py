@@ -15,7 +15,7 @@ import websockets
 
 from hangup import connect, serve
 from hangup.record.recorder import Receive, Send
-from hangup.servers.matrix.asked import NEVER, PAUSE, WAITS, Logged
+from hangup.servers.matrix.asked import NEVER, PAUSE, WAITS, Logged, patience, rest
 from hangup.servers.models import MODELS
 from support.playing import HANDSHAKE
 
@@ -48,7 +48,7 @@ async def second_reader(server: str) -> list[str]:
         first = asyncio.ensure_future(app.receive())
         await asyncio.sleep(0)
         second = asyncio.ensure_future(app.receive())
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
         await app.send("send")
         await asyncio.wait([first, second])
 
@@ -57,7 +57,7 @@ async def second_reader(server: str) -> list[str]:
             await connection.recv()
             for text in ("one", "two"):
                 await connection.send(text)
-            await asyncio.sleep(PAUSE)
+            await rest(PAUSE)
 
     return await _played(server, probe, client)
 
@@ -77,7 +77,7 @@ async def closing(server: str) -> list[str]:
         await left.wait()
         sock.close()
         gone.set()
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
 
     left, gone = asyncio.Event(), asyncio.Event()
     return await _played(server, probe, client)
@@ -91,7 +91,7 @@ async def client_of_one_who_was_reset(server: str) -> list[str]:
         sock = socket.create_connection((host, int(port)))
         sock.sendall(HANDSHAKE.format("", host).encode())
         _reset(sock)
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
 
     lines: list[str] = []
 
@@ -111,13 +111,13 @@ async def silent(server: str) -> list[str]:
     """
     began = time.monotonic()
     took = [0.0]
-    patience = HUNG if "silence" in MODELS[server].told else UNTOLD
+    longest = HUNG if "silence" in MODELS[server].told else UNTOLD
 
     async def probe(app: Logged) -> None:
         await app.send("accept")
         app.leave()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(longest):
                 app.lines.append(shown(await app._receive()))
                 took[0] = time.monotonic() - began
         if took[0]:
@@ -164,19 +164,18 @@ async def too_big_and_sends_at_once(server: str) -> list[str]:
 
 async def unread(server: str) -> list[str]:
     """Send to a peer that does not read until send() waits, and then let the network reset."""
-    wait = WAITS
 
     async def probe(app: Logged) -> None:
         await app.send("accept")
         sent = 0
         with contextlib.suppress(TimeoutError):
             while sent < SHORT_OF_READING:
-                async with asyncio.timeout(wait):
+                async with patience(WAITS):
                     await app._send({"type": "websocket.send", "bytes": bytes(2**16)})
                 sent += 2**16
         app.lines.append("send waits" if 2**20 < sent < SHORT_OF_READING else f"send has taken {sent:,} bytes")
         waiting = asyncio.ensure_future(app.send("send"))
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
         app.lines.append("the next send " + ("has ended" if waiting.done() else "waits"))
         full.set()
         await asyncio.wait([waiting])
@@ -186,7 +185,7 @@ async def unread(server: str) -> list[str]:
         sock = await _raw(url, 4096)
         await full.wait()
         _reset(sock)
-        await asyncio.sleep(PAUSE)
+        await rest(PAUSE)
 
     full = asyncio.Event()
     return await _played(server, probe, client)

@@ -128,7 +128,7 @@ async def logs(server: str, *, shutdown: bool) -> dict[tuple[str, str], list[str
         await cases[scope["path"]].app(receive, send)
 
     async with _limit(server), asyncio.TaskGroup() as clients:
-        async with serve(app, server=server, graceful_timeout=6 * WAITS + 1) as url:
+        async with serve(app, server=server, graceful_timeout=4 * NEVER) as url:
             for path, case in cases.items():
                 clients.create_task(case.client(url + path))
             await _within(NEVER, (case.ready for case in cases.values()))
