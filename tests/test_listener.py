@@ -40,7 +40,7 @@ def test_no_thread_is_left():
     assert threading.active_count() == before
 
     async def connects():
-        async with connect(url, open_timeout=5):
+        async with connect(url, open_timeout=30):
             pass
 
     with pytest.raises(OSError, match="Connect"):
@@ -66,12 +66,13 @@ def test_the_moment_is_drawn():
 
 def test_nothing_unread_is_said(monkeypatch):
     """A server that sends nothing makes it a TimeoutError, not a wait for ever."""
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
 
     async def session():
         with in_thread(one) as url:
             async with connect(url) as client:
-                with pytest.raises(TimeoutError, match="has sent nothing"):
-                    until_unread(client)
+                with monkeypatch.context() as patch:
+                    patch.setattr(module, "PATIENCE", 0.05)  # not for the thread, which may take longer to start
+                    with pytest.raises(TimeoutError, match="has sent nothing"):
+                        until_unread(client)
 
     asyncio.run(session())
