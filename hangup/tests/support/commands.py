@@ -15,6 +15,9 @@ from pathlib import Path
 
 import websockets
 
+from hangup.servers.matrix.asked import patience, rest
+from hangup.servers.running.stopping import pending
+
 PATHS = ("/listens", "/runs")
 GRACE = 1  # seconds that a server gives its apps before it cancels them; commands take whole ones
 PATIENCE = 8 * GRACE  # seconds that a client waits for the end; then it leaves, and the server gets as many to end
@@ -78,16 +81,16 @@ async def shutdown(server: str, *, lifespan: bool) -> dict[str, list[str]]:
             if problem := await _begins(process.stdout):
                 return {path: [] for path in PATHS} | {"server": [problem]}
             if server == "daphne":
-                await asyncio.sleep(DAPHNES_ROUND)
+                await rest(DAPHNES_ROUND)
             process.send_signal(signal.SIGTERM)
-            _, stay = await asyncio.wait(clients.values(), timeout=PATIENCE)
+            stay = await pending(clients.values(), PATIENCE)
         finally:
             for client in clients.values():
                 client.cancel()
             await asyncio.wait(clients.values())
         lines = []
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with patience(PATIENCE):
                 async for data in process.stdout:
                     lines.append(data.decode())
                 lines.append("server ends")

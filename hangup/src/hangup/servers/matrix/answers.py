@@ -67,8 +67,8 @@ def _told(lines: Sequence[str], own: int | None = None) -> str:
             return ", ".join([*codes, "waits"])
         elif line.startswith("receive raises"):
             return ", ".join([*codes, line.removeprefix("receive ").partition(" (")[0]])
-    if not codes:
-        return NOT_ASKED
+    if len(codes) < 2:
+        return NOT_ASKED  # an app that is ended after its first one has not come to ask again
     while len(codes) > 1 and codes[-2] == codes[-1]:
         codes.pop()
     return f"{', '.join(codes)} for ever"

@@ -25,7 +25,7 @@ from hangup.servers.matrix.commands import GRACE, Server, variables
 
 STARTS = 30.0  # seconds in which a server's process listens
 SOON = 6 * asked.WAITS + 2.0  # seconds in which a probe has ended whose server answers each call
-WATCHES = 3.0  # seconds for which a client stays to see how an app has ended
+WATCHES = 3.0  # seconds for which a client stays to see how an app has ended, once it has
 PATIENCE = 8 * GRACE  # seconds in which a server that was told to stop does
 APP = "hangup_asks"
 _PORTS = list(range(18_000, 30_000))  # below those that systems give to clients
@@ -163,7 +163,7 @@ async def _probes(server: Server) -> Logs:
         for path, ending in cases:
             group.create_task(_probe(port, path, ending, folder, logs))
         for path in ends:
-            group.create_task(_watched(port, path, logs, WATCHES))
+            group.create_task(_end(port, path, _file(folder, path, "log"), logs))
         logs.spec_version = await _version(folder)
     return logs
 
@@ -171,7 +171,7 @@ async def _probes(server: Server) -> Logs:
 async def _version(folder: Path) -> str:
     """Return what the app wrote of the server, once it was called."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SOON):
+        async with asked.patience(STARTS):
             while not (said := _read(folder / "spec_version")):
                 await asyncio.sleep(0.05)
             return said[0]
@@ -186,13 +186,29 @@ async def _probe(port: int, path: str, ending: str, folder: Path, logs: Logs) ->
     """Be the client of a probe, until its app has ended or has had enough time."""
     log, left = _file(folder, path, "log"), _file(folder, path, "left")
     staying = asyncio.ensure_future(_client(port, path, ending, log, left))
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SOON + asked.NEVER):
-            while _read(log)[-1:] != ["done"]:
-                await asyncio.sleep(0.05)
+    await _until_done(log)
     staying.cancel()
     await asyncio.wait([staying])
     logs.lines[path] = [line for line in _read(log) if line != "done"]
+
+
+async def _until_done(log: Path) -> None:
+    """Wait until an app has ended, or has had enough time."""
+    with contextlib.suppress(TimeoutError):
+        async with asked.patience(SOON + asked.NEVER):
+            while _read(log)[-1:] != ["done"]:
+                await asyncio.sleep(0.05)
+
+
+async def _end(port: int, path: str, log: Path, logs: Logs) -> None:
+    """Be the client of an app that ends, and take note of what it sees then."""
+    watching = asyncio.ensure_future(_watched(port, path, logs, STARTS))
+    await _until_done(log)
+    with contextlib.suppress(TimeoutError):
+        async with asked.patience(WATCHES):
+            await asyncio.wait([watching])
+    watching.cancel()
+    await asyncio.wait([watching])
 
 
 def _read(log: Path) -> list[str]:
@@ -241,7 +257,7 @@ async def _watched(port: int, path: str, logs: Logs, patience: float) -> None:
     """Stay until the connection is ended, and take note of what the client sees; None: nothing in that time."""
     logs.saw[path] = None
     with contextlib.suppress(TimeoutError, OSError):
-        async with asyncio.timeout(patience):
+        async with asked.patience(patience):
             try:
                 url = f"ws://127.0.0.1:{port}{path}"
                 async with connect(url, close_timeout=asked.WAITS, open_timeout=None, proxy=None) as client:
@@ -268,13 +284,15 @@ async def _stop(server: Server, *how: str, lifespan: bool) -> Logs:
                     for path in paths:
                         while "begins" not in _read(_file(folder, path, "log")):
                             await asyncio.sleep(0.05)
-            await asyncio.sleep(server.waits)
+            await asked.rest(server.waits)
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asked.patience(PATIENCE):
                     await process.wait()
-            await asyncio.wait(clients, timeout=2.0)
+            with contextlib.suppress(TimeoutError):
+                async with asked.patience(2.0):
+                    await asyncio.wait(clients)
         finally:
             for client in clients:
                 client.cancel()
