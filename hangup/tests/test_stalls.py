@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from hangup import SERVERS, connect, run, serve
+from hangup.servers import sessions
 from hangup.servers.matrix.asked import PAUSE, WAITS, Logged, patience, rest
 from hangup.servers.running.stopping import pending
 from hangup.servers.script import Expect, Send
-from support.apps import app
+from support.apps import app, echo
 
 STALL = 30.0  # seconds
 
@@ -127,6 +128,17 @@ def test_a_session_on_a_real_server_is_what_it_is_without_a_stall(server, moment
 
     session = on_a_stalling_loop(run(app(handler), [Send("x"), Expect("x")], server=server))
     assert (session.ended, session.facts["unanswered"]) == ("returned", [])
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_goodbye_that_a_stall_delays_is_drawn(server, monkeypatch):
+    async def close(client):
+        asyncio.get_running_loop().call_soon(stalls)
+        await client.close(1001)
+
+    monkeypatch.setitem(sessions.ENDINGS, "close", ("the client closes with 1001", close))
+    session = on_a_stalling_loop(run(app(echo), [Send("x"), Expect("x")], server=server))
+    assert [event.label for event in session.trace if event.to == "client"][-1] == "close 1001"
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -90,13 +90,22 @@ class Clients:
         self._left = client
         if self._broken is None:
             assert self._end is not None
-            await self._end(client)
+            await self._ended(client, self._end)
             self.fired = True
             return
         with contextlib.suppress(websockets.ConnectionClosed):
             await client.send("of this message only one half arrives")
             await client.wait_closed()
         self.fired = self._broken.fired == 1
+
+    async def _ended(self, client: Connection, end: End) -> None:
+        """Let a client end its connection, and give up as websockets does if the server does not end it, too."""
+        try:
+            async with patience(self._patience):
+                await end(client)
+        except TimeoutError:
+            client.transport.abort()
+            await client.wait_closed()
 
     async def _join(self, letter: str, url: str, stack: contextlib.AsyncExitStack) -> bool:
         """Let a client connect; return whether it is let in."""
@@ -108,7 +117,7 @@ class Clients:
             target = self._broken
         target += asked.path if asked.path != "/" else ""
         options: dict[str, Any] = {"additional_headers": asked.headers, "subprotocols": asked.subprotocols or None}
-        opening = connect(target, open_timeout=None, close_timeout=self._patience, **options)
+        opening = connect(target, open_timeout=None, close_timeout=None, **options)
         try:
             async with patience(self._patience):
                 self._open[letter] = client = await stack.enter_async_context(opening)
@@ -116,6 +125,7 @@ class Clients:
             words = "timed out during opening handshake" if isinstance(error, TimeoutError) else error
             self.missed[letter].append(f"the connection was not accepted: {words}")
             return False
+        stack.push_async_callback(self._ended, client, Connection.close)
         self.names[client._letter] = letter
         if len(self._open) > 1:
             for each in self._open.values():
