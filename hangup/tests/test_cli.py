@@ -316,7 +316,7 @@ def test_an_app_that_ends_its_process_when_it_shuts_down_does_not_end_the_explor
 
 def test_an_app_that_ignores_even_its_end_does_not_hold_the_command(explore):
     arguments = [sys.executable, "-m", "hangup", "explore", "someapps:holds"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)
     assert done.stderr.splitlines()[-1].startswith("The exploration was given up: the app runs on though it is ")
 

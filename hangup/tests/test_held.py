@@ -157,7 +157,7 @@ def command(folder, app, *arguments):
     """Run the command in a folder with this app."""
     (folder / "someapp.py").write_text(textwrap.dedent(app))
     line = [sys.executable, "-m", "hangup", *arguments]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_what_is_kept_where_the_loop_was_held_is_not_asked():

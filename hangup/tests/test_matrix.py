@@ -185,7 +185,8 @@ def test_gunicorn_and_anycorn_answer_as_their_models_by_their_commands_and_in_me
     releases = [f"{name}=={MODELS[name].measured}" for name in ("gunicorn", "anycorn")]
     folders = [str(ROOT), str(Path(hangup.__file__).parent.parent)]
     try:
-        run = isolated(IN_MEMORY.format(folders=folders), under=[*releases, f"websockets=={version('websockets')}"])
+        under = [*releases, f"websockets=={version('websockets')}"]
+        run = isolated(IN_MEMORY.format(folders=folders), under=under, timeout=180)
         found, problems = asked_until_known([], releases)
     except NoEnvironmentError as error:
         if os.environ.get("CI"):

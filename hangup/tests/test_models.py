@@ -160,7 +160,7 @@ def on_daphne() -> dict[str, Any] | NoEnvironmentError:
     under = [RELEASE, *(f"{name}=={version(name)}" for name in ("websockets", "wsproto"))]
     program = f"import runpy, sys; sys.path[:0] = {folders!r}; runpy.run_module('support.daphne', None, '__main__')"
     try:
-        run = isolated(program, under=under, timeout=60)
+        run = isolated(program, under=under, timeout=180)
     except NoEnvironmentError as error:
         return error
     found: dict[str, Any] = run.values[-1]

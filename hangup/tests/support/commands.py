@@ -21,7 +21,7 @@ from hangup.servers.running.stopping import pending
 PATHS = ("/listens", "/runs")
 GRACE = 1  # seconds that a server gives its apps before it cancels them; commands take whole ones
 PATIENCE = 8 * GRACE  # seconds that a client waits for the end; then it leaves, and the server gets as many to end
-STARTS = 30.0  # seconds in which a server's process starts and calls its app
+STARTS = 90.0  # seconds in which a server's process starts and calls its app
 DAPHNES_ROUND = 2.5  # seconds in which daphne has forgotten a handshake's request: until then, its stop fails
 ROOT = Path(__file__).parent.parent
 
