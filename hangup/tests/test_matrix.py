@@ -12,7 +12,7 @@ import pytest
 
 import hangup
 from hangup.cli import main
-from hangup.servers import players
+from hangup.servers import players, stalls
 from hangup.servers.matrix import asked, commands, rows, specification
 from hangup.servers.matrix.answers import NOT_ASKED, QUESTIONS, answers
 from hangup.servers.matrix.asking import Logs
@@ -206,10 +206,12 @@ CANCELLED = (("closes_late", ""), ("closes_at_once", ""), ("closes_unread", ""),
 
 
 def test_the_app_that_servers_are_asked_with_needs_nothing_but_python():
-    tree = ast.parse(Path(asked.__file__).read_text("utf-8"))
-    names = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
-    modules = {each.module if isinstance(each, ast.ImportFrom) else each.names[0].name for each in names}
-    assert {str(module).partition(".")[0] for module in modules} <= sys.stdlib_module_names
+    """Beside it, it has what it waits with, which needs no more."""
+    for module, beside in ((asked, {"hangup.servers.stalls"}), (stalls, set())):
+        tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+        names = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+        modules = {str(each.module) if isinstance(each, ast.ImportFrom) else each.names[0].name for each in names}
+        assert {name.partition(".")[0] for name in modules - beside} <= sys.stdlib_module_names
 
 
 # ---- what the specification says -------------------------------------------------------------------------------------

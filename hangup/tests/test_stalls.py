@@ -6,9 +6,9 @@ import pytest
 
 from hangup import SERVERS, connect, run, serve
 from hangup.servers import sessions
-from hangup.servers.matrix.asked import PAUSE, WAITS, Logged, patience, rest
-from hangup.servers.running.stopping import pending
+from hangup.servers.matrix.asked import PAUSE, WAITS, Logged
 from hangup.servers.script import Expect, Send
+from hangup.servers.stalls import patience, pending, rest
 from support.apps import app, echo
 
 STALL = 30.0  # seconds

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import websockets
 
-from hangup.servers.matrix.asked import patience, rest
-from hangup.servers.running.stopping import pending
+from hangup.servers.stalls import patience, pending, rest
 
 PATHS = ("/listens", "/runs")
 GRACE = 1  # seconds that a server gives its apps before it cancels them; commands take whole ones

@@ -15,8 +15,9 @@ import websockets
 
 from hangup import connect, serve
 from hangup.record.recorder import Receive, Send
-from hangup.servers.matrix.asked import NEVER, PAUSE, WAITS, Logged, patience, rest
+from hangup.servers.matrix.asked import NEVER, PAUSE, WAITS, Logged
 from hangup.servers.models import MODELS
+from hangup.servers.stalls import patience, rest
 from support.playing import HANDSHAKE
 
 TOO_BIG = 16 * 2**20 + 1  # bytes: one more than uvicorn, granian and hypercorn take by default

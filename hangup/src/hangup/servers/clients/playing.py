@@ -15,7 +15,6 @@ from hangup.servers.clients.answers import Values, as_expected, names_of
 from hangup.servers.clients.handshake import Jar, handshake, request
 from hangup.servers.clients.lost import lost
 from hangup.servers.clients.response import fetched
-from hangup.servers.matrix.asked import patience
 from hangup.servers.script import (
     CLOSED,
     SILENT,
@@ -29,6 +28,7 @@ from hangup.servers.script import (
     at_first,
     before_all,
 )
+from hangup.servers.stalls import patience
 from hangup.trace.events import Event
 from hangup.trace.trace import Trace
 

@@ -1,17 +1,18 @@
 """The app that a server is asked with: small probes that log what it does once the peer is gone, a line for each call.
 
-This module imports nothing but Python's own: `asking` copies it to where a server runs, whatever is installed there.
+This module imports nothing but Python's own, and `stalls`: both are copied to where a server runs, whatever it has.
 With the environment variable HANGUP_ASKS, a folder, each probe's log is a file there, named by the path: `X.log`
 grows with its lines, and ends with "done"; `X.left` says that the client has left; `spec_version` is
 the version of the specification that the server names.
 """
 
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+from hangup.servers.stalls import patience, rest
 
 Message = Any
 Receive = Callable[[], Awaitable[Message]]
@@ -20,51 +21,6 @@ Send = Callable[[Message], Awaitable[None]]
 PAUSE = 0.2  # seconds in which a server on this machine notices what its peer has done
 WAITS = 0.5  # seconds after which a receive() is said to wait for ever
 NEVER = 8.0  # seconds after which whatever no model waits for is said never to happen
-STEP = 0.05  # seconds; of a machine that stands still for a second, patience loses one step and not all
-LEAST = 4  # steps, where they must be shorter
-
-
-@contextlib.asynccontextmanager
-async def patience(seconds: float | None = None) -> AsyncIterator[Callable[[float], None]]:
-    """Raise TimeoutError when the block has not ended in so many seconds, or in as many as what it yields is told.
-
-    They are taken step by step. After a stall all timers are due at once, before anybody has looked at what came
-    meanwhile: a single one would say of a message that it did not come, or of a server that it has noticed.
-    """
-    loop = asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
-
-    def begin(seconds: float) -> None:
-        count, length = _steps(seconds)
-        step(count, length)
-
-    def step(left: int, length: float) -> None:
-        if left:
-            timers[:] = [loop.call_later(length, step, left - 1, length)]
-        else:
-            timeout.reschedule(loop.time())
-
-    async with asyncio.timeout(None) as timeout:
-        if seconds is not None:
-            begin(seconds)
-        try:
-            yield begin
-        finally:
-            for timer in timers:
-                timer.cancel()
-
-
-async def rest(seconds: float) -> None:
-    """Sleep, step by step: after a stall there is still time in which others do what they do."""
-    count, length = _steps(seconds)
-    for _ in range(count):
-        await asyncio.sleep(length)
-
-
-def _steps(seconds: float) -> tuple[int, float]:
-    """Return how many steps make so many seconds, and how long each is."""
-    count = max(round(seconds / STEP), LEAST)
-    return count, seconds / count
 
 
 class Logged:

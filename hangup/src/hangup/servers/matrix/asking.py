@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import struct
@@ -21,7 +20,8 @@ import websockets
 
 from hangup.network.client import Connection, connect
 from hangup.servers.matrix import asked
-from hangup.servers.matrix.commands import GRACE, Server, variables
+from hangup.servers.matrix.commands import GRACE, Server, copy_app, variables
+from hangup.servers.stalls import patience, pending, rest
 
 STARTS = 30.0  # seconds in which a server's process listens
 SOON = 6 * asked.WAITS + 2.0  # seconds in which a probe has ended whose server answers each call
@@ -100,7 +100,7 @@ async def _running(server: Server, *, lifespan: bool) -> AsyncIterator[tuple[Pro
         folder = Path(name)
         logs = folder / "logs"
         logs.mkdir()
-        shutil.copyfile(asked.__file__, folder / f"{APP}.py")
+        copy_app(folder, APP)
         port = _free_port()
         with (folder / "err").open("wb") as err:
             process = await asyncio.create_subprocess_exec(
@@ -171,7 +171,7 @@ async def _probes(server: Server) -> Logs:
 async def _version(folder: Path) -> str:
     """Return what the app wrote of the server, once it was called."""
     with contextlib.suppress(TimeoutError):
-        async with asked.patience(STARTS):
+        async with patience(STARTS):
             while not (said := _read(folder / "spec_version")):
                 await asyncio.sleep(0.05)
             return said[0]
@@ -195,7 +195,7 @@ async def _probe(port: int, path: str, ending: str, folder: Path, logs: Logs) ->
 async def _until_done(log: Path) -> None:
     """Wait until an app has ended, or has had enough time."""
     with contextlib.suppress(TimeoutError):
-        async with asked.patience(SOON + asked.NEVER):
+        async with patience(SOON + asked.NEVER):
             while _read(log)[-1:] != ["done"]:
                 await asyncio.sleep(0.05)
 
@@ -204,9 +204,7 @@ async def _end(port: int, path: str, log: Path, logs: Logs) -> None:
     """Be the client of an app that ends, and take note of what it sees then."""
     watching = asyncio.ensure_future(_watched(port, path, logs, STARTS))
     await _until_done(log)
-    with contextlib.suppress(TimeoutError):
-        async with asked.patience(WATCHES):
-            await asyncio.wait([watching])
+    await pending([watching], WATCHES)
     watching.cancel()
     await asyncio.wait([watching])
 
@@ -253,11 +251,11 @@ async def _exists(file: Path) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _watched(port: int, path: str, logs: Logs, patience: float) -> None:
+async def _watched(port: int, path: str, logs: Logs, seconds: float) -> None:
     """Stay until the connection is ended, and take note of what the client sees; None: nothing in that time."""
     logs.saw[path] = None
     with contextlib.suppress(TimeoutError, OSError):
-        async with asked.patience(patience):
+        async with patience(seconds):
             try:
                 url = f"ws://127.0.0.1:{port}{path}"
                 async with connect(url, close_timeout=asked.WAITS, open_timeout=None, proxy=None) as client:
@@ -284,15 +282,13 @@ async def _stop(server: Server, *how: str, lifespan: bool) -> Logs:
                     for path in paths:
                         while "begins" not in _read(_file(folder, path, "log")):
                             await asyncio.sleep(0.05)
-            await asked.rest(server.waits)
+            await rest(server.waits)
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                async with asked.patience(PATIENCE):
+                async with patience(PATIENCE):
                     await process.wait()
-            with contextlib.suppress(TimeoutError):
-                async with asked.patience(2.0):
-                    await asyncio.wait(clients)
+            await pending(clients, 2.0)
         finally:
             for client in clients:
                 client.cancel()

@@ -3,12 +3,15 @@
 import contextlib
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hangup.servers import stalls
+from hangup.servers.matrix import asked
 from hangup.servers.models.doubts import installed
 from hangup.servers.releases import environment
 
@@ -114,6 +117,16 @@ def _package(name: str) -> str:
 def _too_old(name: str) -> bool:
     """Whether what is installed here has no worker for ASGI: gunicorn before 24."""
     return name == "gunicorn" and int((installed("gunicorn") or "0").partition(".")[0]) < 24
+
+
+def copy_app(folder: Path, name: str) -> None:
+    """Copy the app to a folder, and what it waits with to where it looks for that: hangup need not be installed."""
+    shutil.copyfile(asked.__file__, folder / f"{name}.py")
+    package = folder / "hangup" / "servers"
+    package.mkdir(parents=True)
+    for each in (package.parent, package):
+        (each / "__init__.py").touch()
+    shutil.copyfile(stalls.__file__, package / "stalls.py")
 
 
 def variables(folder: Path, logs: Path, *, lifespan: bool) -> dict[str, str]:

@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 
 from hangup.record.recorder import Recorder, describe
-from hangup.servers.running.stopping import end_handlers, pending
+from hangup.servers.running.stopping import end_handlers
+from hangup.servers.stalls import pending
 
 HOST = "127.0.0.1"
 

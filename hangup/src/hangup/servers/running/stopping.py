@@ -3,22 +3,11 @@
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Iterable
 from typing import Any
 
 from hangup.record.recorder import Recorder, Session
-from hangup.servers.matrix.asked import patience
+from hangup.servers.stalls import patience, pending
 from hangup.trace.events import Event
-
-
-async def pending(tasks: "Iterable[asyncio.Future[Any]]", seconds: float) -> "list[asyncio.Future[Any]]":
-    """Wait until all are done, for so many seconds in which the loop turns; return those that are not."""
-    waiting = [task for task in tasks if not task.done()]
-    if waiting:
-        with contextlib.suppress(TimeoutError):
-            async with patience(seconds):
-                await asyncio.wait(waiting)
-    return [task for task in waiting if not task.done()]
 
 
 async def let_finish(recorder: Recorder, graceful_timeout: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hangup.record.recorder import Recorder
 from hangup.servers.running.listening import Run, lifespan_error
-from hangup.servers.running.stopping import pending
+from hangup.servers.stalls import pending
 
 if TYPE_CHECKING:
     import uvicorn
