@@ -130,7 +130,7 @@ def chromium() -> Iterator["Browser"]:
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", nowhere]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chrome(), args=options)
+        browser = playwright.chromium.launch(executable_path=chrome(), args=options, timeout=PATIENCE * 1000)
         yield browser
         browser.close()
 

@@ -99,7 +99,7 @@ def test_a_task_that_an_app_leaves_behind_hears_of_the_end_that_the_server_makes
             raise LookupError
 
     async def on_the_server():
-        async with serve(app(handler), server=server) as url, connect(url):
+        async with serve(app(handler), server=server) as url, connect(url, close_timeout=0.1):
             await asyncio.wait_for(begun.wait(), 30)
             await asyncio.wait(readers, timeout=30)
 

@@ -51,7 +51,7 @@ async def everything() -> dict[str, Any]:
     import_module("twisted.internet.reactor").startRunning(installSignalHandlers=False)
     RUNNERS["daphne"] = Runner("", ("daphne",), daphne)
     cases = [(how, accept) for how in ENDS for accept in (False, True)]
-    pictures = [picture("daphne", ends(how, accept=accept), patience=PATIENCE) for how, accept in cases]
+    pictures = [picture("daphne", ends(how, accept=accept), seconds=PATIENCE) for how, accept in cases]
     found, stopped, drawn = await asyncio.gather(
         logs("daphne", shutdown=False), shutdown("daphne", lifespan=False), asyncio.gather(*pictures)
     )

@@ -206,7 +206,7 @@ async def _with_a_big_message(
             with contextlib.suppress(websockets.ConnectionClosed):
                 await connection.send(bytes(TOO_BIG))
             with contextlib.suppress(websockets.ConnectionClosed):
-                async with asyncio.timeout(2 * NEVER):
+                async with patience(2 * NEVER):
                     await connection.recv()
             seen[0] = f"client sees {connection.close_code}"
             await done.wait()

@@ -12,6 +12,7 @@ import websockets
 from hangup import connect, serve
 from hangup.network.client import Connection
 from hangup.record.recorder import Receive, Send
+from hangup.servers.stalls import patience, pending
 from hangup.trace.trace import Trace
 from support.probes import NEVER, PROBES, WAITS, Logged, Probe
 
@@ -80,8 +81,7 @@ class Case:
         staying, done = asyncio.ensure_future(self._client(url)), asyncio.ensure_future(self.done.wait())
         await asyncio.wait([staying, done], return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
-        _, stays = await asyncio.wait([staying], timeout=NEVER)
-        if stays:
+        if await pending([staying], NEVER):
             self.never.append(STAYS)
             staying.cancel()
             await asyncio.wait([staying])
@@ -158,7 +158,7 @@ async def _limit(server: str) -> AsyncIterator[None]:
 async def _within(seconds: float, events: Iterable[asyncio.Event]) -> None:
     """Wait until all of this has happened, or for so many seconds."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with patience(seconds):
             for event in events:
                 await event.wait()
 
@@ -177,7 +177,7 @@ def drawn(trace: Trace) -> list[str]:
     return lines if to_client else [*lines, STAYS]
 
 
-async def picture(server: str, app: Any, *, patience: float = NEVER) -> list[str]:
+async def picture(server: str, app: Any, *, seconds: float = NEVER) -> list[str]:
     """Return the picture of a session on a real server, until the client is sent away or has waited that long."""
 
     async def client() -> None:
@@ -188,7 +188,7 @@ async def picture(server: str, app: Any, *, patience: float = NEVER) -> list[str
     trace = Trace()
     async with serve(app, server=server, trace=trace) as url:
         waiting = asyncio.ensure_future(client())
-        _, stays = await asyncio.wait([waiting], timeout=patience)
+        stays = await pending([waiting], seconds)
         so_far = drawn(trace)
         waiting.cancel()
     return so_far if stays else drawn(trace)
