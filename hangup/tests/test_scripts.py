@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from hangup import Client, Expect, Leave, Request, Send, Wait, explore, replay, run
 from hangup.record.rules import answers_everything
 from hangup.servers.clients.answers import Values, as_expected, at
-from hangup.servers.script import SILENT, Script, Step, crowd
+from hangup.servers.script import CLOSED, SILENT, Script, Step, crowd
 from support.apps import app, echo
 
 
@@ -459,3 +459,46 @@ def test_clients_are_told_apart_whoever_comes_first():
     script = (*script[:-1], Expect("d", by="b"))
     assert missed(replay(app(echo), "granian/close@end", script)) == {"a": [], "b": [SILENT], "c": []}
     assert [each.facts["unanswered"] for each in asyncio.run(run(app(echo), script)).others] == [[SILENT], []]
+
+
+# ---- apps that close, each client in its own time -------------------------------------------------------------------
+
+
+def answers_once():
+    """Return an app that answers a line and closes: a slow one when a quick one has been closed."""
+    quick = asyncio.Event()
+
+    async def once(websocket):
+        await websocket.accept()
+        text = await websocket.receive_text()
+        if text == "slow":
+            await quick.wait()
+        await websocket.send_text(text)
+        await websocket.close()
+        if text == "quick":
+            quick.set()
+
+    async def status(_):
+        return PlainTextResponse("done")
+
+    return Starlette(routes=[WebSocketRoute("/", once), Route("/status", status)])
+
+
+@pytest.mark.parametrize(("one", "other"), [("ab"), ("ba")])
+def test_what_came_before_the_app_closed_is_heard(one, other):
+    """Client `one` is answered and closed while the script waits for the other's answer; its own stands after that."""
+    script = [Send("slow", by=other), Send("quick", by=one), Expect("slow", by=other), Expect("quick", by=one)]
+    assert played(answers_once(), script) == {"a": [], "b": []}
+    script[-1] = Expect("another", by=one)
+    wrong = {other: [], one: ["expected 'another', got 'quick'"]}
+    assert played(answers_once(), script) == wrong
+    script[-1:] = [Expect("quick", by=one), Expect(by=one)]
+    assert played(answers_once(), script) == {other: [], one: [CLOSED]}
+
+
+@pytest.mark.parametrize("after", [[Wait(60), Expect("quick")], [Expect("quick"), Request("GET", "/status")]])
+def test_an_app_that_closes_before_its_clients_last_step_is_not_blamed(after):
+    """Who is idle is told so and closed while the script pauses; a result is fetched by HTTP once all is said."""
+    assert explore(make=answers_once, script=[Send("quick"), *after], rules=[answers_everything]).ok
+    script = [Send("quick"), *after, Send("more")]
+    assert not explore(make=answers_once, script=script, rules=[answers_everything]).ok

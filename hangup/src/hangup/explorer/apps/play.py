@@ -17,7 +17,7 @@ from hangup.record.internals import watches_files
 from hangup.record.recorder import ASGIApp, Recorder, Session
 from hangup.servers.models import FURTHER
 from hangup.servers.players import row_of
-from hangup.servers.script import CLOSED, SILENT
+from hangup.servers.script import SILENT
 from hangup.time.jobs import newly_held
 from hangup.time.virtual import VirtualLoop
 from hangup.trace.trace import Trace
@@ -187,8 +187,8 @@ class Play:
             connection, missed = self.connections.of[letter], conversation.missed.setdefault(letter, [])
             if not (connection.accepted or missed or connection.gone or cancelled):
                 missed.append("the connection was not accepted")
-            if not (schedule.moment or missed) and conversation.cut_off(letter):
-                missed.append(SILENT if self.spins else CLOSED)
+            if not (schedule.moment or missed) and (cut := conversation.cut_off(letter)):
+                missed.append(SILENT if self.spins else cut)
             session.schedule = name
             facts["unanswered"] = [] if cancelled else missed
             facts["spun"] = connection.calls.spun

@@ -44,8 +44,8 @@ class Conversation:
         self._opened = False
         """Whether those have connected who do so at the beginning."""
         self._place = 0
-        self._cut_short = False
-        """Whether the app ended client a's session before it had said all its lines."""
+        self._cut_short = ""
+        """What client a missed whose session the app ended, if that was before all its lines were said and answered."""
         self._exchange: Exchange | None = None
         """The request that is under way."""
         self.missed: dict[str, list[str]] = {}
@@ -122,13 +122,13 @@ class Conversation:
             self.connections.of["a"].leave(self.script.goodbye)
 
     def _a_has_left(self, a: Connection) -> None:
+        if a.gone in {"", "own"}:
+            self._cut_short = self._misses("a")
         self._owed.gone = a
         self.on_left()
         self._goodbye.when = math.inf
         if self._patience.who == "a":
             self._patience.end()
-        if a.gone in {"", "own"}:
-            self._cut_short = self._unfinished("a")
         if a.gone == "shutdown":
             self._place = len(self.script.steps)
             for each in self.connections.of.values():
@@ -159,10 +159,7 @@ class Conversation:
             self._connect([step.by])
             connection = self.connections.of[step.by]
         if connection.gone or connection.done:
-            if isinstance(step, Send):
-                self._owed.says(step.by, said=False)
-            if step.by != "a" and not self._owed.spares(step, self._place) and not any(self.missed.values()):
-                self._give_up(step.by, CLOSED)
+            self._comes_too_late(step, connection)
             return True
         if not connection.accepted:
             return False
@@ -178,6 +175,29 @@ class Conversation:
         if said is not None:
             connection.say(said)
         return True
+
+    def _comes_too_late(self, step: Step, connection: Connection) -> None:
+        """Take note that a client's connection is closed before its step: what it misses, if that is owed to it."""
+        by = connection.client.letter
+        if isinstance(step, Send):
+            self._owed.says(by, said=False)
+        if by == "a" or self._owed.spares(step, self._place) or any(self.missed.values()):
+            return
+        if problem := self._missed(step, self._place, connection):
+            self._give_up(by, problem)
+
+    def _missed(self, step: Step, place: int, connection: Connection) -> str:
+        """Return why a client whose connection is closed cannot do a step; what came before the close it has heard."""
+        if isinstance(step, Expect):
+            heard, problem = self._owed.take(step, place, connection.client.outbox)
+            return problem if heard else CLOSED
+        return CLOSED if isinstance(step, Send) else ""
+
+    def _misses(self, letter: str) -> str:
+        """Return what a client misses whose session is over: of the lines left, those that ask for more of it."""
+        connection, left = self.connections.of[letter], enumerate(self.script.steps[self._place :], self._place)
+        own = ((place, step) for place, step in left if isinstance(step, Send | Expect) and step.by == letter)
+        return next(filter(None, (self._missed(step, place, connection) for place, step in own)), "")
 
     def _heard(self, step: Expect, connection: Connection) -> bool:
         """Look for an answer; return whether the client need not wait for it any more."""
@@ -258,17 +278,13 @@ class Conversation:
 
     # ---- what came of it -------------------------------------------------------------------------------------
 
-    def cut_off(self, letter: str) -> bool:
-        """Whether the app ended a client's session before it had said all its lines and got all its answers."""
+    def cut_off(self, letter: str) -> str:
+        """Return what a client missed whose session the app ended before it had said all and got all its answers."""
         a = self.connections.of["a"]
         if self._owed.left and letter == "a":
             return self._cut_short
-        return self._owed.left == (letter != "a") and a.gone in {"", "own"} and self._unfinished(letter)
-
-    def _unfinished(self, letter: str) -> bool:
-        """Whether a client has lines left to say or answers to get."""
-        left = self.script.steps[self._place :]
-        return any(isinstance(step, (Send, Expect, Request)) and step.by == letter for step in left)
+        cut = self._owed.left == (letter != "a") and a.gone in {"", "own"}
+        return self._misses(letter) if cut else ""
 
     def unlink(self) -> None:
         """Break the circles of references, which a collector would have to find."""
