@@ -13,6 +13,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.record.evidence.grades import made_of
+from hangup.record.rules import logs_no_error
+from hangup.servers.script import Send
 from support.apps import app
 from support.reports import found
 
@@ -252,6 +254,48 @@ def test_what_the_app_lets_out_when_a_peer_leaves_is_found_where_a_library_logs_
 
     words = "ERROR framework: unhandled: IndexError: pop from empty list"
     assert found(explore(raw, models=["granian"])) == ({LOGGED: {words}} if where == "of a library" else {})
+
+
+def in_a_library(handler):
+    """Return an app whose framework, a library, logs what its handler lets out."""
+    names: dict[str, Any] = {}
+    exec(compile(FRAMEWORK, str(Path(sysconfig.get_path("purelib")) / "framework.py"), "exec"), names)
+
+    def raw(scope, receive, send):
+        return names["framework"](handler, logging.getLogger("framework"), receive, send)
+
+    return raw
+
+
+def test_what_the_app_lets_out_of_a_peer_that_is_there_is_not_about_one_that_has_left():
+    """A task reads ahead, so that the end may be known before a line is looked at that is no number."""
+    of_whom_leaves = False
+
+    async def handler(receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+        async def read():
+            while (message := await receive())["type"] == "websocket.receive":
+                lines.put_nowait(message["text"])
+            lines.put_nowait(None)
+
+        reader = asyncio.create_task(read())
+        try:
+            while (line := await lines.get()) is not None:
+                await asyncio.sleep(0)
+                int(line)
+            int("" if of_whom_leaves else "0")
+        finally:
+            reader.cancel()
+
+    app, script, rules = in_a_library(handler), [Send("1"), Send("x")], [logs_no_error]
+    assert found(explore(app, script, models=["granian"], rules=rules)) == {}
+    assert not replay(app, "granian/close@receive#4", script, closer=True).logged
+    of_whom_leaves = True
+    words = "ERROR framework: unhandled: ValueError: invalid literal for int() with base 10: ''"
+    assert found(explore(app, script, models=["granian"], rules=rules)) == {LOGGED: {words}}
 
 
 def test_the_error_of_a_task_that_a_callback_logs_is_found():

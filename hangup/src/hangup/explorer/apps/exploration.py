@@ -147,6 +147,7 @@ class Exploration:
         sessions, threads = (session, *session.others), session.facts["threads"]
         for each in sessions:
             self.usual.update(logged.key for logged in each.logged if not (logged.escaped or logged.shown))
+            self.usual.update(each.facts.get("logged_before", ()))
         session.facts["threads"] = []  # one that it starts may be the whole app's
         self.early[schedule] = judged = self._judge(app, schedule, sessions)
         judged.enough = not (threads or self.holding.is_long(began)) and judged.settles(sessions)

@@ -37,13 +37,16 @@ def _look(record: logging.LogRecord) -> None:
     if error is None:
         return
     about = _is_about_the_end(session, error)
-    escaped = not about and bool(session.codes or session.refusals or session.late) and _has_escaped(record, error)
-    if about or escaped:
+    place = "" if about else _escaped_from(record, error)
+    if about or place:
         said, words = record.getMessage().strip().partition("\n")[0], describe(error)
         says = about and (shown is not None or type(error).__name__ in said)
-        key = (record.name, str(record.msg), type(error).__name__)
+        key = (record.name, str(record.msg), f"{type(error).__name__}{place}")
+        if not (about or session.codes or session.refusals or session.late):
+            session.facts.setdefault("logged_before", set()).add(key)
+            return
         said = said if words in said or repr(error) in said else f"{said}: {words}"
-        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", escaped, says))
+        session.logged = (*session.logged, Logged(key, f"{record.levelname} {record.name}: {said}", bool(place), says))
 
 
 def _among(arguments: Any) -> BaseException | None:
@@ -70,12 +73,12 @@ def _is_about_the_end(session: Session, error: BaseException) -> bool:
     return False
 
 
-def _has_escaped(record: logging.LogRecord, error: BaseException) -> bool:
-    """Return whether a library has caught, and logs, what the code that it called has let out: the app's own."""
-    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    if not files or not is_library(files[0]) or not is_library(record.pathname):
-        return False
-    return not all(map(is_library, files))
+def _escaped_from(record: logging.LogRecord, error: BaseException) -> str:
+    """Return where in the app's own code that was raised which a library has caught, and logs; nothing if it is not."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    if not frames or not is_library(frames[0][0]) or not is_library(record.pathname):
+        return ""
+    return next((f" at {name}:{line}" for name, line in reversed(frames) if not is_library(name)), "")
 
 
 @contextmanager
