@@ -3,10 +3,12 @@
 import asyncio
 import collections
 import functools
+import threading
 
 import pytest
 
 from hangup.explorer.apps.explore import explore, replay
+from hangup.record.evidence.kept import holder
 from hangup.servers.models import EXPLORED
 from support.apps import app
 from support.reports import found
@@ -276,3 +278,80 @@ def test_each_schedule_is_judged_when_there_are_more_than_are_played_at_a_time(m
     report = explore(keeping(room.append), endings=["close"])
     assert len(report.broken) == report.explored
     room.clear()
+
+
+# ---- what runs in real time --------------------------------------------------------------------------------------
+
+
+class Held:
+    """Something of which it is asked who holds it."""
+
+
+timers: dict[str, threading.Timer] = {}
+
+
+def test_what_a_thread_holds_while_it_runs_is_not_kept():
+    """A timer that has yet to ring lets go then, wherever it stands; one that is over holds it for good."""
+    held, over = Held(), threading.Event()
+    timer = timers["held"] = threading.Timer(3_600, print, [held])
+    timer.daemon = True
+    thread = threading.Thread(target=lambda: (over.wait(), held))
+    for each in (timer, thread):
+        each.start()
+    try:
+        assert holder(held, object(), (held,)) is None
+        room.append(held)
+        assert getattr(holder(held, object(), (held,)), "words", "") == f"`room`, a list of module {__name__}"
+    finally:
+        room.clear()
+        over.set()
+        timer.cancel()
+        for each in (timer, thread):
+            each.join()
+    assert getattr(holder(held, object(), (held,)), "words", "") == f"`timers`, a dict of module {__name__}"
+    timers.clear()
+
+
+def test_who_is_let_go_when_a_timer_rings_in_real_time_is_not_accused_of_being_kept(monkeypatch):
+    """It rings in an hour, for which nobody waits: of that exploration not all is known."""
+    monkeypatch.setattr("hangup.time.elsewhere.PATIENCE", 0.02)
+    monkeypatch.setattr("hangup.time.elsewhere.AGAIN", 0.001)
+    forgotten: list[object] = []
+
+    async def leaving(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            pass
+        timer = threading.Timer(3_600, forgotten.append, [send])
+        rings.append(timer)
+        timer.daemon = True
+        timer.start()
+
+    rings: list[threading.Timer] = []
+    try:
+        report = explore(leaving, ["hello"], models=["granian"], endings=["close"], limit=1)
+    finally:
+        for timer in rings:
+            timer.cancel()
+    assert KEPT not in found(report)
+    assert report.remarks or report.unknown
+
+
+def test_what_an_app_keeps_is_found_though_a_thread_has_it_too():
+    thread = threading.Timer(3_600, print)
+    thread.daemon = True
+
+    def keep(send):
+        room.append(send)
+        thread.args.append(send)
+
+    thread.args = []
+    thread.start()
+    try:
+        (got,) = found(explore(keeping(keep), models=["granian"], endings=["close"]))[KEPT]
+    finally:
+        thread.cancel()
+        thread.join()
+        room.clear()
+    assert got.endswith(f"`room`, a list of module {__name__}")

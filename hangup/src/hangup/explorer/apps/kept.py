@@ -21,9 +21,10 @@ def may_keep(schedule: Schedule, sessions: Sequence[Session]) -> bool:
     """Return whether a connection that is still reachable counts as kept: what runs on holds its own.
 
     When the server shuts down, or cancels its apps for that, the process is about to end. Who holds the event loop has
-    been ended, and what it would have let go of nobody knows; to ask again takes long.
+    been ended, and what it would have let go of nobody knows; to ask again takes long. So it is where something was
+    waited for in vain, such as a `threading.Timer`: it may let go when it comes, and each session more costs that time.
     """
-    if ends_all(schedule) or any(each.facts.get("held") for each in sessions):
+    if ends_all(schedule) or any(each.facts.get("held") or each.facts.get("unknown") for each in sessions):
         return False
     return not any(each.left_for_good or each.cancelled_by == "server" for each in sessions)
 

@@ -1,11 +1,14 @@
 """Where something is held that an app keeps: the way from an object to the module, or to the app, that it hangs on.
 
-Frames and tracebacks hold it too, while a test or an exception is kept; that is no keeping of the app's.
+Frames and tracebacks hold it too, while a test or an exception is kept; that is no keeping of the app's. Nor is what a
+thread holds while it runs, or a `threading.Timer` that has yet to ring: it lets go when it ends, in real time, for
+which nobody waits, and whether it ends is another rule's.
 """
 
 import asyncio
 import gc
 import sys
+import threading
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ _FAR = 12  # references from the object
 _MANY = 20_000  # objects to look at
 _SKIPPED = (types.FrameType, types.TracebackType, BaseException, asyncio.AbstractEventLoop, types.CoroutineType)
 _OTHERS = (*_SKIPPED, types.ModuleType, type)
-_OURS = {"hangup", "asyncio", "gc"}
+_OURS = {"hangup", "asyncio", "gc", "threading"}
 _CALLED = (types.FunctionType, types.MethodType, type)
 
 
@@ -46,20 +49,19 @@ def holder(
     Each step back looks through everything that the interpreter has.
     """
     modules = {
-        id(vars(module)): name
-        for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType) and name.partition(".")[0] not in _OURS
+        id(vars(module)): name for name, module in list(sys.modules.items()) if isinstance(module, types.ModuleType)
     }
+    others = {key for key, name in modules.items() if name.partition(".")[0] in _OURS}
     towards: dict[int, object] = {}  # from what refers to something to that
     level: list[object] = [kept]
-    seen = {id(each) for each in (*ours, ours, towards, kept)}
+    seen = others | {id(each) for each in (*ours, ours, towards, kept)}
     for _ in range(_FAR):
         last = {id(each): each for each in level}
         seen |= {id(level), id(last)}
         found = gc.get_referrers(*level)
         level = []
         for referrer in found:
-            if id(referrer) in seen or _is(referrer, _SKIPPED):
+            if id(referrer) in seen or _is(referrer, _SKIPPED) or _rings_yet(referrer):
                 continue
             inner = next((last[id(each)] for each in gc.get_referents(referrer) if id(each) in last), None)
             if inner is None:
@@ -112,6 +114,10 @@ def _closed_over(app: object, towards: dict[int, object]) -> Holder | None:
 def _is(each: object, kinds: "type | tuple[type, ...]") -> bool:
     """Return what isinstance() does, without asking the object: a proxy may raise when it is asked for its class."""
     return issubclass(type(each), kinds)
+
+
+def _rings_yet(each: Any) -> bool:
+    return _is(each, threading.Timer) and each.is_alive()
 
 
 def _attributes(of: object) -> dict[str, Any]:
