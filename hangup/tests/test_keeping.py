@@ -339,14 +339,14 @@ def test_who_is_let_go_when_a_timer_rings_in_real_time_is_not_accused_of_being_k
 
 
 def test_what_an_app_keeps_is_found_though_a_thread_has_it_too():
-    thread = threading.Timer(3_600, print)
+    mine: list[object] = []
+    thread = threading.Timer(3_600, print, mine)
     thread.daemon = True
 
     def keep(send):
         room.append(send)
-        thread.args.append(send)
+        mine.append(send)
 
-    thread.args = []
     thread.start()
     try:
         (got,) = found(explore(keeping(keep), models=["granian"], endings=["close"]))[KEPT]
