@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import threading
 from typing import Any
 
 import anyio
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.schedules import Schedule
@@ -284,7 +286,40 @@ TALK: Script = [
 ]
 
 
-@pytest.mark.parametrize("make", [lambda: app(echo), room, acknowledged, idle, grouped, kicks])
+def rung():
+    """Is told by a thread's timer, which rings in real time, and would wait for it for five seconds."""
+
+    async def handler(websocket):
+        loop = asyncio.get_running_loop()
+        await websocket.accept()
+        try:
+            async for text in websocket.iter_text():
+                rings = asyncio.Event()
+                threading.Timer(0.01, loop.call_soon_threadsafe, [rings.set]).start()
+                await asyncio.wait_for(rings.wait(), 5)
+                await websocket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError):  # and no TimeoutError, which is an OSError
+            return
+
+    return app(handler)
+
+
+def threaded():
+    """Has a thread do its work, and would wait for it for five seconds."""
+
+    async def handler(websocket):
+        await websocket.accept()
+        try:
+            async for text in websocket.iter_text():
+                await asyncio.wait_for(asyncio.to_thread(threading.Event().wait, 0.01), 5)
+                await websocket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError):  # and no TimeoutError, which is an OSError
+            return
+
+    return app(handler)
+
+
+@pytest.mark.parametrize("make", [lambda: app(echo), room, acknowledged, idle, grouped, kicks, rung, threaded])
 def test_a_sound_app_is_not_blamed_in_any_order(make):
     report = explore(None, TALK, make=make, models=["uvicorn"], endings=["close"], limit=20, order=50)
     assert report.orders.found == ()

@@ -102,6 +102,7 @@ class Order:
         self._free: set[asyncio.Handle] = set()
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._turn = 0
+        self._passing: tuple[float, bool] | None = None
 
     # ---- events -----------------------------------------------------------------------------------------------
 
@@ -154,9 +155,7 @@ class Order:
             each.meanwhile[lane] = None
         choice = self._choose(name)
         if choice:
-            if choice >= BEFORE and not lane.startswith("+"):
-                choice = LAST
-            self.deviated[name] = choice
+            self.deviated[name] = choice = LAST if choice >= BEFORE and not lane.startswith("+") else choice
         return name, choice
 
     def _hold(self, held: Held) -> None:
@@ -170,10 +169,10 @@ class Order:
     def _come(self, held: Held) -> None:
         if self.on_come is not None:
             self.on_come(held)
-        if held.task is not None:
-            held.come()
-        else:
+        if held.task is None:
             self._loop.call_soon(self._in_lane, held, context=contextvars.Context())
+        else:
+            held.come()
 
     def _in_lane(self, held: Held) -> None:
         """Let an event happen, and those behind it, as far as they are not held."""
@@ -191,7 +190,7 @@ class Order:
 
     def turn(self, timeout: float | None) -> float | None:
         """Take out, in each turn of the loop, what is to be held, put back what is due; return how long it may wait."""
-        self._turn += 1
+        self._turn, self._passing = self._turn + 1, None
         queue = ready(self._loop)
         taken = [handle for handle in list(queue) if self._takes(handle)]  # a thread, or garbage, may add one meanwhile
         self._free.clear()
@@ -239,13 +238,15 @@ class Order:
         arrives = min(held.when for held in self._held)
         if arrives == math.inf and until > loop.now + FAR:
             self._let(self._held[:1])
-        else:
-            self._pass(min(until, arrives), timer=until <= arrives)
-        return 0
+            return 0
+        self._passing = (min(until, arrives), until <= arrives)
+        return timeout
 
-    def _pass(self, now: float, *, timer: bool) -> None:
-        """Let time pass for the app alone, until its next timer or an arrival; clients' own clocks stand still."""
-        loop = self._loop
+    def passes(self) -> bool:
+        """Let time pass for the app alone, not for clients, if it may: what threads do in real time has come before."""
+        if self._passing is None:
+            return False
+        loop, (now, timer) = self._loop, self._passing
         for each in loop.alarms:
             each.when += now - loop.now
         loop.now = now
@@ -253,6 +254,7 @@ class Order:
             held.choice = {WITH: ONE_TURN, AFTER: LAST}.get(held.choice, held.choice)
             held.due = self._turn + TURNS.get(held.choice, MANY)
         self._let([held for held in self._held if held.when <= now or (timer and held.choice == BEFORE)])
+        return True
 
 
 class Timer:

@@ -271,7 +271,7 @@ class _Selector(selectors.DefaultSelector):
             events = loop.elsewhere.wait(self._look, self._others if sockets else list)
         if not events and loop.settle():
             events = self._look(0)
-        if not events:
+        if not (events or (loop.order is not None and loop.order.passes())):
             loop.let_time_pass(math.inf if timeout is None else loop.now + timeout)
         return events
 
