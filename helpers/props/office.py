@@ -43,16 +43,16 @@ WORKS: dict[str, float | None] = {
 }
 """What a client can ask for, and how many seconds it takes; None is for ever.
 
-When they are cancelled, "tidy" takes long to clean up, and "scrub" longer; "parting" starts "farewell", which starts
-"last words", and so on until ECHOES have been started; "host" starts "guest", and waits until that has ended;
-"fumbles" raises. "quits" cancels itself. After "hurry" `drain` gets less time, after "leisure" more. "crowd" starts
-CROWD others. "last" is started when the server has stopped already, if there is work that is "slow".
+When they are cancelled, "guest" takes a while to clean up, "tidy" long, and "scrub" longer; "parting" starts
+"farewell", which starts "last words", and so on until ECHOES have been started; "host" starts "guest", and waits until
+that has ended; "fumbles" raises. "quits" cancels itself. After "hurry" `drain` gets less time, after "leisure" more.
+"crowd" starts CROWD others. "last" is started when the server has stopped already, if there is work that is "slow".
 """
 STARTS = {"parting": "farewell", "farewell": "last words", "last words": "echo", "echo": "echo", "host": "guest"}
 """What is started by whom, when that is cancelled."""
 ECHOES = 24
 CROWD = 150
-TIDYING = {"tidy": 10.0, "scrub": 12.0}  # seconds
+TIDYING = {"tidy": 10.0, "scrub": 12.0, "guest": 2.0}  # seconds
 HURRY, LEISURE = 3.5, 15.0  # seconds
 LOOK = 0.1  # seconds after which a host looks again whether its guest has left
 

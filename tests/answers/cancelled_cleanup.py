@@ -2175,3 +2175,109 @@ class LooksAtAClock:
             task.cancel()
         while self.tasks:
             await asyncio.wait(list(self.tasks))
+
+
+# ---- one at a time -------------------------------------------------------------------------------------------------
+
+_gates = weakref.WeakKeyDictionary()
+
+
+def gate_of(thing, most):
+    """Return the semaphore of an audit or a desk, through which so many go at a time."""
+    return _gates.setdefault(thing, asyncio.Semaphore(most))
+
+
+def through_a_gate(most, name, doc):
+    """Return a handler that waits for a semaphore before it begins to write."""
+
+    async def record(websocket, audit):
+        counter = [0]
+        try:
+            await echo(websocket, counter)
+        finally:
+            async with gate_of(audit, most):
+                await persist(asyncio.create_task(audit.write(counter[0])))
+
+    record.__name__, record.__doc__ = name, doc
+    return record
+
+
+wrong(ex1, "loses_no_row")(
+    through_a_gate(1, "one_writes_at_a_time", "One row at a time; cancelled before its turn, it never writes.")
+)
+wrong(ex1, "loses_no_row")(
+    through_a_gate(2, "two_write_at_a_time", "Two rows at a time; the third is cancelled before its turn.")
+)
+
+
+@right(ex1)
+async def waits_for_its_turn_in_the_task(websocket, audit):
+    """One row at a time, and the task that nobody cancels waits for its turn."""
+    counter = [0]
+
+    async def write():
+        async with gate_of(audit, 1):
+            await audit.write(counter[0])
+
+    try:
+        await echo(websocket, counter)
+    finally:
+        await persist(asyncio.create_task(write()))
+
+
+@wrong(ex2, "closes_the_line")
+@leaving
+async def closes_one_at_a_time(desk, count, seconds):
+    """Closes one line at a time; cancelled before its turn, it never closes."""
+
+    async def report():
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await asyncio.wait_for(desk.report(count), seconds)
+
+    try:
+        await persist(asyncio.create_task(report()))
+    finally:
+        async with gate_of(desk, 1):
+            await persist(asyncio.create_task(desk.close()))
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class OneOfEachName:
+    """Keeps its tasks by name: of two with one name it has forgotten the first."""
+
+    over = False
+
+    def __init__(self):
+        self.named = {}
+
+    def start(self, coroutine):
+        name = coroutine.__name__
+        task = self.named[name] = asyncio.create_task(coroutine)
+        task.add_done_callback(lambda _: self.named.get(name) is task and self.named.pop(name))
+        if self.over:
+            task.cancel()
+
+    async def drain(self, seconds):
+        now = asyncio.get_running_loop().time
+        end = now() + seconds
+        while self.named and now() < end:
+            await asyncio.wait(set(self.named.values()), timeout=end - now())
+        self.over = True
+        for task in self.named.values():
+            task.cancel()
+        while self.named:
+            await asyncio.wait(set(self.named.values()))
+
+
+@wrong(ex3, "cancels_at_the_deadline")
+class CancelsTheirChildrenAgain(Holding):
+    """Looks again and again for what was started late, and each time cancels all of that."""
+
+    async def cancel(self):
+        first = set(self.tasks)
+        for task in first:
+            task.cancel()
+        while self.tasks:
+            for task in self.tasks - first:
+                task.cancel()
+            await asyncio.wait(self.tasks, timeout=0.05)

@@ -9,7 +9,7 @@ from hangup.explorer.report import Report
 from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Session
 from hangup.record.rules import rule
-from hangup.servers.script import beside
+from hangup.servers.script import beside, crowd
 from helpers.exercises.cancelled_cleanup.handlers import EACH, FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.props.cleanups import AGAIN, CUT, FULL, LATER, LOCKED, OFTEN, SLOW, App, Audit
@@ -104,6 +104,7 @@ ex1 = AppExercise(
         *(Case(said(failure), most=12) for failure in (LOCKED, CUT)),
         Case((*said(""), *said("again"), *said("again")), most=24),
         Case((*said(SLOW), *said(OFTEN)), most=60),
+        Case(crowd((*said(SLOW), *said(LATER)), 3), most=142),
         *FURTHER,
     ),
     rules=(

@@ -117,6 +117,7 @@ ex2 = BesideExercise(
         Case((*said(TIGHT), *said(LATER), *said(SLOWLY)), most=142),
         Case((*said(CURT), *said(SLOWLY), *said(LATER)), most=142),
         Case((*said(BRISK), *said("again"), *said("again"), *said("")), most=24),
+        Case(beside(said(SLOWLY), said(LATER)), most=142),
         *(Case(TALK, most=8, mount=mount) for mount in (_hasty, _patient)),
         *FURTHER,
     ),
