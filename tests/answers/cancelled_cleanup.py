@@ -2179,7 +2179,7 @@ class LooksAtAClock:
 
 # ---- one at a time -------------------------------------------------------------------------------------------------
 
-_gates = weakref.WeakKeyDictionary()
+_gates: Any = weakref.WeakKeyDictionary()
 
 
 def gate_of(thing, most):

@@ -593,6 +593,46 @@ async def only_asks_the_reader(websocket, messages):
     return sent
 
 
+@wrong(ex1, "goes_when_all_is_done")
+async def lets_it_all_go_out(websocket, messages):
+    """Waits two seconds when there are no more messages, so that the last one goes out."""
+
+    async def and_two_seconds():
+        async for message in messages:
+            yield message
+        await asyncio.sleep(2)
+
+    return await race(websocket, and_two_seconds(), _read(websocket))
+
+
+@wrong(ex1, "leaves_no_task")
+async def shields_each_send(websocket, messages):
+    """Shields each send, so that no message is cut: cancelled while one waits for room, it leaves that behind."""
+
+    class Shielded:
+        async def send(self, message):
+            await asyncio.shield(asyncio.ensure_future(websocket.send(message)))
+
+    return await race(Shielded(), messages, _read(websocket))
+
+
+@wrong(ex1, "leaves_no_task")
+async def shields_each_send_while_it_is_open(websocket, messages):
+    """Waits for its shielded send when the connection ends, and not when it is cancelled."""
+
+    class Shielded:
+        async def send(self, message):
+            sending = asyncio.ensure_future(websocket.send(message))
+            try:
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:
+                if websocket.state is not State.OPEN:
+                    await asyncio.gather(sending, return_exceptions=True)
+                raise
+
+    return await race(Shielded(), messages, _read(websocket))
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1106,6 +1146,94 @@ async def looks_at_no_reader(url, messages, interval):
     return sent
 
 
+async def with_pings(url, messages, interval, send, sent):
+    """Connect, ping, read; `send` each message in time, and count in `sent[0]` those whose send() has returned."""
+    async with hangup.connect(url, open_timeout=interval, close_timeout=interval / 4) as websocket:
+
+        async def write():
+            async for message in messages:
+                await send(websocket, message)
+                sent[0] += 1
+
+        async def beat():
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    try:
+                        async with asyncio.timeout(interval / 2):
+                            await (await websocket.ping())
+                    except TimeoutError:
+                        websocket.transport.abort()
+                        return
+                    await asyncio.sleep(interval / 4)
+
+        tasks = [asyncio.create_task(each) for each in (write(), beat(), _read(websocket))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks[0].cancelled():
+            with contextlib.suppress(ConnectionClosed):
+                tasks[0].result()
+    return sent[0]
+
+
+@wrong(ex2, "delivers")
+async def hurries_each_send(url, messages, interval):
+    """Gives each send an eighth of the interval to find room."""
+
+    async def send(websocket, message):
+        await send_in_time(websocket, message, interval / 8)
+
+    return await with_pings(url, messages, interval, send, [0])
+
+
+@wrong(ex2, "counts")
+async def has_no_number_for_none(url, messages, interval):
+    """Numbers the messages; without any there is no number."""
+    sent: list[int | None] = [None]
+
+    async def send(websocket, message):
+        await send_in_time(websocket, message, interval)
+        sent[0] = sent[0] or 0
+
+    return await with_pings(url, messages, interval, send, sent)
+
+
+@wrong(ex2, "counts_what_it_sent")
+async def counts_what_it_tries(url, messages, interval):
+    """Counts each message before it is sent: one comes while the connection closes."""
+    tried = 0
+
+    async def send(websocket, message):
+        nonlocal tried
+        tried += 1
+        await send_in_time(websocket, message, interval)
+
+    await with_pings(url, messages, interval, send, [0])
+    return tried
+
+
+@wrong(ex2, "lets_it_out")
+async def asks_for_the_first_before_it_connects(url, messages, interval):
+    """Connects when there is something to send; if there is nothing, it does not ask why."""
+    try:
+        first = await anext(messages)
+    except Exception:
+        return 0
+
+    async def all_of_them():
+        yield first
+        async for message in messages:
+            yield message
+
+    async def send(websocket, message):
+        await send_in_time(websocket, message, interval)
+
+    return await with_pings(url, all_of_them(), interval, send, [0])
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1194,6 +1322,42 @@ async def with_a_reader(url, messages, interval):
     third = interval / 3
     async with connect(url, ping_interval=third, ping_timeout=third, close_timeout=third) as websocket:
         return await race(_InTime(websocket, interval), messages, _read(websocket))
+
+
+@right(ex2)
+async def aborts_in_the_moment_of_a_send(url, messages, interval):
+    """AnyIO: when the transport is aborted, a send() has written, and is cancelled before it is counted."""
+    sent = 0
+    with anyio.fail_after(interval):
+        websocket = await hangup.connect(url, open_timeout=None, close_timeout=interval / 4)
+    try:
+        async with anyio.create_task_group() as group:
+
+            async def read():
+                await _read(websocket)
+                group.cancel_scope.cancel()
+
+            async def beat():
+                with contextlib.suppress(ConnectionClosed):
+                    while True:
+                        with anyio.move_on_after(interval / 2) as scope:
+                            await (await websocket.ping())
+                        if scope.cancelled_caught:
+                            websocket.transport.abort()
+                            break
+                        await anyio.sleep(interval / 4)
+                group.cancel_scope.cancel()
+
+            group.start_soon(read)
+            group.start_soon(beat)
+            with contextlib.suppress(ConnectionClosed):
+                async for message in messages:
+                    await websocket.send(message)
+                    sent += 1
+            group.cancel_scope.cancel()
+    finally:
+        await websocket.close()
+    return sent
 
 
 # ---- 3, wrong ------------------------------------------------------------------------------------------------------
@@ -1694,6 +1858,75 @@ async def gives_up_a_slow_reader(websocket, messages):
     with contextlib.suppress(TimeoutError):
         await race_for_acks(Limited(), messages, heard)
     return acknowledged
+
+
+async def then_waits(websocket, messages, wait):
+    """Send all beside a reader; then `wait(reading, acknowledged, sent)` waits for what is still to come."""
+    acknowledged: list[int] = [0]
+    total: list[int] = []
+
+    async def read():
+        with contextlib.suppress(ConnectionClosed):
+            async for text in websocket:
+                acknowledged[0] = int(text.split()[1])
+                if acknowledged == total:
+                    return
+
+    reading = asyncio.create_task(read())
+    try:
+        total.append(await race(websocket, messages, asyncio.wait([reading])))
+    except BaseException:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        raise
+    if acknowledged[0] < total[0]:
+        await wait(reading, acknowledged, total[0])
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    return acknowledged[0]
+
+
+@wrong(ex3, "goes_when_all_is_done")
+async def stays_a_second_more(websocket, messages):
+    """Stays a second more when all is acknowledged: another acknowledgement may come."""
+
+    async def wait(reading, acknowledged, sent):
+        await asyncio.wait([reading])
+        if websocket.state is State.OPEN:
+            await asyncio.sleep(1)
+
+    return await then_waits(websocket, messages, wait)
+
+
+@wrong(ex3, "returns_when_all_are_certain")
+async def gives_the_last_one_five_seconds(websocket, messages):
+    """Waits five seconds for the last acknowledgement; a slow wire takes longer."""
+
+    async def wait(reading, acknowledged, sent):
+        await asyncio.wait([reading], timeout=5)
+
+    return await then_waits(websocket, messages, wait)
+
+
+@wrong(ex3, "leaves_no_task")
+async def tidies_up_only_while_it_sends(websocket, messages):
+    """Ends its reader when it is cancelled between messages, and not while it waits for the last acknowledgement."""
+
+    async def wait(reading, acknowledged, sent):
+        await asyncio.wait([reading])
+
+    return await then_waits(websocket, messages, wait)
+
+
+@wrong(ex3, "heeds_cancellation")
+async def says_what_it_has_so_far(websocket, messages):
+    """Cancelled while it waits for the last acknowledgement, it returns what is certain by then."""
+
+    async def wait(reading, acknowledged, sent):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([reading])
+
+    return await then_waits(websocket, messages, wait)
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

@@ -14,11 +14,23 @@ from helpers.exercises.late_send.rules import (
     delivers,
     ends_quietly,
     forgets_none,
+    goes_when_all_is_done,
     knows_at_once,
     lets_it_out,
     returns_when_all_are_certain,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Line, Scene
+from helpers.exercises.late_send.scenes import (
+    BEHIND,
+    HALF_AN_HOUR,
+    HOUR,
+    LESSON,
+    LONG_TIDY,
+    MORE,
+    SLOW,
+    TIDY,
+    Line,
+    Scene,
+)
 from helpers.judging.client_exercise import GENERAL
 
 QUIET = 1.0  # seconds after which the peer acknowledges what it has
@@ -39,7 +51,7 @@ async def _acknowledge(line: Line, websocket: ServerConnection) -> None:
             line.got.append(message)
             if len(line.got) < said + 3:
                 continue
-        said = len(line.got)
+        said, line.acknowledged_at = len(line.got), asyncio.get_running_loop().time()
         with contextlib.suppress(websockets.ConnectionClosed):
             await websocket.send(f"ack {said}")
         line.on_message(said)  # scenes count here what is acknowledged
@@ -72,13 +84,14 @@ ex3 = SceneExercise(
         Scene("the next message is an hour away", MORE, "cancel", wait=1.0),
         Scene("a hundred and one messages without a pause", (0.0,) * 101),
         Scene("a message every tenth of a second, on a slow wire", (0.1,) * 40, "close", after=12, seconds=0.25),
-        Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=0.7),
+        Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=4.0),
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", (0.0,) * 3 + MORE, "close", after=3, code=4000),
         Scene(SLOW, MORE, "close", code=1000, tidies=TIDY),
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=LONG_TIDY),
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
-        Scene("send() waits a minute, for a slow peer", (0.0, 1.0, 0.0), holds=60.0),
+        Scene("no more messages, and the last acknowledgement is to come", (0.0,) * 4, "cancel", after=3, wait=0.5),
+        Scene(BEHIND, (0.0, 1.0, 0.0), holds=HALF_AN_HOUR),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises before the last acknowledgement", (0.0,) * 4, fails=True),
         Scene("messages raises when all are acknowledged", (0.0,) * 3, fails=True, tail=5.0),
@@ -90,6 +103,7 @@ ex3 = SceneExercise(
         claims_no_more,
         forgets_none,
         returns_when_all_are_certain,
+        goes_when_all_is_done,
         knows_at_once,
         *GENERAL[1:],
         lets_it_out,

@@ -38,7 +38,7 @@ class Play:
         self.ended_at: float | None = None
         self.due = False
         self._opened: list[asyncio.BaseProtocol] = []
-        """What reads and writes each connection that the client has opened, in a scene that is `full`."""
+        """What reads and writes each connection that the client has opened, in a scene in which there is no room."""
 
     async def play(self) -> Session:
         """Run the scene to its end, and return what came of it."""
@@ -98,8 +98,9 @@ class Play:
             return value
         finally:
             session.facts["took"] = None if self.ended_at is None else loop.time() - self.ended_at
-            failed = self.line.messages.failed_at
+            failed, over = self.line.messages.failed_at, self.line.messages.over_at
             self.line.failed = None if failed is None else loop.time() - failed
+            self.line.lingered = None if over is None else loop.time() - max(over, self.line.acknowledged_at)
             self.line.measure()
             await settle()  # a task that is gone within a few turns does not run on
             session.left = [session.name_of(task) for task in session.tasks if not task.done()]
@@ -119,7 +120,7 @@ class Play:
             self._opened.append(protocol)
             return transport, protocol
 
-        if self.scene.full:
+        if self.scene.full or self.scene.stalls:
             vars(loop)["create_connection"] = opening
         try:
             yield
@@ -130,6 +131,10 @@ class Play:
         if self.scene.ending and count >= self.scene.after and not self.due:
             self.due = True
             asyncio.get_running_loop().call_later(self.scene.wait, self._end)
+        if self.scene.stalls and count == 1:
+            for protocol in self._opened:
+                protocol.pause_writing()  # as a full buffer would, which takes megabytes
+                asyncio.get_running_loop().call_later(self.scene.stalls, protocol.resume_writing)
 
     def _end(self) -> None:
         self.ended_at = asyncio.get_running_loop().time()
@@ -142,7 +147,7 @@ class Play:
         else:
             self.peer.end(self.scene.ending, code=self.scene.code)
             for protocol in self._opened:
-                protocol.pause_writing()  # as a full buffer would, which takes megabytes
+                protocol.pause_writing()
 
     async def _finish(self) -> None:
         """Cancel what is left."""
@@ -175,4 +180,5 @@ def facts_of(line: Line, scene: Scene) -> dict[str, Any]:
     return {"scene": scene, "got": line.got, "sent": line.sent, "heard": line.heard} | {
         "called": line.called,
         "failed": line.failed,
+        "lingered": line.lingered,
     }

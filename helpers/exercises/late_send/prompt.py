@@ -8,10 +8,11 @@ from helpers.exercises.late_send.rules import (
     delivers,
     ends_quietly,
     gives_way,
+    goes_when_all_is_done,
     knows_at_once,
     lets_it_out,
 )
-from helpers.exercises.late_send.scenes import HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Scene
+from helpers.exercises.late_send.scenes import BEHIND, HALF_AN_HOUR, HOUR, LESSON, LONG_TIDY, MORE, SLOW, TIDY, Scene
 from helpers.judging.client_exercise import GENERAL
 
 WORDS = 150  # many more than the 16 messages that websockets keeps unread
@@ -44,8 +45,10 @@ ex1 = SceneExercise(
         Scene(SLOW, MORE, "cancel", wait=1.0, tidies=TIDY, again=True),
         Scene("messages raises when it is asked first", (), fails=True),
         Scene("messages raises after two messages", (0.0, 1.0), fails=True, tail=5.0),
-        Scene("send() waits a minute, for a slow peer", (0.0, 1.0, 0.0), holds=60.0),
-        Scene("send() waits a minute, and messages raises behind three", (0.0, 1.0, 0.0), holds=60.0, fails=True),
+        Scene(BEHIND, (0.0, 1.0, 0.0), holds=HALF_AN_HOUR),
+        Scene(BEHIND, (0.0, 1.0, 0.0), "close", wait=60.0, holds=HALF_AN_HOUR),
+        Scene(BEHIND, (0.0, 1.0, 0.0), "cancel", wait=60.0, holds=HALF_AN_HOUR),
+        Scene(f"{BEHIND}, and messages raises behind three", (0.0, 1.0, 0.0), holds=HALF_AN_HOUR, fails=True),
         Scene("three messages, and it takes a minute to know that there are no more", (0.0,) * 3, tail=60.0),
     ),
     rules=(
@@ -55,6 +58,7 @@ ex1 = SceneExercise(
         ends_quietly,
         gives_way,
         counts_what_it_sent,
+        goes_when_all_is_done,
         *GENERAL[1:],
         lets_it_out,
     ),

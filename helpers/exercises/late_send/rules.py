@@ -9,6 +9,7 @@ from hangup.record.rules import rule
 from helpers.exercises.late_send.scenes import KEEPALIVE, Paced, Scene, SourceFailed, message
 
 PROMPT = 0.1  # virtual seconds within which "at once" is
+LOOK = 0.5  # the same for who looks now and then whether all is done
 TRIPS = 4  # ways of the wire that it takes until both have closed
 BURST = 500  # messages without a pause
 PATIENT = KEEPALIVE["ping_interval"] + KEEPALIVE["ping_timeout"] + KEEPALIVE["close_timeout"]
@@ -113,8 +114,8 @@ def counts_what_it_sent(session: Session) -> str | None:
     value, sent = session.facts.get("value"), session.facts["sent"]
     if session.ended != "returned" or sent is None or (type(value) is int and value == sent):
         return None
-    if _scene(session).full and value == sent - 1:
-        return None  # the last one was written, and its send() did not come back
+    if _scene(session).ending == "silence" and value == sent - 1:
+        return None  # the last one was written, and its send() did not come back: no room, or the transport was aborted
     return f"it returned {value!r}; {sent} messages had gone out"
 
 
@@ -153,6 +154,17 @@ def returns_when_all_are_certain(session: Session) -> str | None:
     if session.ended != "returned" or scene.ending or scene.fails or not session.facts["called"] or value == total:
         return None
     return f"it returned {value!r} of {total}; the last acknowledgement was still to come"
+
+
+@rule
+def goes_when_all_is_done(session: Session) -> str | None:
+    """The sender returns at once when nothing is left to do."""
+    scene, lingered = _scene(session), session.facts["lingered"]
+    if session.ended != "returned" or scene.ending or lingered is None:
+        return None
+    if lingered <= 2 * _tidy(session) + _sending(session) + LOOK:
+        return None
+    return f"it ended {lingered:.3g} s after all was done"
 
 
 @rule

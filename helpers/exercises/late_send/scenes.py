@@ -20,9 +20,10 @@ from helpers.judging.values import binaries, texts
 from helpers.props.peer import ENDINGS
 
 LESSON = "06-late-send"
-HOUR = 3600.0
+HOUR, HALF_AN_HOUR = 3600.0, 1800.0
 MORE = (0.0, HOUR)
 SLOW = "the next message is an hour away, and the source tidies up"
+BEHIND = "send() waits half an hour, for a slow peer"
 _SPREAD: tuple[str | bytes, ...] = (texts()[0], binaries()[2], *texts()[1:], *binaries())
 PLAIN = 2  # messages that are no nasty texts, so that pictures of short scenes are easy to read
 TIDY, LONG_TIDY = 0.05, 30.0  # seconds that a source of messages takes to clean up: a moment, or longer than you would
@@ -39,7 +40,8 @@ class Scene:
     `code` is what a server that closes says. The source of messages takes `tidies` seconds when it is cancelled; with
     `again`, the client is cancelled once more meanwhile. Each `send` waits `holds` seconds, as it does behind a full
     buffer when the peer reads slowly; an end of the connection lets it go. With `full`, there is no more room in any
-    buffer once the wire is silent: from then on `send` waits, and so does every ping.
+    buffer once the wire is silent: from then on `send` waits, and so does every ping. With `stalls` there is none for
+    so many seconds after the first message.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Scene:
     again: bool = False
     holds: float = 0.0
     full: bool = False
+    stalls: float = 0.0
 
     @property
     def when(self) -> str:
@@ -95,12 +98,16 @@ def message(number: int) -> str | bytes:
 
 
 class Messages:
-    """An async iterator over what `message` returns, with a pause before each; `taken` counts them."""
+    """An async iterator over what `message` returns, with a pause before each; `taken` counts them.
+
+    `failed_at` says when it raised, `over_at` when it said that there are no more.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._pauses, self._tail = scene, scene.pauses, scene.tail
         self.taken = 0
         self.failed_at: float | None = None
+        self.over_at: float | None = None
 
     def __aiter__(self) -> "Messages":
         return self
@@ -112,6 +119,7 @@ class Messages:
             if self._scene.fails:
                 self.failed_at = asyncio.get_running_loop().time()
                 raise SourceFailed("the meter is broken")
+            self.over_at = asyncio.get_running_loop().time()
             raise StopAsyncIteration
         await self._pause(self._pauses[self.taken])
         self.taken += 1
@@ -144,6 +152,10 @@ class Line:
         self.heard = 0
         self.failed: float | None = None
         """Seconds from the moment when `messages` raised to that when the answer ended."""
+        self.acknowledged_at = 0.0
+        """When the server acknowledged something, the last time."""
+        self.lingered: float | None = None
+        """Seconds from the moment when nothing was left to do to that when the answer ended."""
         self.on_message: Callable[[int], None] = lambda _: None
 
     async def __call__(self, websocket: ServerConnection) -> None:

@@ -32,11 +32,15 @@ def _paced(
     return Paced(name, pauses, ending, wait=wait * interval, words=words, interval=interval, full=full)
 
 
-def _slow_wire(interval: float) -> Paced:
-    """Return a scene in which a ping's pong takes a fifth of the interval; nothing ends."""
+def _slow_wire(interval: float, ending: str = "", *, pause: float = 0.225, wait: float = 0.0) -> Paced:
+    """Return a scene in which a ping's pong takes a fifth of the interval, and messages come after so much of it.
+
+    If the connection ends, it does so many intervals after the first message has come.
+    """
     each = interval / 10
-    pauses = (1.0, *(0.225 * interval,) * 30, 1.0)
-    return Paced(f"a slow wire, {each:g} s each way", pauses, seconds=each, interval=interval)
+    pauses = (1.0, *(pause * interval,) * 30, 1.0)
+    name = f"a slow wire, {each:g} s each way"
+    return Paced(name, pauses, ending, wait=wait * interval, seconds=each, interval=interval)
 
 
 async def _with_the_url(answer: Any, url: str, line: Line) -> Any:
@@ -74,9 +78,13 @@ ex2 = SceneExercise(
         _paced(MIDDLE, "seldom", words=MANY),
         _paced(SHORT, "often", words=WORDS),
         _paced(MIDDLE, "often", "silence", wait=1.2, words=WORDS),
+        Paced("no message at all", (), interval=MIDDLE),
+        Paced("messages raises when it is asked first", (), fails=True, interval=MIDDLE),
         Paced("messages raises after two messages", (1.0, 1.0), fails=True, tail=1.0, interval=MIDDLE),
         _paced(MIDDLE, "often", "close"),
         _paced(MIDDLE, "often", "reset"),
+        _slow_wire(MIDDLE, "close", pause=0.1, wait=0.275),  # the next message comes while the connection closes
+        Paced("for 4 s no buffer has room for more", (5.0, 0.1, 5.0, 5.0), stalls=4.0, interval=MIDDLE),
         _paced(MIDDLE, "often", "cancel", wait=0.05),
         *(
             _paced(interval, talk, "silence", wait=wait, full=True)
