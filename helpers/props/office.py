@@ -57,8 +57,8 @@ HURRY, LEISURE = 3.5, 15.0  # seconds
 LOOK = 0.1  # seconds after which a host looks again whether its guest has left
 
 
-class OutOfInk(Exception):
-    """What the work called "fails" raises."""
+class OutOfInk(TimeoutError):
+    """What the work called "fails" raises, as a printer would: it is nobody's deadline."""
 
 
 class Work:

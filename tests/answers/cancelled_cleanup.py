@@ -2177,6 +2177,59 @@ class LooksAtAClock:
             await asyncio.wait(list(self.tasks))
 
 
+# ---- an error that is taken for something else ---------------------------------------------------------------------
+
+
+@wrong(ex1, "fails_once")
+async def one_error_is_enough(websocket, audit):
+    """When the talk has raised, the write's own error is dropped."""
+    counter, broken = [0], False
+    try:
+        await echo(websocket, counter)
+    except Exception:
+        broken = True
+        raise
+    finally:
+        try:
+            await persist(asyncio.create_task(audit.write(counter[0])))
+        except Exception:
+            if not broken:
+                raise
+
+
+@right(ex1)
+async def both_in_a_group(websocket, audit):
+    """When the talk has raised, and the write does, too, both come out in a group."""
+    counter, errors = [0], []
+    try:
+        await echo(websocket, counter)
+    except Exception as error:
+        errors.append(error)
+    finally:
+        try:
+            await persist(asyncio.create_task(audit.write(counter[0])))
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else ExceptionGroup("talk and write", errors)
+
+
+@wrong(ex3, "cancels_nothing_early")
+class TakesTheirTimeoutForItsOwn(Holding):
+    """Waits for one after the other, and takes a TimeoutError of theirs for the deadline."""
+
+    async def wait_until(self, deadline):
+        now = asyncio.get_running_loop().time
+        while self.tasks:
+            try:
+                await asyncio.wait_for(asyncio.shield(next(iter(self.tasks))), deadline - now())
+            except TimeoutError:
+                return
+            except (Exception, asyncio.CancelledError):
+                pass
+            await asyncio.sleep(0)
+
+
 # ---- one at a time -------------------------------------------------------------------------------------------------
 
 _gates: Any = weakref.WeakKeyDictionary()

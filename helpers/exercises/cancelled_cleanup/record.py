@@ -7,7 +7,7 @@ from starlette.websockets import WebSocket
 from hangup.explorer.apps.explore import explore
 from hangup.explorer.report import Report
 from hangup.record import rules
-from hangup.record.recorder import ASGIApp, Session
+from hangup.record.recorder import ASGIApp, Session, describe, leaves
 from hangup.record.rules import rule
 from hangup.servers.script import beside, crowd
 from helpers.exercises.cancelled_cleanup.handlers import EACH, FURTHER, HANDLER, LESSON, TALK, counted, lingers, said
@@ -63,7 +63,20 @@ def fails_once(session: Session) -> str | None:
     if session.facts["begun"] > 1:
         return f"write() was called {session.facts['begun']} times, though it had raised"
     name = type(session.facts["failed"]).__name__
-    return f"write() raised {name}, and the handler returned" if session.ended == "returned" else None
+    if session.ended == "returned":
+        return f"write() raised {name}, and the handler returned"
+    if session.ended == "raised" and not _tells_of(session.error, session.facts["failed"]):
+        return f"write() raised {name}, and of that nothing came out: the handler raised {describe(session.error)}"
+    return None
+
+
+def _tells_of(error: BaseException | None, failure: BaseException) -> bool:
+    """Whether an error is this one, or in a group with it, or was raised when that one had been."""
+    while error is not None:
+        if any(leaf is failure for leaf in leaves(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @rule
