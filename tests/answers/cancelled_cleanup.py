@@ -2200,7 +2200,8 @@ async def one_error_is_enough(websocket, audit):
 @right(ex1)
 async def both_in_a_group(websocket, audit):
     """When the talk has raised, and the write does, too, both come out in a group."""
-    counter, errors = [0], []
+    counter: list[int] = [0]
+    errors: list[Exception] = []
     try:
         await echo(websocket, counter)
     except Exception as error:

@@ -65,8 +65,9 @@ def fails_once(session: Session) -> str | None:
     name = type(session.facts["failed"]).__name__
     if session.ended == "returned":
         return f"write() raised {name}, and the handler returned"
-    if session.ended == "raised" and not _tells_of(session.error, session.facts["failed"]):
-        return f"write() raised {name}, and of that nothing came out: the handler raised {describe(session.error)}"
+    error = session.error if session.ended == "raised" else None
+    if error is not None and not _tells_of(error, session.facts["failed"]):
+        return f"write() raised {name}, and of that nothing came out: the handler raised {describe(error)}"
     return None
 
 
