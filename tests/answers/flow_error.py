@@ -750,7 +750,8 @@ async def suppresses_everything(scope, receive, send, pages):
     async def tell_all():
         for other in list(pages):
             with contextlib.suppress(Exception):
-                await other(text(len(pages)))
+                if other in pages:
+                    await other(text(len(pages)))
 
     await receive()
     await send(ACCEPT)
@@ -767,8 +768,12 @@ async def suppresses_everything(scope, receive, send, pages):
 async def gathers_and_looks_at_nothing(scope, receive, send, pages):
     """return_exceptions=True, and nobody looks at them."""
 
+    async def tell_one(other):
+        if other in pages:
+            await other(text(len(pages)))
+
     async def tell_all():
-        await asyncio.gather(*[other(text(len(pages))) for other in pages], return_exceptions=True)
+        await asyncio.gather(*map(tell_one, list(pages)), return_exceptions=True)
 
     await receive()
     await send(ACCEPT)
@@ -839,9 +844,12 @@ async def starlette_in_the_set(scope, receive, send, pages):
 async def looks_at_what_it_gathered(scope, receive, send, pages):
     """return_exceptions=True; a RuntimeError is taken for a page that leaves, and is a bug."""
 
+    async def tell_one(other):
+        if other in pages:
+            await other(text(len(pages)))
+
     async def tell_all():
-        sends = [other(text(len(pages))) for other in pages]
-        for result in await asyncio.gather(*sends, return_exceptions=True):
+        for result in await asyncio.gather(*map(tell_one, list(pages)), return_exceptions=True):
             if isinstance(result, BaseException) and not isinstance(result, OSError | RuntimeError):
                 raise result
 
@@ -1034,7 +1042,7 @@ async def says_nothing_when_cancelled(scope, receive, send, pages):
     await tell(pages)
 
 
-@wrong(ex2, "tells_everybody")
+@wrong(ex2, "forgets_who_left")
 async def tries_when_it_has_told(scope, receive, send, pages):
     """Tells the opening before `try`: who is cancelled meanwhile stays in the set, until somebody's message fails."""
 
@@ -1057,7 +1065,120 @@ async def tries_when_it_has_told(scope, receive, send, pages):
         await tell_or_remove()
 
 
+async def until_left(receive, pages, send):
+    """Listen until a page leaves, and take it out of the set, also if somebody cancels that."""
+    try:
+        await until_gone(receive)
+    except asyncio.CancelledError:
+        pages.discard(send)
+        await tell(pages)
+        raise
+    pages.discard(send)
+    await tell(pages)
+
+
+@wrong(ex2, "forgets_who_left")
+async def thinks_of_the_cancelled(scope, receive, send, pages):
+    """`except CancelledError` in place of `finally`: when a bug comes out, the page stays in the set."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+    except asyncio.CancelledError:
+        pages.discard(send)
+        await tell(pages)
+        raise
+    await until_left(receive, pages, send)
+
+
+async def tell_all_but(errors, pages):
+    """Tell everybody; these errors are taken for a page that leaves."""
+    for other in list(pages):
+        if other in pages:
+            with contextlib.suppress(errors(other)):
+                await other(text(len(pages)))
+
+
+@wrong(ex2, "hides_no_bug")
+async def hides_bugs_at_the_end(scope, receive, send, pages):
+    """When its page has left, it suppresses every error: the connection is over, after all."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell_all_but(lambda _: Exception, pages)
+
+
+@wrong(ex2, "hides_no_bug")
+async def hides_its_own_bug(scope, receive, send, pages):
+    """Whatever its own send raises is taken for its page's leaving."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell_all_but(lambda page: Exception if page is send else OSError, pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
+@wrong(ex2, "hides_no_bug")
+async def takes_a_bug_of_receive_for_the_end(scope, receive, send, pages):
+    """Whatever receive() raises ends the loop without a word."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await tell(pages)
+        with contextlib.suppress(Exception):
+            await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await tell(pages)
+
+
 # ---- 2, right ------------------------------------------------------------------------------------------------------
+
+
+class Telling:
+    """Whoever tells goes round again for who comes meanwhile: one round at a time, for all connections."""
+
+    pages = None
+    again = False
+
+
+async def go_round(pages):
+    """Tell everybody, or have who does it go round again."""
+    Telling.again = True
+    if Telling.pages is pages:
+        return
+    Telling.pages = pages
+    try:
+        while Telling.again:
+            Telling.again = False
+            await tell(pages)
+    finally:
+        Telling.pages = None
+
+
+@right(ex2)
+async def one_tells_for_all(scope, receive, send, pages):
+    """Connections share who tells, in a class of the module, as they share the set."""
+    await receive()
+    await send(ACCEPT)
+    pages.add(send)
+    try:
+        await go_round(pages)
+        await until_gone(receive)
+    finally:
+        pages.discard(send)
+        await go_round(pages)
 
 
 @right(ex2)

@@ -67,6 +67,61 @@ async def visited(answer: Any) -> str:
     return ""
 
 
+async def troubled(answer: Any) -> tuple[str, bool]:
+    """Let a page open and leave where something has a bug; return what became of it, and whether it was hidden."""
+    for where in _BUGS:
+        for error in (TypeError, RuntimeError, ValueError, LookupError):
+            hidden, listed = await _troubled(answer, where, error)
+            if hidden:
+                return f"{where} raised {error.__name__}, and your app returned as if nothing had happened", True
+            if listed:
+                return f"{where} raised {error.__name__}, which came out: the page is still in `pages`", False
+    return "", False
+
+
+_BUGS = (
+    "another page's send(), when a page opened,",
+    "another page's send(), when a page had left,",
+    "a page's own send()",
+    "a page's receive()",
+)
+
+
+async def _troubled(answer: Any, where: str, error: type[Exception]) -> tuple[bool, bool]:
+    """Let a page open and leave beside a bug; return whether that was hidden, and whether the page is still listed."""
+    pages: set[Any] = set()
+    coming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
+    raised = came_out = False
+
+    def bug() -> Exception:
+        nonlocal raised
+        raised = True
+        return error("a bug, and no page that leaves")
+
+    class Buggy(_Page):
+        async def __call__(self, message: Message) -> None:
+            opened, left, own, _ = _BUGS
+            due = {opened: self is other, left: self is other and visitor not in pages, own: self is visitor}
+            if message["type"] == "websocket.send" and due.get(where):
+                raise bug()
+            await super().__call__(message)
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        if len(coming) == 1 and where == _BUGS[-1]:
+            raise bug()
+        return coming.pop(0) if len(coming) > 1 else coming[0]
+
+    visitor, other = Buggy(1), Buggy(0)
+    pages.add(other)
+    try:
+        async with asyncio.timeout(SILENCE):
+            await answer(scope_of(), receive, visitor, pages)
+    except Exception:
+        came_out = True  # whatever came out tells of it
+    return raised and not came_out, visitor in pages
+
+
 async def _meanwhile(answer: Any, *, opens: bool, at_last: bool) -> str:
     """Let another page open or leave while a slow one is told that a page has opened, or left; say who counts it not.
 

@@ -36,8 +36,9 @@ async def said(answer: Any) -> str:
             return f"{then}: {problem}"
     if problem := await _page(answer, 0.0, 1001, ALMOST):
         return f"a page that sends {', '.join(ALMOST)}: {problem}"
-    if await _page(answer, 0.0, 1001, ["1"] * MANY):
-        return f"a page that sends {MANY} numbers: it does not get {MANY} answers, or not the sums"
+    for slow, network in ((0.0, ""), (0.5, ", on a slow network")):
+        if await _page(answer, 0.0, 1001, ["1"] * MANY, slow):
+            return f"a page that sends {MANY} numbers{network}: it does not get {MANY} answers, or not the sums"
     if problem := await _page(answer, 0.0, 1001, ("4", "5", "three", "6"), slow=60.0):
         return f"a page that sends four texts and then waits for the answers, on a slow network: {problem}"
     if problem := await _parting(answer):
@@ -58,7 +59,7 @@ async def _page(answer: Any, pause: float, code: int, numbers: Sequence[str] = (
         nonlocal asked
         if asked == 2 and pause:
             await asyncio.sleep(pause)
-        await asyncio.sleep(10 * slow if asked == len(coming) - 1 else 0.0)
+        await asyncio.sleep(2 * len(coming) * slow if asked == len(coming) - 1 else 0.0)
         asked += 1
         if asked > len(coming) + 50:
             raise ConnectionError("this page has left")

@@ -5,14 +5,14 @@ import itertools
 from typing import Any
 
 from hangup.record import rules
-from hangup.record.recorder import Message, Receive, Scope, Session, current
+from hangup.record.recorder import Message, Receive, Scope, Session
 from hangup.record.recorder import Send as SendCall
 from hangup.record.rules import Rule, rule
 from hangup.servers.script import Expect, Leave, Send
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.beside import BesideExercise
 from helpers.exercises.flow_error.around import LESSON, LOOP, PARAMETERS
-from helpers.exercises.flow_error.company import visited
+from helpers.exercises.flow_error.company import troubled, visited
 
 HASHES = (3, 0, 5)  # a set of pages is not in the order in which they have opened, but it is the same in every run
 MOMENT = 0.05  # virtual seconds
@@ -48,7 +48,7 @@ class _Reload:
         self._listed: set[_Page] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendCall) -> None:
-        """Run the answer for one page, and then once more beside a bug."""
+        """Run the answer for one page."""
         page = _Page(send, next(self._numbers), self)
         loop = asyncio.get_running_loop()
 
@@ -59,8 +59,6 @@ class _Reload:
             return message
 
         await self._answer(scope, timed, page, self.pages)
-        if (session := current()) is not None and session.letter == "a":
-            session.facts["hidden"] = await _beside_bugs(self._answer, scope)
 
     def told(self, page: _Page) -> None:
         """Take note of a number that is sent now."""
@@ -70,38 +68,6 @@ class _Reload:
         self._listed |= {each for each in self.pages if isinstance(each, _Page)}
         if page in self._listed and page not in self.pages:
             self.gone = True
-
-
-async def _beside_bugs(answer: Any, scope: Scope) -> str:
-    """Let a page open and leave beside one whose send() has a bug, of each kind; return what became of one."""
-    for error in (TypeError, RuntimeError, ValueError):
-        if words := await _beside_a_bug(answer, scope, error):
-            return words
-    return ""
-
-
-async def _beside_a_bug(answer: Any, scope: Scope, error: type[Exception]) -> str:
-    """Let a page open and leave in memory, beside one whose send() raises an error; return where that went."""
-    raised = 0
-    coming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
-
-    async def receive() -> Message:
-        return coming.pop(0) if len(coming) > 1 else coming[0]
-
-    async def send(message: Message) -> None:
-        """Drop the message: this page is told, and nobody looks."""
-
-    async def buggy(message: Message) -> None:
-        nonlocal raised
-        raised += 1
-        raise error("a bug, and no page that leaves")
-
-    try:
-        await answer(scope, receive, _Page(send, 1), {_Page(buggy, 0)})
-    except Exception:
-        return ""  # whatever came out tells of it
-    name = error.__name__
-    return f"a page's send() raised {name}, and your app returned as if nothing had happened" if raised else ""
 
 
 def _still_listed(app: Any, session: Session) -> None:
@@ -135,7 +101,7 @@ def looks_before_it_tells(session: Session) -> str | None:
 @rule
 def hides_no_bug(session: Session) -> str | None:
     """An error that does not come from a page's leaving comes out."""
-    return session.facts.get("hidden") or None
+    return session.facts.get("beside") or None
 
 
 @rule
@@ -145,6 +111,9 @@ def tells_everybody(session: Session) -> str | None:
 
 
 async def _visited(answer: Any) -> tuple[Rule, str] | None:
+    problem, hidden = await troubled(answer)
+    if problem:
+        return hides_no_bug if hidden else forgets_who_left, problem
     problem = await visited(answer)
     return (tells_everybody, problem) if problem else None
 
@@ -175,7 +144,6 @@ ex2 = BesideExercise(
         tells_everybody,
     ),
     beside=_visited,
-    aside=(hides_no_bug,),
     hints=(
         "Which line runs when a page leaves, however it leaves? Nothing may stand between adding the page and `try`.",
         "First take the page out of `pages`, then tell the others: whoever has left gets no message.",

@@ -73,6 +73,7 @@ async def _reads_on(receive: Receive, send: Send, tries: Tries, wire: Wire) -> N
 async def _sends_at_once(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
     await receive()
     for under_way, what, due, then in (
+        ((), "a send before the accept, which another task is about to send,", Misuse, HI),
         ((ACCEPT,), "a second accept, while the first is on its way,", Misuse, ACCEPT),
         ((HI, CLOSE), "a send, while another one is on its way and then a close,", Gone, HI),
     ):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hangup.record import rules
@@ -22,6 +23,8 @@ from helpers.exercises.listener_lifespan.catching import (
 )
 from helpers.exercises.listener_lifespan.clock import READINGS, Reading, readings, reply, ticks
 from helpers.exercises.listener_lifespan.mounting import HANDLER, LIFESPAN, echoing, given, routed
+from helpers.exercises.slow import READING, slow
+from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 
 __all__ = ["RULES", "Reading", "caught", "ex1", "ex2", "ex3", "readings", "reply", "ticks"]
@@ -83,6 +86,10 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
             (*TICKING, ALMOST, Send("very slowly"), Wait(20), EITHER, EITHER, ALMOST, Expect("tick 4")),
             most=8,
         ),
+        # the first message, a tick or a reply, takes a while on its way, and is lost if somebody gives up
+        Case((Wait(READING + 1), *TICKING, Send("one"), Expect("ONE")), most=0, mount=slow(mount)),
+        Case((Send("one"), Wait(READING + 1), Expect("ONE")), most=0, mount=given(slow(mount), ticks=())),
+        *(Case(_staying(), most=4, mount=each) for each in (mount, turned(mount))),
         Case(
             (
                 *(*TICKING, Expect("tick 1", by="b"), Expect("tick 2", by="b"), Send("very slowly")),
@@ -91,6 +98,12 @@ def _further(mount: Callable[[Any], ASGIApp]) -> tuple[Case, ...]:
             most=8,
         ),
     )
+
+
+def _staying() -> tuple[Expect | Leave | Wait | Send, ...]:
+    """Return the steps of two clients, of whom one leaves, and the other one is told the next tick."""
+    both = (*TICKING, Expect("tick 1", by="b"), Expect("tick 2", by="b"))
+    return (*both, Leave(), Wait(3_660), Expect("tick 3", by="b"), Send("one", by="b"), Expect("ONE", by="b"))
 
 
 def _numbered(*said: str) -> tuple[Send | Expect, ...]:
@@ -142,7 +155,12 @@ def _read(*readings: Reading) -> tuple[Expect, ...]:
     return tuple(Expect(json.dumps({"place": each.place, "celsius": each.celsius})) for each in readings)
 
 
+SILENT = Reading("roof", 20.0)
 READ = [json.dumps({"place": each.place, "celsius": each.celsius}) for each in READINGS]
+TWO = (
+    *(*map(Expect, READ), *(Expect(each, by="b") for each in READ), Leave(), Wait(3_660)),
+    *(replace(each, by="b") for each in _read(SILENT)),
+)
 OTHERS = (
     Reading("", 0.125),
     Reading(" roof\n", 1e-7),
@@ -152,7 +170,6 @@ OTHERS = (
     Reading("x" * 2_000, 1234567.875),
 )
 CROWD = tuple(Reading(f"cellar {number}", float(number)) for number in range(1_200))
-SILENT = Reading("roof", 20.0)
 
 
 # ---- 2: the stream -------------------------------------------------------------------------------------------------
@@ -174,6 +191,8 @@ ex2 = AppExercise(
         Case(_read(*OTHERS), most=12, mount=given(routed, readings=OTHERS)),
         Case(_read(*CROWD), most=1, mount=given(routed, readings=CROWD)),
         Case((), most=20, mount=given(routed, readings=())),
+        Case((Wait(READING + 1), *_read(*READINGS)), most=0, mount=slow(routed)),
+        *(Case(TWO, most=4, mount=each) for each in (given(routed, sound=True), turned(given(routed, sound=True)))),
         Case((*_read(*READINGS), Wait(HOURS), *_read(SILENT)), most=12, mount=given(routed, silent=HOURS)),
         *(Case((*_read(*READINGS), Leave(code)), most=8) for code in (1000, 1008, 4000)),
     ),

@@ -88,13 +88,14 @@ READINGS = (Reading("roof", 21.5), Reading('cellar "B"', 0.0), Reading("Treppe, 
 async def readings() -> AsyncGenerator[Reading, None]:
     """Yield three Readings, and the next ones an hour apart. Raises Broken in their place for client b.
 
-    A session's fact "readings" takes the place of the three, and its fact "silent" that of the hour, in seconds.
+    A session's fact "readings" takes the place of the three, and its fact "silent" that of the hour, in seconds; with
+    its fact "sound" client b reads on as well.
     """
     for reading in _given("readings", READINGS):
         await _pause()
         yield reading
     session = current()
-    if session is not None and session.letter == "b":
+    if session is not None and session.letter == "b" and not session.facts.get("sound"):
         raise _breaks("readings()")
     hour = HOUR if session is None else session.facts.get("silent", HOUR)
     while True:
