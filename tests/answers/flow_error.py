@@ -261,6 +261,28 @@ async def adds_up_a_hundred_times(scope, receive, send):
         await send(text(answer))
 
 
+@wrong(ex1, "ends_with_the_page")
+async def has_room_for_eight(scope, receive, send):
+    """A queue between reader and writer: the ninth text that waits is thrown away."""
+    await receive()
+    await send(ACCEPT)
+    texts: asyncio.Queue[str] = asyncio.Queue(8)
+
+    async def answer_all():
+        total = 0
+        while True:
+            total, answer = added(total, await texts.get())
+            with contextlib.suppress(OSError):
+                await send(text(answer))
+
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(answer_all())
+        while (message := await receive())["type"] == "websocket.receive":
+            if not texts.full():
+                texts.put_nowait(message["text"])
+        writer.cancel()
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 
@@ -1548,6 +1570,31 @@ def one_after_the_other(app):
         await guard_with()(inner)(scope, receive, send)
 
     return locked
+
+
+@wrong(ex3, "tells_the_app")
+def waits_for_the_accept(app):
+    """Lets a send wait a moment before it calls it too early: another task may be about to accept."""
+
+    async def patient(scope, receive, send):
+        if scope["type"] != "websocket":
+            return await app(scope, receive, send)
+        accepted = asyncio.Event()
+
+        async def inner(scope, receive, send):
+            async def give(message):
+                if message["type"] == "websocket.accept":
+                    accepted.set()
+                elif message["type"] == "websocket.send":
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(accepted.wait(), 0.01)
+                await send(message)
+
+            await app(scope, receive, give)
+
+        await guard_with()(inner)(scope, receive, send)
+
+    return patient
 
 
 # ---- 3, right ------------------------------------------------------------------------------------------------------

@@ -1826,3 +1826,150 @@ async def cancels_both(socket: WebSocket) -> None:
                 task.cancel()
     except* OSError:
         pass
+
+
+TICKERS: list[asyncio.Task[None]] = []
+SENDERS: set[asyncio.Task[None]] = set()
+
+
+@asynccontextmanager
+async def _ending(which, socket):
+    """Tick until the client leaves, and then end the tickers that `which` chooses of all clients'."""
+    await socket.accept()
+    mine = asyncio.create_task(send_websocket_stream(socket, ticks()))
+    TICKERS.append(mine)
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    finally:
+        for task in which(mine):
+            task.cancel()
+            with suppress(asyncio.CancelledError, OSError, WebSocketDisconnect):
+                await task
+
+
+@wrong(ex1, "answers_everything")
+@asynccontextmanager
+async def ends_everybodys_ticker(socket: WebSocket):
+    """The tickers are the module's: whoever leaves ends them all, and the others hear no tick any more."""
+
+    def which(mine):
+        ended, TICKERS[:] = [mine, *TICKERS], []
+        return ended
+
+    async with _ending(which, socket):
+        yield
+
+
+@wrong(ex1, "answers_everything")
+@asynccontextmanager
+async def gives_a_tick_five_seconds(socket: WebSocket):
+    """A tick that takes long on its way is given up."""
+    await socket.accept()
+
+    async def stream():
+        async for tick in ticks():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await socket.send_text(tick)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stream())
+            yield
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def ends_everybodys_stream(socket: WebSocket) -> None:
+    """The senders are the module's: whoever leaves ends them all."""
+    await socket.accept()
+
+    async def stream():
+        with suppress(WebSocketDisconnect):
+            await _all_readings(socket)
+
+    async with asyncio.TaskGroup() as group:
+        SENDERS.add(group.create_task(stream()))
+        await _until_gone(socket)
+        while SENDERS:
+            SENDERS.pop().cancel()
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def keeps_the_newest(socket: WebSocket) -> None:
+    """While a message is on its way, of the readings that come only the newest is kept."""
+    await socket.accept()
+    newest: asyncio.Queue[Reading] = asyncio.Queue(1)
+
+    async def read():
+        async for reading in readings():
+            if newest.full():
+                newest.get_nowait()
+            newest.put_nowait(reading)
+
+    async def stream():
+        with suppress(WebSocketDisconnect):
+            while True:
+                await socket.send_json(await newest.get())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each()) for each in (read, stream)]
+        await _until_gone(socket)
+        for task in tasks:
+            task.cancel()
+
+
+@wrong(ex2, "answers_everything")
+@websocket("/")
+async def gives_a_reading_five_seconds(socket: WebSocket) -> None:
+    """A reading that takes long on its way is given up."""
+    await socket.accept()
+
+    async def stream():
+        async for reading in readings():
+            with suppress(TimeoutError, WebSocketDisconnect):
+                async with asyncio.timeout(5):
+                    await socket.send_json(reading)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stream())
+        await _until_gone(socket)
+        task.cancel()
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def gives_an_answer_five_seconds(socket: WebSocket) -> None:
+    """An answer that takes long on its way is given up."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            async for text in socket.iter_data():
+                answer = await reply(text)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(5):
+                        await socket.send_text(answer)
+            ticker.cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
+
+
+@wrong(ex3, "answers_everything")
+@websocket("/")
+async def ends_the_last_ticker(socket: WebSocket) -> None:
+    """The tickers are the module's: whoever leaves ends the one that was started last."""
+    await socket.accept()
+    try:
+        async with asyncio.TaskGroup() as group:
+            TICKERS.append(group.create_task(send_websocket_stream(socket, ticks())))
+            async for text in socket.iter_data():
+                await socket.send_text(await reply(text))
+            TICKERS.pop().cancel()
+    except* (WebSocketDisconnect, OSError):
+        pass
