@@ -283,6 +283,20 @@ async def has_room_for_eight(scope, receive, send):
         writer.cancel()
 
 
+SUMS: dict[object, int] = {}
+
+
+@wrong(ex1, "answers_everything")
+async def forgets_all_sums(scope, receive, send):
+    """The sums are the module's, each by its connection: whoever leaves clears them all."""
+    await receive()
+    await send(ACCEPT)
+    while (message := await receive())["type"] == "websocket.receive":
+        SUMS[send], answer = added(SUMS.get(send, 0), message["text"])
+        await send(text(answer))
+    SUMS.clear()
+
+
 # ---- 1, right ------------------------------------------------------------------------------------------------------
 
 

@@ -1973,3 +1973,31 @@ async def ends_the_last_ticker(socket: WebSocket) -> None:
             TICKERS.pop().cancel()
     except* (WebSocketDisconnect, OSError):
         pass
+
+
+@right(ex3)
+@websocket("/")
+async def has_one_loop(socket: WebSocket) -> None:
+    """Waits for the next tick and the next text; while a reply is made, the clock waits, and its next hour begins later."""
+    await socket.accept()
+    clock, texts = ticks(), socket.iter_data()
+    tick, text = (asyncio.ensure_future(anext(each)) for each in (clock, texts))
+    try:
+        while True:
+            await asyncio.wait({tick, text}, return_when=asyncio.FIRST_COMPLETED)
+            if text.done():
+                await socket.send_text(await reply(str(text.result())))
+                text = asyncio.ensure_future(anext(texts))
+            if tick.done():
+                await socket.send_text(tick.result())
+                tick = asyncio.ensure_future(anext(clock))
+    except (StopAsyncIteration, WebSocketDisconnect, OSError):
+        pass
+    finally:
+        tick.cancel()
+        text.cancel()
+        await asyncio.wait({tick, text})
+    for task in (tick, text):
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, StopAsyncIteration | WebSocketDisconnect | OSError):
+            raise error

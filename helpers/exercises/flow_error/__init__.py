@@ -7,7 +7,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp, Receive, Scope, Session
 from hangup.record.recorder import Send as SendCall
 from hangup.record.rules import Rule, rule
-from hangup.servers.script import Expect, Send, beside
+from hangup.servers.script import Expect, Leave, Send, beside
 from helpers.exercises.beside import BesideExercise
 from helpers.exercises.flow_error import guard
 from helpers.exercises.flow_error.around import LESSON, LOOP, PARAMETERS
@@ -63,7 +63,7 @@ ex1 = BesideExercise(
         _adding("4", "three", "-1", ""),
         _adding(*NUMBERS),
         _adding(*texts()),
-        beside(_adding("10"), _adding("10")),
+        (*beside(_adding("10"), _adding("10")), Leave(), Send("1", by="b"), Expect("11", by="b")),
         (),
     ),
     without=(rules.ends_quietly,),
