@@ -283,6 +283,18 @@ async def has_room_for_eight(scope, receive, send):
         writer.cancel()
 
 
+@wrong(ex1, "ends_with_the_page")
+async def has_an_hour(scope, receive, send):
+    """An hour without a word is enough, it thinks."""
+    await receive()
+    await send(ACCEPT)
+    total = 0
+    with contextlib.suppress(TimeoutError):
+        while (message := await asyncio.wait_for(receive(), 3_600))["type"] == "websocket.receive":
+            total, answer = added(total, message["text"])
+            await send(text(answer))
+
+
 SUMS: dict[object, int] = {}
 
 
@@ -1584,6 +1596,37 @@ def one_after_the_other(app):
         await guard_with()(inner)(scope, receive, send)
 
     return locked
+
+
+def _impatient(name, sentence, *, hears=None, says=None):
+    """Register a guard that takes a peer for gone which is silent, or reads nothing, for so many seconds."""
+
+    def guard(app):
+        async def guarded(scope, receive, send):
+            async def take():
+                try:
+                    return await asyncio.wait_for(receive(), hears)
+                except TimeoutError:
+                    raise Gone("silent") from None
+
+            async def give(message):
+                try:
+                    await asyncio.wait_for(send(message), says)
+                except TimeoutError:
+                    raise Gone("slow") from None
+
+            await guard_with()(app)(scope, take, give) if scope["type"] == "websocket" else await app(
+                scope, receive, send
+            )
+
+        return guarded
+
+    guard.__name__, guard.__doc__ = name, sentence
+    wrong(ex3, "lets_the_rest_through")(guard)
+
+
+_impatient("takes_silence_for_gone", "A peer that says nothing for a minute is gone, it thinks.", hears=60)
+_impatient("takes_slow_for_gone", "A peer that reads nothing for a minute is gone, it thinks.", says=60)
 
 
 @wrong(ex3, "tells_the_app")

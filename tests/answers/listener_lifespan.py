@@ -1978,7 +1978,7 @@ async def ends_the_last_ticker(socket: WebSocket) -> None:
 @right(ex3)
 @websocket("/")
 async def has_one_loop(socket: WebSocket) -> None:
-    """Waits for the next tick and the next text; while a reply is made, the clock waits, and its next hour begins later."""
+    """Waits for the next tick and the next text; while a reply is made the clock waits: its next hour begins later."""
     await socket.accept()
     clock, texts = ticks(), socket.iter_data()
     tick, text = (asyncio.ensure_future(anext(each)) for each in (clock, texts))

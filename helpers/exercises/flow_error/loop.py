@@ -7,9 +7,9 @@ from typing import Any
 from hangup.record.recorder import Message, describe
 from helpers.judging.values import codes, scope_of
 
-SILENCE = 3000.0  # virtual seconds
+SILENCE = 9_000.0  # virtual seconds: longer than any deadline that one would choose
 MANY = 1_200
-PATIENCE = 3600.0  # virtual seconds
+PATIENCE = 3_600.0  # virtual seconds, beside the silence
 ALMOST = ("1,000", "1 000", "1.000", "1_", "_1", "1__0", "--1", "+ 5", "$5", "5%", "0x10", "5", "½", "Ⅷ", "1e0")
 """What somebody may take for a number, and `int` does not read; and one that it reads."""
 
@@ -71,7 +71,7 @@ async def _page(answer: Any, pause: float, code: int, numbers: Sequence[str] = (
         got.append(message.get("text", message["type"]))
 
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE + pause):
             await answer(scope_of(), receive, send)
     except Exception as error:
         return f"the app raised {describe(error)}"

@@ -4,7 +4,7 @@ Each scene says what the server is due to get, and what each wrong call is due t
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Any
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, describe
 from helpers.exercises.flow_error.guard import ACCEPT, CLOSE, HI, Gone, Misuse, Tries
@@ -15,16 +15,18 @@ from helpers.exercises.flow_error.wire import (
     REFUSED,
     RESPONSE,
     Act,
+    Problem,
     Scene,
     Wire,
     acting,
+    bug,
     drop,
     moment,
+    together,
 )
 from helpers.judging.values import binaries, codes, texts
 
-HOUR = 3600.0  # virtual seconds
-Problem = Literal["passes", "reaches", "raises"]
+SILENCE = 9_000.0  # virtual seconds: longer than any deadline that one would choose
 
 
 async def _refuses(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
@@ -161,6 +163,19 @@ async def _waits_at_once(receive: Receive, send: Send, tries: Tries, wire: Wire)
         raise ValueError(f"the app received {heard[:2]} in place of {[HELLO, LEFT]}")
 
 
+async def _takes_hours(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    await receive()
+    await send(ACCEPT)
+    later = asyncio.get_running_loop().call_later
+    wire.hush.clear()
+    later(SILENCE, wire.hush.set)
+    await receive()
+    wire.gate.clear()
+    later(SILENCE, wire.gate.set)
+    await send(HI)
+    await receive()
+
+
 _SPREAD: tuple[Message, ...] = (
     *({"type": "websocket.receive", "text": text} for text in texts()),
     *({"type": "websocket.receive", "bytes": data} for data in binaries()),
@@ -206,6 +221,7 @@ SCENES = (
     Scene("an accept and a close that fail", _counts_what_failed, (CONNECT, LEFT), (ACCEPT, CLOSE)),
     Scene("an accept and a close that are cancelled", _counts_what_was_cancelled, (CONNECT, LEFT), (ACCEPT, CLOSE)),
     Scene("an app that accepts first, and cancels a receive", _listens_again, (CONNECT, HELLO, LEFT), (ACCEPT, HI)),
+    Scene("a client that says, and then reads, nothing for hours", _takes_hours, (CONNECT, HELLO, LEFT), (ACCEPT, HI)),
     Scene("a send that fails", _fails, (CONNECT, LEFT), (ACCEPT, HI)),
     Scene(
         "an app that echoes",
@@ -235,14 +251,14 @@ async def play(guard: Any) -> tuple[Problem, str] | None:
     for scene in SCENES:
         if found := await _play(guarded, scene):
             return found
-    return await _bug(guarded) or await _together(guarded)
+    return await bug(guarded) or await together(guarded)
 
 
 async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
     wire, tries = Wire(*scene.coming), Tries(drawn=False)
     raised = ""
     try:
-        async with asyncio.timeout(HOUR):
+        async with asyncio.timeout(3 * SILENCE):
             await guarded(acting(scene.act, wire, tries), wire.receive, wire.send)
     except Exception as error:
         raised = describe(error)
@@ -257,44 +273,3 @@ async def _play(guarded: ASGIApp, scene: Scene) -> tuple[Problem, str] | None:
         missing = next(message for message in scene.due if message not in wire.got)
         return "passes", f"{scene.name}: {missing} did not come through"
     return None
-
-
-async def _bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
-    for error in (LookupError("a bug"), FileNotFoundError("another"), Misuse("let out"), Gone("let out")):
-
-        async def act(receive: Receive, send: Send, tries: Tries, wire: Wire, error: Exception = error) -> None:
-            raise error
-
-        wire = Wire(CONNECT, LEFT)
-        try:
-            await guarded(acting(act, wire), wire.receive, wire.send)
-        except Exception as raised:
-            if raised is error:
-                continue
-        return "passes", f"the app raised {type(error).__name__}, and it did not come out"
-    return None
-
-
-async def _together(guarded: ASGIApp) -> tuple[Problem, str] | None:
-    """Let one connection end while another is open."""
-    over, wires = asyncio.Event(), (Wire(CONNECT, LEFT), Wire(CONNECT, LEFT))
-
-    async def leaves(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
-        await receive()
-        await send(ACCEPT)
-        await receive()
-        over.set()
-
-    async def stays(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
-        await receive()
-        await send(ACCEPT)
-        await over.wait()
-        await send(HI)
-
-    calls = [
-        guarded(acting(act, wire), wire.receive, wire.send) for act, wire in zip((leaves, stays), wires, strict=True)
-    ]
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    if errors := [each for each in results if isinstance(each, Exception)]:
-        return "passes", f"two connections at once: {describe(errors[0])}"
-    return None if HI in wires[1].got else ("passes", "two connections at once: the second one's send did not come")

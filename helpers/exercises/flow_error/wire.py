@@ -1,11 +1,15 @@
-"""The server of lesson 03's scenes, in memory: it says what is coming, takes notes, and can hold anything up."""
+"""The server of lesson 03's scenes, in memory: it says what is coming, takes notes, and can hold anything up.
+
+With it: what a guard does with an app's own errors, and with two connections at once.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from hangup.record.recorder import Message, Receive, Scope, Send
-from helpers.exercises.flow_error.guard import Tries
+from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, describe
+from helpers.exercises.flow_error.guard import ACCEPT, HI, Gone, Misuse, Tries
 from helpers.judging.values import scope_of
 
 CONNECT: Message = {"type": "websocket.connect"}
@@ -13,6 +17,7 @@ LEFT: Message = {"type": "websocket.disconnect", "code": 1001, "reason": "going 
 HELLO: Message = {"type": "websocket.receive", "text": "hello"}
 RESPONSE: Message = {"type": "websocket.http.response.start", "status": 403, "headers": []}
 REFUSED: Message = {"type": "websocket.disconnect", "code": 1006}
+Problem = Literal["passes", "reaches", "raises"]
 
 
 class Wire:
@@ -74,3 +79,45 @@ async def drop(call: Awaitable[object]) -> None:
     await moment()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
+    """Let the app raise, and say which of its errors does not come out."""
+    for error in (LookupError("a bug"), FileNotFoundError("another"), Misuse("let out"), Gone("let out")):
+
+        async def act(receive: Receive, send: Send, tries: Tries, wire: Wire, error: Exception = error) -> None:
+            raise error
+
+        wire = Wire(CONNECT, LEFT)
+        try:
+            await guarded(acting(act, wire), wire.receive, wire.send)
+        except Exception as raised:
+            if raised is error:
+                continue
+        return "passes", f"the app raised {type(error).__name__}, and it did not come out"
+    return None
+
+
+async def together(guarded: ASGIApp) -> tuple[Problem, str] | None:
+    """Let one connection end while another is open."""
+    over, wires = asyncio.Event(), (Wire(CONNECT, LEFT), Wire(CONNECT, LEFT))
+
+    async def leaves(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+        await receive()
+        await send(ACCEPT)
+        await receive()
+        over.set()
+
+    async def stays(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+        await receive()
+        await send(ACCEPT)
+        await over.wait()
+        await send(HI)
+
+    calls = [
+        guarded(acting(act, wire), wire.receive, wire.send) for act, wire in zip((leaves, stays), wires, strict=True)
+    ]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    if errors := [each for each in results if isinstance(each, Exception)]:
+        return "passes", f"two connections at once: {describe(errors[0])}"
+    return None if HI in wires[1].got else ("passes", "two connections at once: the second one's send did not come")

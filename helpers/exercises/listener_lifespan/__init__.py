@@ -158,7 +158,7 @@ def _read(*readings: Reading) -> tuple[Expect, ...]:
 
 SILENT = Reading("roof", 20.0)
 READ = [json.dumps({"place": each.place, "celsius": each.celsius}) for each in READINGS]
-TWO = (
+TWO: tuple[Expect | Leave | Wait, ...] = (
     *(*map(Expect, READ), *(Expect(each, by="b") for each in READ), Leave(), Wait(3_660)),
     *(replace(each, by="b") for each in _read(SILENT)),
 )
