@@ -2001,3 +2001,29 @@ async def has_one_loop(socket: WebSocket) -> None:
         error = None if task.cancelled() else task.exception()
         if error and not isinstance(error, StopAsyncIteration | WebSocketDisconnect | OSError):
             raise error
+
+
+@right(ex3)
+@websocket("/")
+async def a_tick_hears_of_it(socket: WebSocket) -> None:
+    """Answers what has come when the client has left; a tick that comes meanwhile cannot be sent, and ends that."""
+    await socket.accept()
+    texts: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def read():
+        async for text in socket.iter_data():
+            texts.put_nowait(str(text))
+        texts.put_nowait(None)
+
+    async def answer():
+        while (text := await texts.get()) is not None:
+            await socket.send_text(await reply(text))
+        ticker.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(send_websocket_stream(socket, ticks()))
+            group.create_task(read())
+            group.create_task(answer())
+    except* (WebSocketDisconnect, OSError):
+        pass

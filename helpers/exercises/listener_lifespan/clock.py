@@ -62,13 +62,16 @@ async def reply(text: str) -> str:
         raise _breaks("reply()")
     if text == "stop":
         stopped().set()
-    if text in _TAKES and time_is_virtual():
-        await asyncio.sleep(_TAKES[text])
-    await _pause(12 - 2 * min(len(text), 5))
-    if session is None:
-        return text.upper()
-    session.facts["replied"] = asyncio.get_running_loop().time()
-    if "replies" not in session.facts:
+    try:
+        if text in _TAKES and time_is_virtual():
+            await asyncio.sleep(_TAKES[text])
+        await _pause(12 - 2 * min(len(text), 5))
+    finally:
+        if session is not None:
+            session.facts["replied"] = (
+                asyncio.get_running_loop().time()
+            )  # a reply that is cancelled was waited for, too
+    if session is None or "replies" not in session.facts:
         return text.upper()
     session.facts["replies"] += 1
     return f"{text.upper()} {session.facts['replies']}"
