@@ -2300,3 +2300,40 @@ async def a_group_for_each_round(scope, receive, send, pages):
 
 attempt(ex2, "    pages.remove(send)", "    pages.discard(send)")
 attempt(ex3, "await app(scope, receive, send)", "return await app(scope, receive, send)")
+
+
+@wrong(ex3, "lets_the_rest_through")
+class KeepsSendInSelf:
+    """The object is the app's, and keeps the send of the connection that came last."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "websocket":
+            return await self.app(scope, receive, send)
+        self.send = send
+        own = Connection(receive, lambda message: self.send(message))
+        await self.app(scope, own.receive, own.send)
+
+
+@wrong(ex3, "lets_the_rest_through")
+class ClosesForAll:
+    """Each connection begins anew; while two are open, a close of the one is a close of both."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "websocket":
+            return await self.app(scope, receive, send)
+        self.closed = False
+        own = Connection(receive, send)
+
+        async def say(message):
+            if self.closed:
+                raise Gone("closed")
+            self.closed = message["type"] == "websocket.close"
+            await own.send(message)
+
+        await self.app(scope, own.receive, say)

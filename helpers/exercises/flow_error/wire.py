@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send, describe
-from helpers.exercises.flow_error.guard import ACCEPT, HI, Gone, Misuse, Tries
+from helpers.exercises.flow_error.guard import ACCEPT, CLOSE, HI, Gone, Misuse, Tries
 from helpers.judging.values import scope_of
 
 CONNECT: Message = {"type": "websocket.connect"}
@@ -99,14 +99,26 @@ async def bug(guarded: ASGIApp) -> tuple[Problem, str] | None:
 
 
 async def together(guarded: ASGIApp) -> tuple[Problem, str] | None:
-    """Let one connection end while another is open."""
+    """Let one of two connections end, in each way, while the other one is open; either may have come first."""
+    for what, says in (("leaves", (ACCEPT,)), ("is closed", (ACCEPT, CLOSE)), ("is refused", (CLOSE,))):
+        for last in (False, True):
+            if problem := await _beside(guarded, says, last=last):
+                return (
+                    "passes",
+                    f"two connections at once, of which the {'second' if last else 'first'} {what}: {problem}",
+                )
+    return None
+
+
+async def _beside(guarded: ASGIApp, says: tuple[Message, ...], *, last: bool) -> str:
+    """Let one connection's app say something and hear the goodbye beside another one; return what is wrong."""
     over, wires = asyncio.Event(), (Wire(CONNECT, LEFT), Wire(CONNECT, LEFT))
 
-    async def leaves(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
+    async def ends(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
         await receive()
-        await send(ACCEPT)
+        for message in says:
+            await send(message)
         await receive()
-        over.set()
 
     async def stays(receive: Receive, send: Send, tries: Tries, wire: Wire) -> None:
         await receive()
@@ -114,10 +126,18 @@ async def together(guarded: ASGIApp) -> tuple[Problem, str] | None:
         await over.wait()
         await send(HI)
 
-    calls = [
-        guarded(acting(act, wire), wire.receive, wire.send) for act, wire in zip((leaves, stays), wires, strict=True)
-    ]
-    results = await asyncio.gather(*calls, return_exceptions=True)
+    async def call(act: Act, wire: Wire) -> None:
+        try:
+            await guarded(acting(act, wire), wire.receive, wire.send)
+        finally:
+            if act is ends:
+                over.set()
+
+    calls = [call(act, wire) for act, wire in zip((ends, stays), wires, strict=True)]
+    results = await asyncio.gather(*(reversed(calls) if last else calls), return_exceptions=True)
     if errors := [each for each in results if isinstance(each, Exception)]:
-        return "passes", f"two connections at once: {describe(errors[0])}"
-    return None if HI in wires[1].got else ("passes", "two connections at once: the second one's send did not come")
+        return describe(errors[0])
+    for wire, due in zip(wires, ([*says], [ACCEPT, HI]), strict=True):
+        if wire.got != due:
+            return f"a server got {[each['type'] for each in wire.got]} in place of {[each['type'] for each in due]}"
+    return ""
