@@ -6,7 +6,9 @@ from typing import Any
 import anyio
 
 from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Send
+from hangup.servers.script import Script, Step, StopReading, Wait, by, crowd
 
+DEAF = 11  # clients: more than the ten that one would let in, or send to, at once
 READING = 20.0  # seconds: longer than the ten that one would wait by eye, and less than a server waits for an app
 
 
@@ -33,3 +35,8 @@ class Slow:
 def slow(mount: Callable[[Any], ASGIApp]) -> Callable[[Any], ASGIApp]:
     """Return what mounts an answer for peers that are slow to read."""
     return lambda answer: Slow(mount(answer))
+
+
+def behind_many(said: Script, script: Script) -> list[Step]:
+    """Return a script in which one client goes through `script` while DEAF others have `said` this and do not read."""
+    return [*crowd((StopReading(), *said), DEAF), Wait(5), *by(chr(ord("a") + DEAF), script)]

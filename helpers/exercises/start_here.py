@@ -11,7 +11,7 @@ from hangup.record import rules
 from hangup.record.recorder import ASGIApp
 from hangup.servers.script import Expect, Leave, Script, Send, StopReading, Wait, beside, by
 from helpers.exercises.race import ends_quietly, racing
-from helpers.exercises.slow import READING, slow
+from helpers.exercises.slow import READING, behind_many, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
@@ -49,10 +49,12 @@ ex1 = AppExercise(
         Case(shouted(texts()[:12], at_once=True)),
         Case(beside(shouted(texts()[6:12]), shouted(texts()[12:]))),
         Case(shouted([f"number {number}" for number in range(MANY)]), most=10),
+        Case(shouted(["loud " * 210_000]), most=0),
         Case((*SHOUTS[:2], *by("b", ASIDES))),
         Case((StopReading(), SHOUTS[0], Wait(5), *by("b", ASIDES)), most=0),
+        Case(behind_many(SHOUTS[:1], ASIDES), most=0),
         Case((*SHOUTS[:2], *by("b", ASIDES[:2]), Leave(), *by("b", ASIDES[2:])), mount=turned(mount)),
-        Case((Wait(4_000), *SHOUTS[:2]), most=5),
+        Case((Wait(2_000), *SHOUTS[:2], Wait(4_000), *SHOUTS[2:]), most=5),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
         Case((SHOUTS[0], Wait(READING + 1), *SHOUTS[1:]), mount=slow(mount), most=0),
         *(Case((*SHOUTS[:2], Leave(code)), most=10) for code in (*codes(), None)),

@@ -1791,6 +1791,153 @@ async def ends_at_the_next_question(websocket, words):
             await worker
 
 
+# ---- 1 and 2, wrong for a slow peer, for what is long or late, for many at once -------------------------------------
+
+
+@wrong(ex1, "answers_everything")
+class CountsWhatArrives(Counting):
+    """Five seconds for a peer to take its answer, which is dropped then, and not counted."""
+
+    async def on_receive(self, websocket, data):
+        try:
+            async with asyncio.timeout(5):
+                await websocket.send_json({"count": self.count + 1, "echo": data})
+        except TimeoutError:
+            return
+        self.count += 1
+
+
+@wrong(ex1, "answers_everything")
+class RefusesLongMessages(Counting):
+    """No number for a message of more than 32,768 characters."""
+
+    async def on_receive(self, websocket, data):
+        if len(json.dumps(data)) <= 32_768:
+            await super().on_receive(websocket, data)
+
+
+ten = asyncio.Semaphore(10)
+
+
+@wrong(ex1, "answers_everything")
+class HasRoomForTen(Counting):
+    """The eleventh connection waits for another one's end."""
+
+    async def dispatch(self):
+        async with ten:
+            await super().dispatch()
+
+
+@wrong(ex1, "answers_everything")
+class LosesPatienceOnceTheyHaveMet(Counting):
+    """Takes ten minutes' silence for the goodbye, once there was a message."""
+
+    def __init__(self, scope, receive, send):
+        async def wait():
+            waiting = asyncio.ensure_future(receive())
+            try:
+                done, _ = await asyncio.wait([waiting], timeout=600 if self.count else None)
+            finally:
+                waiting.cancel()
+            return waiting.result() if done else {"type": "websocket.disconnect", "code": 1001}
+
+        super().__init__(scope, wait, send)
+
+
+heard: dict[str, list[str]] = {}
+
+
+@wrong(ex2, "answers_everything")
+async def remembers_what_it_heard(websocket, words):
+    """A question that was asked before gets the words that have come until now: perhaps not all of them."""
+
+    async def tell(websocket, question):
+        if question in heard:
+            for word in heard[question]:
+                await websocket.send_text(word)
+        else:
+            heard[question] = []
+            async for word in words(question):
+                heard[question].append(word)
+                await websocket.send_text(word)
+
+    await answering(ask_all, tell)(websocket, lambda question: question)
+
+
+@wrong(ex2, "answers_everything")
+async def five_minutes_for_a_word(websocket, words):
+    """A word that takes longer than five minutes is the last of its answer."""
+
+    async def tell(websocket, answer):
+        with contextlib.suppress(StopAsyncIteration, TimeoutError):
+            while True:
+                await websocket.send_text(await asyncio.wait_for(anext(answer), 300))
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+@wrong(ex2, "answers_everything")
+async def waits_ten_minutes_for_another_question(websocket, words):
+    """Takes ten minutes without a question for the end, but waits for the first."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen():
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(listen)
+        patience = None
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+            while True:
+                await tell_all(websocket, words(await asyncio.wait_for(questions.get(), patience)))
+                patience = 600
+        group.cancel_scope.cancel()
+
+
+ten_answers = asyncio.Semaphore(10)
+
+
+@wrong(ex2, "answers_everything")
+async def ten_answers_at_a_time(websocket, words):
+    """Ten whose peers do not read keep all others waiting."""
+
+    async def tell(websocket, answer):
+        async with ten_answers:
+            await tell_all(websocket, answer)
+
+    await answering(ask_all, tell)(websocket, words)
+
+
+@wrong(ex2, "ends")
+async def room_for_a_thousand_questions(websocket, words):
+    """A queue of a thousand: behind the question that has no room comes the goodbye."""
+    await answering(ask_all, tell_all, 1_000)(websocket, words)
+
+
+@right(ex2)
+async def a_chain_of_answers(websocket, words):
+    """A task for each question, which waits for the one before."""
+    await websocket.accept()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def say(question, before):
+        if before:
+            await asyncio.wait([before])
+        with contextlib.suppress(WebSocketDisconnect):
+            await tell_all(websocket, words(question))
+
+    try:
+        async for question in websocket.iter_text():
+            tasks.append(asyncio.create_task(say(question, tasks[-1] if tasks else None)))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 # ---- wrong for JSON that somebody tidies, a peer that is slow, or a source that has failed ------------------------
 
 

@@ -502,3 +502,38 @@ async def a_task_for_each_text(websocket):
             tasks.append(group.create_task(shout(text)))
         for task in tasks:
             task.cancel()
+
+
+# ---- wrong for very long texts, for a silence after the first, for many at once --------------------------------------
+
+
+@wrong(ex1, "answers_everything")
+async def a_megabyte_is_too_much(websocket):
+    """No word to whoever shouts for longer than a megabyte."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        if len(text) <= 2**20:
+            await websocket.send_text(text.upper())
+
+
+@wrong(ex1, "answers_everything")
+async def loses_patience_once_they_have_met(websocket):
+    """Takes five minutes' silence for the end, but waits for the first text."""
+    await websocket.accept()
+    patience = None
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        while True:
+            await websocket.send_text((await asyncio.wait_for(websocket.receive_text(), patience)).upper())
+            patience = 300
+
+
+ten = asyncio.Semaphore(10)
+
+
+@wrong(ex1, "answers_everything")
+async def has_room_for_ten(websocket):
+    """The eleventh connection is accepted, and waits for another one's end."""
+    await websocket.accept()
+    async with ten:
+        async for text in websocket.iter_text():
+            await websocket.send_text(text.upper())

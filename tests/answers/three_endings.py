@@ -1454,3 +1454,163 @@ async def catches_each_refused_price(websocket, prices):
         async for price in prices:
             with contextlib.suppress(WebSocketDisconnect):
                 await websocket.send_text(price)
+
+
+# ---- wrong for what is said late, for codes that came later, for many at once ----------------------------------------
+
+
+def only_the_first_codes(ended, code):
+    """Report the codes that RFC 6455 does not know as nobody's."""
+    by_code(ended, 1006 if code in {1013, 1014} else code)
+
+
+@wrong(ex1, "tells_the_truth")
+async def knows_the_first_codes(websocket, ended):
+    """1013 and 1014 were registered later, and a peer may say them."""
+    await but_for(by=only_the_first_codes)(websocket, ended)
+
+
+@wrong(ex1, "answers_everything")
+async def takes_a_later_silence_for_the_end(websocket, ended):
+    """Five minutes after the first text nobody speaks."""
+    patience = None
+    try:
+        await websocket.accept()
+        while (text := await asyncio.wait_for(websocket.receive_text(), patience)) != "bye":
+            patience = 300
+            await websocket.send_text(text)
+        await websocket.close(4000)
+        ended("app", 4000)
+    except (WebSocketDisconnect, TimeoutError) as gone:
+        by_code(ended, getattr(gone, "code", 1006))
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+echoes = asyncio.Semaphore(10)
+
+
+@wrong(ex1, "answers_everything")
+async def ten_echoes_at_a_time(websocket, ended):
+    """Ten whose peers do not read keep all others waiting."""
+    try:
+        await websocket.accept()
+        while (text := await websocket.receive_text()) != "bye":
+            async with echoes:
+                await websocket.send_text(text)
+        await websocket.close(4000)
+        ended("app", 4000)
+    except WebSocketDisconnect as gone:
+        by_code(ended, gone.code)
+    except asyncio.CancelledError:
+        ended("cancelled")
+        raise
+
+
+class Verdict:
+    """What the exception at the end of a session says of it."""
+
+    def __init__(self, ended):
+        self._ended = ended
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if error is None:
+            self._ended("app", 4000)
+        elif isinstance(error, asyncio.CancelledError):
+            self._ended("cancelled")
+        else:
+            by_code(self._ended, getattr(error, "code", 1006))
+        return isinstance(error, WebSocketDisconnect | OSError)
+
+
+@right(ex1)
+async def judged_by_its_exception(websocket, ended):
+    """A class whose `__exit__` judges; what accept() raises is an end as well."""
+    with Verdict(ended):
+        await websocket.accept()
+        while (text := await websocket.receive_text()) != "bye":
+            await websocket.send_text(text)
+        await websocket.close(4000)
+
+
+@wrong(ex2, "answers_everything")
+async def asks_anew_after_a_while(websocket, prices):
+    """After five minutes without a price it cancels the wait for one, and asks for the next."""
+
+    async def send(websocket, prices):
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await websocket.send_text(await asyncio.wait_for(anext(prices), 300))
+
+    await websocket.accept()
+    task = asyncio.create_task(send(websocket, prices))
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    try:
+        async for _ in websocket.iter_text():
+            pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@wrong(ex2, "ends")
+async def keeps_what_it_ignores(websocket, prices):
+    """A queue of a thousand for the peer's texts, which nobody reads: behind the next one comes the goodbye."""
+    texts: asyncio.Queue[str] = asyncio.Queue(1_000)
+    await websocket.accept()
+    async with anyio.create_task_group() as group:
+
+        async def watch():
+            async for text in websocket.iter_text():
+                await texts.put(text)
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        with contextlib.suppress(WebSocketDisconnect):
+            await send_all(websocket, prices)
+
+
+pushes = asyncio.Semaphore(10)
+
+
+@wrong(ex2, "answers_everything")
+async def ten_pushes_at_a_time(websocket, prices):
+    """Ten whose peers do not read keep all others waiting."""
+
+    async def send(websocket, prices):
+        async for price in prices:
+            async with pushes:
+                await websocket.send_text(price)
+
+    await pushing(send)(websocket, prices)
+
+
+@right(ex2)
+async def renews_what_is_done(websocket, prices):
+    """A loop over two futures, message and price or the price's send: each is renewed when it is done."""
+    await websocket.accept()
+    message = asyncio.ensure_future(websocket.receive())
+    price = asyncio.ensure_future(anext(prices))
+    sending = None
+    try:
+        while True:
+            await asyncio.wait({message, sending or price}, return_when=asyncio.FIRST_COMPLETED)
+            if message.done():
+                if message.result()["type"] == "websocket.disconnect":
+                    return
+                message = asyncio.ensure_future(websocket.receive())
+            if sending and sending.done():
+                sending.result()
+                sending = None
+                price = asyncio.ensure_future(anext(prices))
+            elif not sending and price.done():
+                sending = asyncio.ensure_future(websocket.send_text(price.result()))
+    finally:
+        tasks = {task for task in (message, price, sending) if task}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

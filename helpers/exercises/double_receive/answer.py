@@ -16,12 +16,13 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
 from helpers.exercises.deaf import asks, goes_on_or_ends, may_end
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
-from helpers.exercises.slow import READING, slow
+from helpers.exercises.slow import READING, behind_many, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
 BACKLOG = 300  # questions that wait, or words of one answer: more than a bound that one would choose by eye
+PILE = 1_100  # questions that wait for an answer that does not end: more than a thousand, which take no time
 LETTING_GO = 12.0  # seconds of a source that is cancelled: longer than the ten that one would wait by eye
 
 
@@ -58,6 +59,12 @@ async def slow_words(question: str) -> AsyncIterator[str]:
         yield f"{question} {number}"
 
 
+async def rare_words(question: str) -> AsyncIterator[str]:
+    """Yield one word, after more than an hour."""
+    await anyio.sleep(4_000)
+    yield f"{question} 1"
+
+
 async def failing_words(question: str) -> AsyncIterator[str]:
     """Yield one word, and then fail."""
     await anyio.lowlevel.checkpoint()
@@ -79,6 +86,7 @@ SPEECHES: dict[str, Callable[[str], AsyncIterator[str]]] = {
     "/": words,
     "/any": any_words,
     "/slow": slow_words,
+    "/rare": rare_words,
     "/fails": failing_words,
     "/many": many_words,
 }
@@ -157,20 +165,30 @@ ex2 = AppExercise(
             (Send("why"), Send("how"), *(s for w in ("why 1", "why 2", "how 1") for s in (Wait(61), Expect(w)))),
             "/slow",
         ),
+        Case(
+            (
+                *(Send("who"), Wait(61), Expect("who 1"), Leave()),  # nobody else asks this, nor hears it all
+                *by("b", (Send("who"), Wait(61), Expect("who 1"), Wait(61), Expect("who 2"))),
+            ),
+            "/slow",
+            most=0,
+        ),
         Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
         Case((Send("why"), Expect("why 1"), Wait(5), Send("how"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
         Case((Send("why"), Send("how"), Expect("why 1"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
         Case((Send("all"), *(Expect(f"all {number}") for number in range(1, BACKLOG + 1))), "/many", most=0),
         Case((Send("two"), Wait(READING + 1), Expect("two 1"), Expect("two 2")), mount=slow(_answering), most=0),
-        Case((Wait(4_000), *ONE), most=0),
+        Case((*ONE, Wait(4_000), *ONE), most=0),
+        Case((Send("why"), Wait(4_001), Expect("why 1")), "/rare", most=0),
         Case((StopReading(), Send("two"), Wait(5), *by("b", ONE)), most=0),
+        Case(behind_many([Send("two")], ONE), most=0),
         Case((Send("forever"), Expect("forever 1"), Send("one", by="b"), Expect("one 1", by="b"))),
         Case(
             (*ONE, *by("b", ONE), Leave(), *by("b", ONE)),
             mount=turned(_answering),
         ),
         Case([*[Send("one")] * BACKLOG, *[Expect("one 1")] * BACKLOG], most=10),
-        Case((Send("forever"), Expect("forever 1"), *[Send("one")] * BACKLOG), most=10),
+        Case((Send("forever"), Expect("forever 1"), *[Send("one")] * PILE), most=0),
     ),
     facts=_may_fail,
     without=(rules.ends_quietly, rules.leaves_no_task),

@@ -13,9 +13,10 @@ from hangup.record.recorder import ASGIApp, Session, current, note
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
 from helpers.exercises.in_text import noting_bytes, sends_texts
+from helpers.exercises.slow import READING, behind_many, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
-from helpers.judging.values import codes, json_values
+from helpers.judging.values import LONG, codes, json_values
 
 
 def _watched(answer: type[WebSocketEndpoint]) -> ASGIApp:
@@ -74,10 +75,13 @@ ex1 = AppExercise(
         Case(_counted(json_values()[:12], at_once=True)),
         Case(beside(_counted(json_values()[3:6]), _counted(json_values()[6:12]))),
         Case(_counted(range(MANY)), most=10),
+        Case(_counted(["long " * LONG]), most=0),
         Case((*COUNTS[:2], *by("b", COUNTS[:2]), Leave(), *by("b", COUNTS[2:])), mount=turned(_watched)),
         Case((StopReading(), COUNTS[0], Wait(5), *by("b", COUNTS)), most=0),
+        Case(behind_many(COUNTS[:1], COUNTS), most=0),
         Case((Wait(90), *COUNTS[:2], Wait(200), *COUNTS[2:], Wait(90))),
-        Case((Wait(4_000), *COUNTS), most=0),
+        Case((Wait(2_000), *COUNTS[:2], Wait(4_000), *COUNTS[2:]), most=0),
+        Case((COUNTS[0], Wait(READING + 1), *COUNTS[1:]), mount=slow(_watched), most=0),
         *(Case((*COUNTS, Leave(code)), most=40) for code in (*codes(), None)),
     ),
     rules=(

@@ -16,13 +16,13 @@ from hangup.record.rules import rule
 from hangup.servers.script import Client, Expect, Leave, Send, StopReading, Wait, beside, by
 from hangup.time.virtual import time_is_virtual
 from helpers.exercises.race import ends_quietly, leaves_no_task, racing
-from helpers.exercises.slow import READING, slow
+from helpers.exercises.slow import READING, behind_many, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import texts
 
 LETTING_GO = 12.0  # seconds of a source that is cancelled: longer than the ten that one would wait by eye
-MANY = 300  # texts that are ignored: more than a bound that one would choose by eye
+MANY = 1_100  # texts that are ignored: more than the thousand that one would choose by eye
 
 
 class PricesFailed(Exception):
@@ -86,6 +86,7 @@ SOURCES: dict[str, Callable[[], Prices]] = {
     "/": lambda: Prices(THREE),
     "/any": lambda: Prices(texts()),
     "/slow": lambda: Prices(THREE, pause=60.0, slow=True),
+    "/rare": lambda: Prices(THREE, pause=4_000.0),
     "/rush": lambda: Prices(RUSH, rushing=True),
     "/fails": lambda: Prices(THREE[:2], pause=0.0, failing=True),
     "/none": lambda: Prices(()),
@@ -130,15 +131,16 @@ ex2 = AppExercise(
         Case([step for text in texts() for step in (Send(text), Expect(text))], "/any"),
         Case([step for price in THREE for step in (Wait(60.5), Expect(price))], "/slow"),
         Case((Send("nothing?"), Wait(90), Wait(200)), "/none"),
+        Case((*map(Expect, THREE[:2]), Wait(4_001), Expect(THREE[2])), "/rare", most=0),
         Case([Expect(price) for price in RUSH], "/rush", most=20),
         Case((Wait(READING + 5), *map(Expect, THREE)), mount=slow(_pushing), most=0),
-        Case((Wait(4_000),), "/none", most=0),
         Case((*[Send("cheap")] * MANY, *map(Expect, THREE)), most=5),
         Case((Expect("price 1"), Expect("price 2"), Wait(30)), "/fails"),
         Case([*beside([Expect(price) for price in THREE], [Expect(price) for price in THREE]), Leave(), Wait(30)]),
         Case([Client("b", "/"), *beside([Wait(5)], [Expect(price) for price in THREE])], "/none"),
         Case((Expect("price 1"), Leave(), *by("b", list(map(Expect, THREE))), Wait(30)), mount=turned(_pushing)),
         Case((StopReading(), *by("b", list(map(Expect, THREE)))), most=8),
+        Case(behind_many((), list(map(Expect, THREE))), most=0),
     ),
     facts=_may_fail,
     without=(rules.ends_quietly, rules.leaves_no_task),

@@ -13,7 +13,7 @@ from hangup.record.recorder import ASGIApp, Message, Receive, Scope, Session, cu
 from hangup.record.recorder import Send as ASGISend
 from hangup.record.rules import rule
 from hangup.servers.script import Expect, Leave, Send, Step, StopReading, Wait, beside, by
-from helpers.exercises.slow import READING, slow
+from helpers.exercises.slow import READING, behind_many, slow
 from helpers.exercises.turned import turned
 from helpers.judging.app_exercise import AppExercise, Case
 from helpers.judging.values import codes, texts
@@ -174,6 +174,7 @@ def _words(report: Said) -> str:
 
 
 MANY = 300  # texts of one client: more than a bound that one would choose by eye
+RARE = (1010, 1013, 1014)  # codes that a peer may say as well
 NEARLY = ("Bye", " bye", "bye\n", "good bye", '"bye"')  # these are to be echoed
 
 
@@ -197,13 +198,14 @@ ex1 = AppExercise(
     ),
     also=(
         *(Case((*_echoed(["hello"]), Leave(code)), most=40) for code in (*codes(), None)),
+        *(Case((*_echoed(["hello"]), Leave(code)), most=0) for code in RARE),
         Case((*_echoed((*texts(), *NEARLY)), Send("bye"))),
         Case((*_echoed(texts()[:12], at_once=True), Send("bye"))),
         Case((*_echoed([f"number {number}" for number in range(MANY)]), Send("bye")), most=10),
         Case((Send("bye"),)),
         Case((Send("one"), Send("two"), Send("bye"), Expect("one"), Expect("two")), most=0),
         Case((Send("slow"), Wait(READING + 1), Expect("slow"), Send("bye")), mount=slow(_reporting), most=0),
-        Case((Wait(4_000), *_echoed(["late"])), most=0),
+        Case((Wait(2_000), *_echoed(["late"]), Wait(4_000), *_echoed(["later"])), most=0),
         Case(_echoed(["hello"]), mount=_reasoned, most=0),
         Case(_echoed(["hello"]), endings=["cancel-twice"]),
         Case((Wait(90), *_echoed(["late"]), Wait(200), Leave(3000))),
@@ -215,6 +217,7 @@ ex1 = AppExercise(
         ),
         Case(beside((*_echoed(["hello"]), Send("bye")), _echoed(["one", "two", "three"]))),
         Case((StopReading(), Send("hello"), Wait(5), *by("b", _echoed(["one", "two"]))), most=0),
+        Case(behind_many([Send("hello")], _echoed(["one", "two"])), most=0),
     ),
     rules=(
         rules.answers_everything,
