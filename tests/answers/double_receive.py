@@ -1911,6 +1911,32 @@ async def ten_answers_at_a_time(websocket, words):
     await answering(ask_all, tell)(websocket, words)
 
 
+@wrong(ex2, "goes_on_or_ends")
+async def expects_a_first_word(websocket, words):
+    """Goes on where words fails after a word; where it fails before, the worker has failed and nobody looks."""
+    await websocket.accept()
+    questions: asyncio.Queue[str] = asyncio.Queue()
+
+    async def speak():
+        while True:
+            answer = words(await questions.get())
+            word = await anext(answer, None)
+            while word is not None:
+                await websocket.send_text(word)
+                try:
+                    word = await anext(answer, None)
+                except Exception:
+                    break
+
+    speaker = asyncio.create_task(speak())
+    try:
+        async for question in websocket.iter_text():
+            questions.put_nowait(question)
+    finally:
+        speaker.cancel()
+        await asyncio.gather(speaker, return_exceptions=True)
+
+
 @wrong(ex2, "ends")
 async def room_for_a_thousand_questions(websocket, words):
     """A queue of a thousand: behind the question that has no room comes the goodbye."""

@@ -66,9 +66,10 @@ async def rare_words(question: str) -> AsyncIterator[str]:
 
 
 async def failing_words(question: str) -> AsyncIterator[str]:
-    """Yield one word, and then fail."""
+    """Yield one word, for "nothing" none, and then fail."""
     await anyio.lowlevel.checkpoint()
-    yield f"{question} 1"
+    if question != "nothing":
+        yield f"{question} 1"
     if (session := current()) is not None:
         session.facts["failed"] = True
     note("words fails")
@@ -174,7 +175,9 @@ ex2 = AppExercise(
             most=0,
         ),
         Case((Send("why"), Expect("why 1"), Wait(5)), "/fails"),
-        Case((Send("why"), Expect("why 1"), Wait(5), Send("how"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
+        Case(
+            (Send("why"), Expect("why 1"), Wait(5), Send("nothing"), Wait(5), Send("what"), Wait(5)), "/fails", most=0
+        ),
         Case((Send("why"), Send("how"), Expect("why 1"), Wait(5), Send("what"), Wait(5)), "/fails", most=0),
         Case((Send("all"), *(Expect(f"all {number}") for number in range(1, BACKLOG + 1))), "/many", most=0),
         Case((Send("two"), Wait(READING + 1), Expect("two 1"), Expect("two 2")), mount=slow(_answering), most=0),
