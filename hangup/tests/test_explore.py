@@ -156,7 +156,24 @@ def test_a_cancellation_that_wait_for_takes_for_itself_is_not_swallowed_by_the_a
                 text = await asyncio.wait_for(websocket.receive_text(), 60)
                 await websocket.send_text(await asyncio.wait_for(answer(text), 5))
 
-    assert explore(app(patient), endings=["cancel"]).ok
+    async def texts(websocket):
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                yield await asyncio.wait_for(websocket.receive_text(), 60)
+
+    async def iterates(websocket):
+        await websocket.accept()
+        async for text in texts(websocket):
+            await websocket.send_text(text)
+
+    class Patient(WebSocketEndpoint):
+        encoding = "text"
+
+        async def on_receive(self, websocket, data):
+            await websocket.send_text(await asyncio.wait_for(answer(data), 5))
+
+    for handler in patient, iterates, Patient:
+        assert explore(app(handler), endings=["cancel"]).ok
 
 
 def test_a_swallowed_cancellation_has_a_name():

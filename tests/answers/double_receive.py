@@ -1844,6 +1844,19 @@ class LosesPatienceOnceTheyHaveMet(Counting):
         super().__init__(scope, wait, send)
 
 
+@right(ex1)
+class HasADeadlineForEach(Counting):
+    """A deadline that nobody meets, in a callback: what wait_for loses of a cancellation is not this one's."""
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_text(await asyncio.wait_for(self.told(data), 1e6))
+
+    async def told(self, data):
+        await asyncio.sleep(0)
+        self.count += 1
+        return json.dumps({"count": self.count, "echo": data})
+
+
 heard: dict[str, list[str]] = {}
 
 

@@ -537,3 +537,18 @@ async def has_room_for_ten(websocket):
     async with ten:
         async for text in websocket.iter_text():
             await websocket.send_text(text.upper())
+
+
+async def heard_in_time(websocket):
+    """Yield each text that comes within an age."""
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            yield await asyncio.wait_for(websocket.receive_text(), 1e6)
+
+
+@right(ex1)
+async def waits_in_a_generator(websocket):
+    """A deadline that nobody meets, in an async generator: what wait_for loses of a cancellation is not this one's."""
+    await websocket.accept()
+    async for text in heard_in_time(websocket):
+        await websocket.send_text(text.upper())

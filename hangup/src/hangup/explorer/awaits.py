@@ -4,6 +4,7 @@ The shape is that of SQLAlchemy's testing/cancellation.py: something that stands
 """
 
 import asyncio
+import gc
 import linecache
 import sys
 from collections.abc import Callable, Generator
@@ -12,6 +13,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from hangup.record.errors import is_of_the_app
+
+_BETWEEN = frozenset({"coroutine_wrapper", "async_generator_asend", "async_generator_athrow"})
 
 
 class CountedAwaits:
@@ -93,9 +96,24 @@ def _frames(coroutine: Any) -> list[FrameType]:
     """Return the frames of a coroutine that waits, the innermost last."""
     frames = []
     while coroutine is not None:
-        frames.append(getattr(coroutine, "cr_frame", None))
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        frames.append(getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None))
+        coroutine = _awaited(coroutine)
     return [frame for frame in frames if frame is not None]
+
+
+def _awaited(waits: Any) -> Any:
+    """Return what a coroutine waits for, or a generator of either kind; None for anything else.
+
+    Between two of them there may be what `__await__` of a coroutine returns, as an endpoint of Starlette has it, or a
+    step of an async generator: these tell what is behind them to nobody but the garbage collector.
+    """
+    if type(waits).__name__ in _BETWEEN:
+        return next(
+            (each for each in gc.get_referents(waits) if hasattr(each, "cr_await") or hasattr(each, "ag_await")), None
+        )
+    return next(
+        (each for name in ("cr_await", "gi_yieldfrom", "ag_await") if (each := getattr(waits, name, None))), None
+    )
 
 
 def _code_of(owner: type, method: str) -> CodeType | None:
