@@ -54,7 +54,7 @@ ex1 = AppExercise(
         Case((StopReading(), SHOUTS[0], Wait(5), *by("b", ASIDES)), most=0),
         Case(behind_many(SHOUTS[:1], ASIDES), most=0),
         Case((*SHOUTS[:2], *by("b", ASIDES[:2]), Leave(), *by("b", ASIDES[2:])), mount=turned(mount)),
-        Case((Wait(2_000), *SHOUTS[:2], Wait(4_000), *SHOUTS[2:]), most=5),
+        Case((Wait(2_000), *SHOUTS[:2], Wait(4_000), *SHOUTS[2:]), most=0),
         Case((Wait(90), *SHOUTS[:2], Wait(200), *SHOUTS[2:], Wait(90))),
         Case((SHOUTS[0], Wait(READING + 1), *SHOUTS[1:]), mount=slow(mount), most=0),
         *(Case((*SHOUTS[:2], Leave(code)), most=10) for code in (*codes(), None)),
