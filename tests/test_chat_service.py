@@ -3,23 +3,26 @@
 import asyncio
 import inspect
 import itertools
+import os
 import subprocess
 import sys
 from types import FunctionType
 
 import pytest
+import yaml
 
 from hangup import ENDINGS, SERVERS, explore
 from hangup.record.rules import STRICT
 from hangup.servers.sessions import run_anew
 from helpers import lessons
-from helpers.exercises.your_own_app import ex2
+from helpers.exercises.your_own_app import ex2, ex3, keep
 from helpers.exercises.your_own_app.around import LESSON
-from helpers.exercises.your_own_app.workflow import NotUnderstood, play, steps_of
+from helpers.exercises.your_own_app.workflow import NotKnown, NotUnderstood, play, steps_of
 from helpers.judging.answers import is_starter
 from helpers.props import chat
 from helpers.props.chat_mended import FAULTS, Mended, only
 from helpers.props.chat_service import Service, signed, who
+from tests.answers.your_own_app import FILES
 
 SHOWN_BY = {"frozen": chat.SLOW, "deaf": chat.TABS}
 
@@ -151,6 +154,45 @@ def test_what_has_no_steps_gets_a_sentence(text):
 def test_a_condition_that_is_not_known_is_named(tmp_path, condition):
     with pytest.raises(NotUnderstood, match="if: "):
         play([WRITES | {"if": condition}], tmp_path, {}, 60)
+
+
+@pytest.mark.parametrize("step", [{"run": "echo ${{ matrix.python }}"}, {"run": "x", "shell": "python"}])
+def test_what_githubs_runner_may_know_is_named(tmp_path, step):
+    """It is no fault of the answer's, so it is raised as what it is."""
+    with pytest.raises(NotKnown, match="more than this runner knows"):
+        play([step], tmp_path, {}, 60)
+
+
+def test_what_the_runner_does_not_know_is_no_fault(monkeypatch):
+    """The check says that it is not known."""
+    monkeypatch.setattr(keep, "_good", {FILES["test_chat.py"]})
+    verdict = ex3.check(FILES | {"ci.yml": FILES["ci.yml"].replace("always()", "github.ref == 'refs/heads/main'")})
+    assert (verdict.outcome, "github.ref" in str(verdict)) == ("not known", True), verdict
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a line is one for bash")
+@pytest.mark.parametrize(
+    ("line", "shell", "succeeds"),
+    [
+        ("false | true", None, True),
+        ("false | true", "bash", False),
+        ("false | true", "bash -elo pipefail {0}", False),
+        ("false; true", None, False),
+        ('test "$GITHUB_WORKSPACE" = "${{ github.workspace }}" -a "${{ env.WORD }}" = hello', None, True),
+    ],
+)
+def test_a_shell_is_that_of_githubs_runner(tmp_path, line, shell, succeeds):
+    """Without a name it has no pipefail; a job's own holds for each of its steps, and so does its environment."""
+    job = {"defaults": {"run": {"shell": shell}}} if shell else {}
+    steps = steps_of(yaml.safe_dump(job | {"env": {"WORD": "hello"}, "steps": [{"run": line}]}))
+    assert play(steps, tmp_path, {}, 60).succeeded is succeeds
+
+
+def test_a_step_asks_for_the_outcome_of_another(tmp_path):
+    """The outcome is what the step's command made of it, also where the job goes on."""
+    tried = {"id": "a", "run": "false", "continue-on-error": True}
+    assert not play([tried, {"if": "steps.a.outcome == 'failure'", "run": "false"}], tmp_path, {}, 60).succeeded
+    assert play([tried, {"if": "${{ steps.a.outcome != 'failure' }}", "run": "false"}], tmp_path, {}, 60).succeeded
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path):

@@ -545,6 +545,8 @@ STEPS = """
     name: reports
     path: reports
 """
+WORKSPACE = "--hangup-report ${{ github.workspace }}/reports"
+TWO_LINES = "  run: |\n    pytest --hangup-report reports || failed=$?\n    ls reports && exit $failed"
 FILES = {"test_chat.py": TEST, "ci.yml": STEPS}
 attempt(
     ex3,
@@ -637,6 +639,18 @@ def is_no_yaml():
     return FILES | {"ci.yml": "-run: pytest --hangup-report reports"}
 
 
+@given(wrong(ex3, "runs_the_test"))
+def keeps_the_log_by_a_pipe():
+    """Keeps the log by a pipe; a step without a shell has no pipefail, and is green."""
+    return steps("--hangup-report reports", "--hangup-report reports | tee log.txt")
+
+
+@given(wrong(ex3, "keeps_the_report"))
+def leaves_the_pages_out():
+    """Keeps everything of the folder, without its pages."""
+    return steps("    path: reports", "    path: |\n      reports\n      !reports/*.html")
+
+
 @given(wrong(ex3, "keeps_the_report"))
 def uploads_when_all_is_well():
     """Forgets that a step after a failure is not run."""
@@ -688,3 +702,17 @@ def uploads_all_there_is():
     """Gives pytest its option by the environment, and keeps the whole folder."""
     asked = steps("pytest --hangup-report reports", "pytest\n  env:\n    PYTEST_ADDOPTS: --hangup-report reports")
     return FILES | {"ci.yml": asked["ci.yml"].replace("    path: reports", "    path: .")}
+
+
+@given(right(ex3))
+def names_its_shell_and_its_workspace():
+    """Keeps the log by a pipe, in a shell that has pipefail, and says where the folder is."""
+    piped = steps("- run: pytest --hangup-report reports", f"- shell: bash\n  run: pytest {WORKSPACE} | tee log.txt")
+    return FILES | {"ci.yml": piped["ci.yml"].replace("    path: reports", "    path: ${{ github.workspace }}/reports")}
+
+
+@given(right(ex3))
+def fails_in_a_step_of_its_own():
+    """Goes on after an error, and a later step asks for the outcome; the folder is there when the test has passed."""
+    going_on = steps("- run: pytest --hangup-report reports", f"- id: test\n  continue-on-error: true\n{TWO_LINES}")
+    return FILES | {"ci.yml": f"{going_on['ci.yml']}- if: steps.test.outcome != 'success'\n  run: exit 1\n"}

@@ -17,7 +17,7 @@ from hangup.record.recorder import Session
 from hangup.record.rules import Rule, rule
 from helpers.exercises.your_own_app import workflow
 from helpers.exercises.your_own_app.around import LESSON
-from helpers.exercises.your_own_app.workflow import Job, NotUnderstood
+from helpers.exercises.your_own_app.workflow import Job, NotKnown, NotUnderstood
 from helpers.judging.answers import Kind
 from helpers.judging.exercise import Exercise, too_long
 from helpers.judging.patience import left
@@ -32,7 +32,8 @@ SERVICE = {
 }
 """What chat_service.py is, beside which a job is run."""
 OPTIONS = "-p no:nbval -p no:xdist -p no:cacheprovider"
-JOBS = {MENDED: f"{OPTIONS} --collect-only", AS_IT_IS: f"{OPTIONS} -p helpers.props.chat_quick --hangup-limit 1"}
+QUICK = f"{OPTIONS} -p helpers.props.chat_quick"
+JOBS = {MENDED: f"{QUICK} --collect-only", AS_IT_IS: f"{QUICK} --hangup-limit 1"}
 """What pytest does in a job: that the test passes, or fails, is known by then, and takes its time."""
 
 _good: set[str] = set()
@@ -106,6 +107,8 @@ class Keep(Exercise):
             problem = _problem(answer, until)
         except subprocess.TimeoutExpired:
             return Verdict(self.name, "fail", too_long(), note=self.stuck, rule="in_time")
+        except NotKnown as error:
+            return Verdict(self.name, "not known", f"not known: {error}")
         if problem is None:
             tried = f"all {len(self.all_rules)} rules hold for the service mended, as it is, and with one fault each"
             return Verdict(self.name, "pass", tried, note=self.why)
@@ -133,6 +136,8 @@ def _problem(files: Mapping[str, str], until: float) -> Problem | None:
         _good.add(files[TEST])
     try:
         return _of_job(_job(files, steps, MENDED, until), _job(files, steps, AS_IT_IS, until))
+    except NotKnown:
+        raise
     except NotUnderstood as error:
         return Problem(runs_the_test, CI, str(error))
 

@@ -20,11 +20,22 @@ ROOT = Path(__file__).resolve().parents[3]
 UPLOAD = "actions/upload-artifact@"
 _SETS_UP = re.compile(r"\s*(?:python -m )?(?:pip|uv|apt|apt-get|sudo|conda|poetry|pdm) ")
 _ADDED = {"PYTEST_ADDOPTS"}  # a step's own options come after those that make its tests quick
-_WORDS = {"always()": "True", "cancelled()": "False", "!": " not ", "&&": " and ", "||": " or "}
+_WORDS = {"always()": "True", "cancelled()": "False", "&&": " and ", "||": " or "}
+_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+_OUTCOME = re.compile(r"steps\.([\w-]+)\.outcome\b")
+_KNOWN = re.compile(
+    r"(?:always|failure|success|cancelled)\(\)|'(?:success|failure|skipped|)'|&&|\|\||[!=]=|[!()]|[tT]rue"
+)
+_STATUS = re.compile(r"(?:always|failure|success|cancelled)\(\)")
+_SHELLS = {"": "bash -e {0}", "bash": "bash --noprofile --norc -eo pipefail {0}", "sh": "sh -e {0}"}
 
 
 class NotUnderstood(Exception):
-    """Raised with a sentence for what is no job's steps, or what this runner does not know."""
+    """Raised with a sentence for what is no job's steps."""
+
+
+class NotKnown(NotUnderstood):
+    """Raised with a sentence for what GitHub's runner may know, and this one does not."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +50,27 @@ class Job:
 
 
 def steps_of(text: str) -> list[dict[str, Any]]:
-    """Return the steps in a YAML text: a list of them, a job, or a workflow with one job."""
+    """Return the steps in a YAML text: a list of them, a job, or a workflow with one job; its shell and `env` hold."""
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise NotUnderstood(f"this is no YAML: {' '.join(str(error).split())}") from None
+    around: list[dict[str, Any]] = []
     if isinstance(found, dict) and isinstance(found.get("jobs"), dict) and len(found["jobs"]) == 1:
+        around.append(found)
         (found,) = found["jobs"].values()
     if isinstance(found, dict):
+        around.append(found)
         found = found.get("steps")
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise NotUnderstood("there are no steps: a list whose items begin with `- run:` or `- uses:`")
     if not any("run" in each for each in found):
         raise NotUnderstood("no step has a `run:`")
+    for each in reversed(around):
+        given = {**((each.get("defaults") or {}).get("run") or {})}
+        if each.get("env"):
+            found = [step | {"env": {**each["env"], **(step.get("env") or {})}} for step in found]
+        found = [({"shell": given["shell"]} if "shell" in given else {}) | step for step in found]
     return found
 
 
@@ -60,44 +79,66 @@ def play(steps: Sequence[Mapping[str, Any]], folder: Path, environment: Mapping[
     until, succeeded, output = time.monotonic() + seconds, True, ""
     uploaded: list[str] = []
     left_out: list[str] = []
+    outcomes: dict[str, str] = {}
     for step in steps:
-        wanted = _is_wanted(step.get("if"), succeeded=succeeded)
+        own = {str(name): str(value) for name, value in (step.get("env") or {}).items()}
+        wanted = _is_wanted(step.get("if"), outcomes, succeeded=succeeded)
+        outcomes[str(step.get("id", ""))] = "success" if wanted else "skipped"
         if str(step.get("uses", "")).startswith(UPLOAD):
             given = step.get("with") or {}
-            path = str(given.get("path", "")).strip()
+            path = _said(str(given.get("path", "")), folder, own).strip()
             hidden = str(given.get("include-hidden-files", "")).lower() == "true"
             files = _files(folder, path, hidden=hidden) if wanted else []
             uploaded += files
-            left_out += [] if files else [path or "(no path)"]
+            left_out += [] if files else [" ".join(path.split()) or "(no path)"]
         elif wanted and "run" in step:
-            own = {str(name): str(value) for name, value in (step.get("env") or {}).items()}
+            own = {name: _EXPRESSION.sub(lambda each: _value(each[1], folder, {}) or "", own[name]) for name in own}
             more = {**environment, **own}
             more |= {name: f"{environment[name]} {own[name]}" for name in own.keys() & environment.keys() & _ADDED}
-            status, said = _run(str(step["run"]), folder, more, max(until - time.monotonic(), 1.0))
+            more["GITHUB_WORKSPACE"] = str(folder)
+            lines, shell = _said(str(step["run"]), folder, own), str(step.get("shell", ""))
+            status, said = _run(lines, shell, folder, more, max(until - time.monotonic(), 1.0))
             output += said
+            outcomes[str(step.get("id", ""))] = "success" if status == 0 else "failure"
             succeeded = succeeded and (status == 0 or bool(step.get("continue-on-error")))
     return Job(succeeded, output, tuple(uploaded), tuple(left_out))
 
 
-def _is_wanted(condition: object, *, succeeded: bool) -> bool:
+def _said(text: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """Return a text with the values of its expressions in their places."""
+
+    def value(expression: "re.Match[str]") -> str:
+        found = _value(expression[1], folder, environment)
+        if found is None:
+            raise NotKnown(f"`{expression[0]}` is more than this runner knows: github.workspace, env")
+        return found
+
+    return _EXPRESSION.sub(value, text)
+
+
+def _value(expression: str, folder: Path, environment: Mapping[str, str]) -> str | None:
+    context, _, name = expression.partition(".")
+    return str(folder) if expression == "github.workspace" else environment.get(name) if context == "env" else None
+
+
+def _is_wanted(condition: object, outcomes: Mapping[str, str], *, succeeded: bool) -> bool:
     if condition is None:
         return succeeded
     words = re.sub(r"^\$\{\{(.*)\}\}$", r"\1", str(condition).strip()).replace(" ", "")
-    left = words
-    for each in ("always()", "cancelled()", "success()", "failure()", "&&", "||", "!", "true", "True", "(", ")"):
-        left = left.replace(each, "")
-    if left:
-        raise NotUnderstood(
-            f"`if: {condition}` is more than this runner knows: always(), failure(), success(), !, &&, ||"
+    words = _OUTCOME.sub(lambda outcome: f"'{outcomes.get(outcome[1], '')}'", words)
+    if _KNOWN.sub("", words):
+        raise NotKnown(
+            f"`if: {condition}` is more than this runner knows: always(), failure(), success(), !, &&, ||, outcomes"
         )
     python = words.replace("success()", str(succeeded)).replace("failure()", str(not succeeded)).replace("true", "True")
     for word, meaning in _WORDS.items():
         python = python.replace(word, meaning)
+    python = re.sub(r"!(?!=)", " not ", python)
     try:
         meant = bool(eval(python.strip(), {"__builtins__": {}}))  # of nothing but the words above
     except (SyntaxError, TypeError):
         raise NotUnderstood(f"`if: {condition}` is no condition") from None
-    return meant if re.search(r"always|failure|success|cancelled", words) else meant and succeeded
+    return meant if _STATUS.search(words) else meant and succeeded
 
 
 def _files(folder: Path, path: str, *, hidden: bool) -> list[str]:
@@ -107,20 +148,28 @@ def _files(folder: Path, path: str, *, hidden: bool) -> list[str]:
     """
     found: set[Path] = set()
     for line in filter(None, map(str.strip, path.splitlines())):
-        if not Path(line).is_absolute() and ".." not in Path(line).parts:
-            for each in folder.glob(str(Path(line))) if Path(line).parts else [folder]:
-                found |= {each} if each.is_file() else {file for file in each.rglob("*") if file.is_file()}
+        without, pattern = line.startswith("!"), Path(line.removeprefix("!").strip())
+        if pattern.is_relative_to(folder):
+            pattern = pattern.relative_to(folder)
+        if not pattern.is_absolute() and ".." not in pattern.parts:
+            for each in folder.glob(str(pattern)) if pattern.parts else [folder]:
+                files = {each} if each.is_file() else {file for file in each.rglob("*") if file.is_file()}
+                found = found - files if without else found | files
     names = [each.relative_to(folder) for each in found]
     return sorted(
         map(str, names if hidden else (name for name in names if not any(part.startswith(".") for part in name.parts)))
     )
 
 
-def _run(command: str, folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str]:
+def _run(command: str, shell: str, folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str]:
     lines = "\n".join(line for line in command.splitlines() if not _SETS_UP.match(line))
     if not lines.strip():
         return 0, ""
-    call: Any = ["bash", "-e", "-c", lines] if os.name == "posix" else lines
+    words = _SHELLS.get(shell, shell).split()
+    if words[-1:] != ["{0}"] or words[0] not in ("bash", "sh"):
+        raise NotKnown(f"`shell: {shell}` is more than this runner knows: bash, sh")
+    options = [re.sub(r"^-(?!-)(\w*)l", r"-\1", each) for each in words[1:-1] if each not in ("-l", "--login")]
+    call: Any = [words[0], *options, "-c", lines] if os.name == "posix" else lines
     return finished(call, folder, environment, seconds, shell=os.name != "posix")
 
 
