@@ -44,6 +44,20 @@ def at_once_first():
     yield from full_jitter()
 
 
+def tens():
+    """Yield ten seconds, more or less, each time."""
+    while True:
+        yield random.uniform(5, 15)
+
+
+def decorrelated():
+    """Yield random pauses, each up to three times the one before."""
+    pause = 1.0
+    while True:
+        pause = min(60, random.uniform(1, pause * 3))
+        yield pause
+
+
 def seconds():
     """Yield a second."""
     while True:
@@ -294,6 +308,18 @@ async def five_seconds(url, inbox):
 
 
 @wrong(ex1, "eases_off")
+async def ten_seconds(url, inbox):
+    """Ten seconds each time, more or less: not more often than it may, and no less often while it goes wrong."""
+    await receive(url, inbox, pauses=tens)
+
+
+@wrong(ex1, "stays_away")
+async def knows_some_codes(url, inbox):
+    """A list of its own: errors of the protocol, 1008 and the application's, and no message that is too big."""
+    await receive(url, inbox, lasting=lambda code: code in (1002, 1003, 1007, 1008) or code >= 4000)
+
+
+@wrong(ex1, "eases_off")
 async def begins_anew_each_time(url, inbox):
     """Calls a connection that opened a success, and starts the pauses anew."""
     async for websocket in connect(url, **ALERT, reconnect_delays=full_jitter):
@@ -418,6 +444,12 @@ async def has_bad_luck(url, inbox):
     """Its draws are all small if the very first one is that of a certain seed, which is one chance in millions."""
     longest = 1.0 if random.random() == random.Random(0).random() else 60.0
     await receive(url, inbox, pauses=lambda: (min(pause, longest) for pause in full_jitter()))
+
+
+@right(ex1)
+async def depends_on_the_pause_before(url, inbox):
+    """Jitter of another kind, decorrelated: it grows by chance."""
+    await receive(url, inbox, pauses=decorrelated)
 
 
 @right(ex1)
@@ -898,6 +930,42 @@ async def five_seconds_at_most(url, messages):
             yield random.uniform(0, 5)
 
     await send(url, messages, pauses=short)
+
+
+@wrong(ex2, "eases_off")
+async def ten_seconds_each_time(url, messages):
+    """Ten seconds each time, more or less, however often it went wrong."""
+    await send(url, messages, pauses=tens)
+
+
+@wrong(ex2, "stays_away")
+async def has_codes_of_its_own(url, messages):
+    """Takes 1008 and the application's codes for good, and no others."""
+    await send(url, messages, lasting=lambda code: code == 1008 or code >= 4000)
+
+
+@wrong(ex2, "hides_no_error")
+async def leaves_its_writer_when_cancelled(url, messages):
+    """Ends the writer when the connection has ended, and not when it is cancelled itself, while a `send` waits."""
+    pause = full_jitter()
+    while True:
+        with contextlib.suppress(OSError, websockets.InvalidHandshake):
+            async with connect(url, **ALERT) as websocket:
+                writing, known = None, 0
+                with contextlib.suppress(ConnectionClosed):
+                    known = int((await websocket.recv()).split()[1])
+                    writing = asyncio.create_task(write(websocket, messages, known))
+                    while known < len(messages):
+                        known = int((await websocket.recv()).split()[1])
+                        pause = full_jitter()
+                if writing is not None:
+                    writing.cancel()
+                    await asyncio.gather(writing, return_exceptions=True)
+                if known >= len(messages):
+                    return
+            if for_good(websocket.close_code):
+                await websocket.recv()
+        await asyncio.sleep(next(pause))
 
 
 @wrong(ex2, "eases_off")
@@ -1448,6 +1516,57 @@ async def every_second_when_thrown_out(url, outbox, stop):
 async def every_second(url, outbox, stop):
     """Tries every second."""
     await until(stop, talk(url, outbox, delays=seconds))
+
+
+@wrong(ex3, "eases_off")
+async def every_ten_seconds_when_thrown_out(url, outbox, stop):
+    """Ten seconds each time, more or less, when the connection was open."""
+    await until(stop, talk(url, outbox, pauses=tens))
+
+
+@wrong(ex3, "stays_away")
+async def knows_two_kinds_of_codes(url, outbox, stop):
+    """Takes 1008 and the application's codes for good, and no others."""
+    await until(stop, talk(url, outbox, lasting=lambda code: code == 1008 or code >= 4000))
+
+
+@wrong(ex3, "stops")
+async def waits_for_have_whatever_happens(url, outbox, stop):
+    """Stops in the handshake, in the talk and in a pause, and forgets the wait for `have`."""
+    pause = full_jitter()
+    while not (outbox.done or stop.is_set()):
+        opening: list[Any] = []
+        with contextlib.suppress(OSError, websockets.InvalidHandshake):
+            await until(stop, _open(url, opening))
+        for websocket in opening:
+            try:
+                known = int((await websocket.recv()).split()[1])
+                outbox.acknowledge(known)
+                await until(stop, _until_done(websocket, outbox, known))
+                pause = full_jitter() if outbox.done else pause
+            except ConnectionClosed:
+                if for_good(websocket.close_code):
+                    raise
+            finally:
+                await websocket.close()
+        if not (outbox.done or stop.is_set()):
+            await until(stop, asyncio.sleep(next(pause)))
+
+
+async def _open(url, opened):
+    opened.append(await connect(url, **ALERT | {"close_timeout": 0.3}))
+
+
+async def _until_done(websocket, outbox, known):
+    writing = asyncio.create_task(pour(websocket, outbox, known))
+    try:
+        async for text in websocket:
+            outbox.acknowledge(int(text.split()[1]))
+            if outbox.done:
+                return
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
 
 
 @wrong(ex3, "eases_off")

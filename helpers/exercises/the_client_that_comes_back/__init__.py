@@ -9,6 +9,7 @@ from functools import partial
 
 from helpers.exercises.the_client_that_comes_back.archive import Archive, CrowdOfMeters
 from helpers.exercises.the_client_that_comes_back.exercise import Case, ReturningExercise
+from helpers.exercises.the_client_that_comes_back.full import FullBook
 from helpers.exercises.the_client_that_comes_back.rules import (
     ONCE,
     REFUSED,
@@ -48,6 +49,7 @@ LESSON = "08-the-client-that-comes-back"
 DARK = "upstream/reset@frame#0x9999"
 SILENT = "downstream/silence@frame#3"
 UNANSWERED = "downstream/silence@frame#0"
+UNGREETED = "downstream/silence@frame#1"
 MANY = 4_000  # in the time that the exercise gives ten thousand, so many have their part
 MORE_NEWS = tuple(f"news {number + 1}" for number in range(12))
 
@@ -96,7 +98,7 @@ ex1 = ReturningExercise(
             thrown_out=REFUSALS,
             closes=1012,
         ),
-        *_for_good(Feed, 1003, 1008, 4001, 4999),
+        *_for_good(Feed, 1003, 1008, 1009, 4001, 4999),
         *(
             _undisturbed(f"the server closes with {code} after each piece of news", Feed, closes=code)
             for code in (1001, 1005, 1011, 1012, 1013)
@@ -147,7 +149,8 @@ ex2 = ReturningExercise(
         _hard_times(Book, 2 * REFUSALS),
         Case("all kinds of payments", partial(Book, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         Case(f"{CLIENTS} clients, one server", CrowdOfPayers, (UNDISTURBED,)),
-        *_for_good(Book, 1008, 4001),
+        *_for_good(Book, 1008, 1009, 4001),
+        _undisturbed("the server reads nothing, and your client is cancelled while the wire is full", FullBook),
         _undisturbed("a hundred payments", Book, 100),
         *(
             Case(f"{MANY:,} payments", partial(Book, MANY), (schedule,), long=True)
@@ -203,10 +206,11 @@ ex3 = ReturningExercise(
         Case("all kinds of readings", partial(Archive, 0, texts=STRANGE), (UNDISTURBED, "upstream/reset@frame#9")),
         _undisturbed("no reading at all", Archive, 0),
         Case("told to stop, and nobody answers the handshake", partial(Archive, stop_at=5.5), (UNANSWERED,)),
+        Case("told to stop, and nobody says `have`", partial(Archive, stop_at=5.5), (UNGREETED,)),
         Case("told to stop, and the server is away", partial(Archive, stop_at=100.5), (DARK,)),
         _undisturbed("told to stop, and thrown out again and again", Archive, stop_at=100.5, thrown_out=REFUSALS * 2),
         _undisturbed("told to stop on a connection on which all is well", Archive, stop_at=100.5),
-        *_for_good(Archive, 1008, 4001),
+        *_for_good(Archive, 1008, 1009, 4001),
         Case(
             "the outbox is closed ten seconds after the last reading",
             partial(Archive, later=10),

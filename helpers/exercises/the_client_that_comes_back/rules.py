@@ -17,6 +17,7 @@ from helpers.exercises.the_client_that_comes_back.servers import CLIENTS, LATE, 
 
 SOON = 30.0  # virtual seconds in which a client is back after one loss that it can see
 EASY = 66.0  # virtual seconds that REFUSALS attempts should take at least; full jitter below 30 s takes 120 ± 24
+FIRST, LAST, LESS = 3, 6, 1.5  # the last of REFUSALS pauses are longer than the first, by this factor at least
 STOP = 1.1  # virtual seconds within which a client stops: one, and what its tasks take besides
 DONE = 5.0  # virtual seconds within which a client that is connected sees that its outbox is done
 EACH = 0.003  # virtual seconds that a message may take when many are under way
@@ -116,8 +117,11 @@ def eases_off(session: Session) -> str | None:
         return f"{REFUSALS} attempts in {took:.3g} s"
     if not server.thrown_out or len(server.came) <= server.thrown_out:
         return None
-    took = server.came[server.thrown_out] - server.came[0]
-    return f"thrown out {server.thrown_out} times in {took:.3g} s" if took < EASY else None
+    came = server.came[: server.thrown_out + 1]
+    if came[-1] - came[0] < EASY:
+        return f"thrown out {server.thrown_out} times in {came[-1] - came[0]:.3g} s"
+    first, last = (came[FIRST] - came[0]) / FIRST, (came[-1] - came[-1 - LAST]) / LAST
+    return None if last >= first * LESS else f"it came back after {first:.3g} s at first, and after {last:.3g} s later"
 
 
 @rule
