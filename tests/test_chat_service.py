@@ -13,6 +13,7 @@ import yaml
 
 from hangup import ENDINGS, SERVERS, explore
 from hangup.record.rules import STRICT
+from hangup.servers.script import Send
 from hangup.servers.sessions import run_anew
 from helpers import lessons
 from helpers.exercises.your_own_app import ex2, ex3, keep
@@ -24,6 +25,13 @@ from helpers.props.chat_mended import FAULTS, Mended, only
 from helpers.props.chat_service import Service, signed, who
 from tests.answers.your_own_app import FILES
 
+BINARY = (
+    *chat.LOGIN,
+    *chat.say("b", "bob", "hi", to="ab"),
+    Send(b"\xff", by="b"),
+    *chat.say("b", "bob", "me", to="ab"),
+)
+"""Bob sends bytes, whose `text` is missing or None, as a server likes."""
 SHOWN_BY = {"frozen": chat.SLOW, "deaf": chat.TABS}
 
 
@@ -52,6 +60,12 @@ def test_the_mended_service_is_sound_on_every_model(script):
     assert report.ok, report
     assert report.fired > 0
     assert not report.unfired
+
+
+def test_bytes_are_passed_over_on_every_model():
+    """What is no text is missing on some servers, and None on others."""
+    report = explored(Mended, BINARY, endings=["close"], limit=10)
+    assert report.ok, report
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -47,7 +47,7 @@ class Mended(Service):
         """Return a member's next message; what cannot be read is an empty one."""
         try:
             message = await member.websocket.receive_json()
-        except (ValueError, KeyError):  # no JSON, or no text
+        except (ValueError, KeyError, TypeError):  # no JSON, or no text
             return {}
         except RuntimeError:  # somebody's send to it has failed, so Starlette refuses to read
             raise WebSocketDisconnect(1006) from None

@@ -195,6 +195,53 @@ class NoJsonIsTheEnd(Mended):
 
 
 @wrong(ex2, "answers_everything")
+class ASecondTry(Mended):
+    """Passes over one text that is no JSON; a second one in a row throws its sender out."""
+
+    async def hear(self, member: Member) -> dict[str, Any]:
+        """Return the next message."""
+        try:
+            try:
+                message = await member.websocket.receive_json()
+            except (ValueError, KeyError):
+                message = await member.websocket.receive_json()
+        except RuntimeError:
+            raise WebSocketDisconnect(1006) from None
+        return message if isinstance(message, dict) else {}
+
+
+@wrong(ex2, "answers_everything")
+class AnyJsonWillDo(Mended):
+    """Hands on JSON that is no object: its `get` throws the sender out."""
+
+    async def hear(self, member: Member) -> Any:
+        """Return the next message."""
+        try:
+            return await member.websocket.receive_json() or {}
+        except (ValueError, KeyError, TypeError):
+            return {}
+        except RuntimeError:
+            raise WebSocketDisconnect(1006) from None
+
+
+@wrong(ex2, "answers_everything")
+class WritesAtOnce(Mended):
+    """Rolls back, and gives up the lock: two who speak at once begin in one transaction."""
+
+    async def save(self, member: Member, text: str) -> None:
+        """Write it down."""
+        try:
+            await self.db.execute("BEGIN")
+            row = (member.room, member.name, text, 0.0)
+            await self.db.execute("INSERT INTO said VALUES (?, ?, ?, ?)", row)
+            await self.db.execute("UPDATE people SET said = said + 1 WHERE name = ?", (member.name,))
+            await self.db.execute("COMMIT")
+        except BaseException:
+            await self.db.rollback()
+            raise
+
+
+@wrong(ex2, "answers_everything")
 class OneTryForAll(Mended):
     """Catches around the loop: who comes after the dead hears nothing."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from hangup.record import rules
 from hangup.record.recorder import Session
 from hangup.record.rules import rule
-from hangup.servers.script import Leave, Script, StopReading
+from hangup.servers.script import Expect, Leave, Script, Send, StopReading
 from helpers.exercises.your_own_app.around import LESSON, Observed, observe
 from helpers.judging.answers import Kind
 from helpers.judging.app_exercise import AppExercise, Case
@@ -39,6 +39,17 @@ WHILE_IT_WAITS: Script = (
 
 Starlette says so in another way to who is second: a RuntimeError.
 """
+
+
+WHATEVER: Script = (
+    *LOGIN,
+    *say("b", "bob", "hello", to="ab"),
+    *(Send(each, by="b") for each in ("no JSON", "", "[1]", "0", "null")),
+    *say("b", "bob", "it is me", to="ab"),
+    *(Send(json={"do": "say", "text": "at once"}, by=letter) for letter in "ab"),
+    *(Expect(by=letter) for letter in "aabb"),
+)
+"""Bob sends what cannot be read, a few times in a row; then both speak at once."""
 
 
 def _facts(app: Any, session: Session) -> None:
@@ -129,6 +140,7 @@ ex2 = AppExercise(
         Case(TABS, PATH, 30),
         Case(SLOW, PATH, 30),
         Case(WHILE_SHE_SLEEPS, PATH, 0),
+        Case(WHATEVER, PATH, 0),
         Case(SLOWLY, PATH, 0, functools.partial(Observed, slow="a")),
         Case(WHILE_IT_WAITS, PATH, 0, functools.partial(Observed, slow="d")),
     ),
@@ -146,9 +158,9 @@ ex2 = AppExercise(
     ),
     without=(rules.leaves_no_task,),
     hints=(
-        "Begin with what breaks most often: `hear`. Name what you catch: what is no JSON raises `ValueError` or "
-        "`KeyError`. And when somebody's send to a member has failed, Starlette refuses to read from it: a "
-        "`RuntimeError`, which means that it is gone.",
+        "Begin with what breaks most often: `hear`. Name what you catch: what is no JSON raises `ValueError`, "
+        "`KeyError` or `TypeError`. And when somebody's send to a member has failed, Starlette refuses to read from "
+        "it: a `RuntimeError`, which means that it is gone.",
         "Whose connection is it that broke? In `say`, no exception about one member may end the loop over the others. "
         "And in `tell`, a member who does not read may keep you waiting: `asyncio.timeout(chat_service.SLOW)`, and no "
         "lock meanwhile.",
