@@ -68,3 +68,26 @@ def test_an_answer_in_time_is_in_time_whatever_else_looks_meanwhile():
 
     session = replay(app(takes_its_time), "uvicorn/close@end", QUIET)
     assert session.facts["unanswered"] == []
+
+
+def test_who_looks_twice_a_second_is_there_after_one_long_silence_and_another():
+    report = explore(polling(0.5), (Wait(4_000), *HI, Wait(4_000), *HI), limit=1, models=["uvicorn"])
+    assert not report.broken
+    assert not report.unknown
+
+
+def test_of_who_speaks_too_often_for_that_long_a_silence_it_is_not_known():
+    async def ticks(websocket):
+        await websocket.accept()
+        try:
+            while True:
+                await websocket.send_text("tick")
+                for _ in range(9):
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0.1)
+        except (WebSocketDisconnect, RuntimeError):
+            return
+
+    report = explore(app(ticks), (Wait(4_000), Expect()), limit=1, models=["uvicorn"], endings=["close"])
+    assert not report.broken
+    assert [each.why.partition(" in ")[0] for each in report.unknown] == ["given up after 20,000 turns of its loop"]

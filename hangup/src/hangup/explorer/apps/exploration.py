@@ -114,7 +114,7 @@ class Exploration:
                 self.findings.stopped = stopped
                 break
         for judged in self.early.values():
-            if judged.broken:  # what was played is told, though it was not asked for
+            if judged.broken or judged.unknown:  # told, though it was not asked for
                 self.findings.count(judged)
         if keeps_no_connection in self.findings.rules and not self.findings.stopped:
             self.accuse_of_keeping(await self.keeping.confirm())

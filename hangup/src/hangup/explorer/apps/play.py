@@ -75,7 +75,9 @@ class Play:
         self.speaks_no_lifespan = False
         """Whether the app was asked for a lifespan, and has none."""
         self.spins = False
-        """Whether the loop turned again and again without letting time pass."""
+        """Whether the loop turned again and again."""
+        self.busy = 0.0
+        """For how many virtual seconds it did so, until it was given up."""
         self._sends_before: dict[str, int] = {}
         """How often the app had sent to each client when its lifespan began to shut down."""
         self._ended_before = 0
@@ -114,6 +116,7 @@ class Play:
             self.connections.absent("a")
         recorder.trace.ordered = len(sessions) > 1
         self.spins = loop.turns > loop.most_turns
+        self.busy = self.conversation.waited if self.spins else 0.0
         served = (*self.connections.tasks.values(), *self.connections.requests)
         if not ending.at_rest(sessions, served, self.lifespan, wait):
             await ending.stop(sessions, served, self.lifespan, wait, self.patience)
@@ -205,13 +208,15 @@ class Play:
         first.facts["fired"] = bool(gone or (cancelled and first.cancelled_by == "schedule"))
         if self.held:
             first.facts["held"] = f"it was still at {self.held}, when it was ended"
-        if self.loop.elsewhere.given_up or self.loop.elsewhere.timed:
+        if self.busy >= 1.0 or self.loop.elsewhere.given_up or self.loop.elsewhere.timed:
             self._note_what_never_came(first)
 
     def _note_what_never_came(self, first: Session) -> None:
-        """Know whether anything may have come of it that a job or a thread was not waited for to the end."""
+        """Know whether anything may have come of what was not waited for to the end: a job, a thread, or busy hours."""
         elsewhere = self.loop.elsewhere
-        if elsewhere.given_up:
+        if self.busy >= 1.0:
+            first.facts["unknown"] = f"given up after {self.loop.most_turns:,} turns of its loop in {self.busy:.0f} s"
+        elif elsewhere.given_up:
             first.facts["unknown"] = elsewhere.in_vain
         elif elsewhere.ended - self._ended_before < CHANCES and any(map(_is_stuck, self.recorder.sessions)):
             first.facts["unknown"] = (

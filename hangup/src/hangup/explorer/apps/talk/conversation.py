@@ -234,7 +234,10 @@ class Conversation:
         for each in self.connections.of.values() if begins else ():
             if not each.over:
                 each.remark(f"says nothing for {step.seconds:g} s")
-        return not begins and self._patience.over
+        over = not begins and self._patience.over
+        if over:
+            self._loop.turns = 0  # it has let time pass
+        return over
 
     def _bored(self) -> None:
         step = self.script.steps[self._place]
@@ -277,6 +280,11 @@ class Conversation:
             self.on_over()
 
     # ---- what came of it -------------------------------------------------------------------------------------
+
+    @property
+    def waited(self) -> float:
+        """For how many virtual seconds the last step in which somebody waited has gone on."""
+        return self._loop.now - self._patience.since
 
     def cut_off(self, letter: str) -> str:
         """Return what a client missed whose session the app ended before it had said all and got all its answers."""
