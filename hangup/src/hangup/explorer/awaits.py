@@ -9,7 +9,7 @@ import linecache
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
 from hangup.record.errors import is_of_the_app
@@ -96,9 +96,11 @@ def _frames(coroutine: Any) -> list[FrameType]:
     """Return the frames of a coroutine that waits, the innermost last."""
     frames = []
     while coroutine is not None:
-        frames.append(getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None))
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+        if frame is not None:
+            frames.append(frame)
         coroutine = _awaited(coroutine)
-    return [frame for frame in frames if frame is not None]
+    return frames
 
 
 def _awaited(waits: Any) -> Any:
@@ -107,13 +109,13 @@ def _awaited(waits: Any) -> Any:
     Between two of them there may be what `__await__` of a coroutine returns, as an endpoint of Starlette has it, or a
     step of an async generator: these tell what is behind them to nobody but the garbage collector.
     """
-    if type(waits).__name__ in _BETWEEN:
-        return next(
-            (each for each in gc.get_referents(waits) if hasattr(each, "cr_await") or hasattr(each, "ag_await")), None
-        )
-    return next(
-        (each for name in ("cr_await", "gi_yieldfrom", "ag_await") if (each := getattr(waits, name, None))), None
-    )
+    kind = type(waits)
+    if kind is CoroutineType:
+        return waits.cr_await
+    if kind.__name__ in _BETWEEN:
+        behind = (each for each in gc.get_referents(waits) if hasattr(each, "cr_await") or hasattr(each, "ag_await"))
+        return next(behind, None)
+    return getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None) or getattr(waits, "ag_await", None)
 
 
 def _code_of(owner: type, method: str) -> CodeType | None:
