@@ -26,7 +26,7 @@ from helpers.judging.verdict import Verdict
 PATIENCE = 5.0  # real seconds that a case gets at least, once the answer has ended in the first one
 BY_CHANCE = (eases_off, comes_at_its_own_time)
 """What a right answer may break if its draws are all small, or all alike."""
-DRAWS = 4  # sessions with other draws that must all break it: of right answers, not one in a million does
+DRAWS = 8  # sessions with other draws that must all break it: of right answers, not one in a million does
 HANGS = 3  # sessions that never end after which no more are played
 TURNS = 60_000  # how often the loop may turn in one session before it counts as a spin
 CONNECTION = 200  # turns as which a connection counts: who comes three hundred times has not paused
