@@ -2195,3 +2195,37 @@ async def asks_five_times_a_second(websocket, messages):
 attempt(ex1, "sent += 1", "sent += 2")
 attempt(ex2, "sent += 1", "sent += 2")
 attempt(ex3, "raise NotImplementedError", "return 0")
+
+
+@wrong(ex3, "claims_no_more")
+async def three_for_each_ack(websocket, messages):
+    """Takes each ack for three messages more, as far as so many were sent; after a second's pause it is for fewer."""
+    sent = acked = 0
+    news = asyncio.Event()
+
+    async def writes():
+        nonlocal sent
+        with contextlib.suppress(ConnectionClosed):
+            async for message in messages:
+                await websocket.send(message)
+                sent += 1
+                await asyncio.sleep(0)
+            while acked < sent:
+                news.clear()
+                await news.wait()
+            return
+        await asyncio.Event().wait()
+
+    async def reads():
+        nonlocal acked
+        with contextlib.suppress(ConnectionClosed):
+            async for _ in websocket:
+                acked = min(acked + 3, sent)
+                news.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each()) for each in (writes, reads)]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+    return acked

@@ -85,6 +85,9 @@ ex3 = SceneExercise(
         Scene("a hundred and one messages without a pause", (0.0,) * 101),
         Scene("a message every tenth of a second, on a slow wire", (0.1,) * 40, "close", after=12, seconds=0.25),
         Scene("eleven messages on a slow wire", (0.0,) * 11, seconds=4.0),
+        Scene(
+            "one message, and soon eight more, on a slow wire", (0.0, 1.5) + (0.0,) * 7, "close", after=4, seconds=4.0
+        ),
         Scene("the first message is an hour away", (HOUR,), "close", after=0, wait=1.0, code=1011),
         Scene("the next message is an hour away", (0.0,) * 3 + MORE, "close", after=3, code=4000),
         Scene(SLOW, MORE, "close", code=1000, tidies=TIDY),
