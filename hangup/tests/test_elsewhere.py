@@ -142,6 +142,8 @@ class Upper(threading.Thread):
             self.port = server.sockets[0].getsockname()[1]
             self.ready.set()
             await self.over.wait()
+            for _ in range(3):  # a server of Python 3.11 that closes while it lets somebody in leaves the socket open
+                await asyncio.sleep(0)
         while asyncio.all_tasks() - {asyncio.current_task()}:
             for writer in self.open.values():  # it may be over before it has heard of a client, or of its end
                 writer.close()
