@@ -1,13 +1,17 @@
 """Who holds the event loop is named, with the line and the schedule; the command ends whatever an app does."""
 
+import contextlib
+import logging
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
 from hangup.explorer.apps.explore import explore, replay
 from hangup.explorer.apps.lifespan import NotStarted
+from hangup.record.threads import raise_in
 from hangup.time import held
 
 HOLDS = "the handler does not hold the event loop"
@@ -173,3 +177,28 @@ def test_what_is_kept_where_the_loop_was_held_is_not_asked():
     assert session.facts["held"]
     assert "kept" not in session.facts
     assert len(sessions) == 1
+
+
+class Halt(BaseException):
+    """Ends a thread."""
+
+
+def test_who_is_ended_while_it_logs_leaves_no_lock_that_nobody_gives_back():
+    """Whoever logs next waits for it: every later check of a process held the event loop, and its end hung."""
+
+    def logs():
+        with contextlib.suppress(Halt):
+            began.set()
+            while True:
+                logging.getLogger("nobody")
+
+    for _ in range(30):
+        began = threading.Event()
+        thread = threading.Thread(target=logs, daemon=True)
+        thread.start()
+        began.wait()
+        assert thread.ident is not None
+        raise_in(thread.ident, Halt)
+        thread.join(60)
+        assert logging._lock.acquire(timeout=60)  # type: ignore[attr-defined]
+        logging._lock.release()  # type: ignore[attr-defined]

@@ -1739,6 +1739,58 @@ async def takes_the_inbox_with_its_number(websocket, inboxes):
         await asyncio.wait([deliverer])
 
 
+@wrong(ex1, "answers_everything")
+async def gives_up_who_is_slow(websocket, broadcast):
+    """Who takes longer than half a minute for a text does not get it."""
+    await websocket.accept()
+    async with broadcast.subscribe("room") as events:
+
+        async def hear():
+            with suppress(*GONE):
+                async for event in events:
+                    with anyio.move_on_after(30):
+                        await websocket.send_text(event.message)
+
+        listener = asyncio.create_task(hear())
+        try:
+            with suppress(*GONE):
+                async for text in websocket.iter_text():
+                    await broadcast.publish("room", text)
+        finally:
+            try:
+                listener.cancel()
+                await asyncio.wait([listener])
+            finally:
+                await broadcast.publish("room", FAREWELL)
+
+
+@wrong(ex3, "holds_three")
+async def drops_when_it_sends(websocket, inboxes):
+    """Drops all but the newest three when the member reads again; until then its inbox grows and grows."""
+    await websocket.accept()
+    inbox: asyncio.Queue[str] = asyncio.Queue()
+    inboxes.append(inbox)
+
+    async def deliver():
+        with suppress(*GONE):
+            while True:
+                text = await inbox.get()
+                while inbox.qsize() >= 3:
+                    text = inbox.get_nowait()
+                await websocket.send_text(text)
+
+    deliverer = asyncio.create_task(deliver())
+    try:
+        with suppress(*GONE):
+            async for text in websocket.iter_text():
+                for each in list(inboxes):
+                    each.put_nowait(text)
+    finally:
+        inboxes.remove(inbox)
+        deliverer.cancel()
+        await asyncio.wait([deliverer])
+
+
 # ---- what somebody who begins makes of the starters ------------------------------------------------------------------
 
 attempt(ex1, "listener.cancel()", "await listener")

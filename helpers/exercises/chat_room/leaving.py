@@ -10,6 +10,7 @@ from hangup.servers.script import Send as Say
 LEAVES = "b is off"  # what the second client says last
 SILENT = 4_000  # virtual seconds: longer than any limit for the idle that one would choose by eye
 SLOW_FROM, LAST = "c is slow now", "5"  # what the third client hears last at once, and what all hear before it goes on
+SLOW = 60.0  # virtual seconds that it takes after that: longer than one would wait for it by eye
 
 ONE_AFTER_THE_OTHER: Script = (
     Say("one"),
@@ -35,9 +36,10 @@ SLOW_TO_HEAR: Script = (
     *(Expect(SLOW_FROM, by=each) for each in "abc"),
     *(step for text in "1234" for step in (Say(text, by="b"), Expect(text), Expect(text, by="b"))),
     *(Say(LAST, by="b"), Expect(LAST, by="b"), Expect(LAST)),
+    Wait(SLOW + 1),
     *(Expect(text, by="c") for text in ("1", "2", "3", "4", LAST)),
 )
-"""What is sent to client c waits until a has heard all that b says."""
+"""What is sent to client c waits until a has heard all that b says, and SLOW more."""
 
 
 class _Room:
@@ -84,7 +86,7 @@ class SecondLeaves(_Room):
 
 
 class ThirdIsSlow(_Room):
-    """What is sent to the third client, after SLOW_FROM, waits until the first one was sent LAST."""
+    """What is sent to the third client, after SLOW_FROM, waits until SLOW seconds after the first one was sent LAST."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -101,6 +103,6 @@ class ThirdIsSlow(_Room):
             await send(message)
             self._slow = self._slow or (number == 3 and text == SLOW_FROM)
             if number == 1 and text == LAST:
-                self._passed.set()
+                asyncio.get_running_loop().call_later(SLOW, self._passed.set)
 
         await self.app(scope, receive, tell)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from typing import Any
 
 from hangup.record import rules
@@ -20,6 +21,7 @@ ONE_AFTER, AWAKE_AFTER = "6", "9"
 LAST = "6"
 KEPT = ("1", "4", "8", "8", "9")  # what a is sent: what was on its way each time, and the newest three
 SOON = 0.05  # seconds that a message is waited for
+MOST = 4  # messages in an inbox: three, and one that may be on its way
 AT_ONCE = 1e-6  # seconds, for what is no wait in virtual time
 LONG = 0.6  # virtual seconds for which a is slow
 
@@ -38,6 +40,8 @@ class Tunnel(Around):
         """Whether it can be told what is in the first client's inbox."""
         self.one, self.passed, self.holding = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.late: list[str] = []
+        self.most = 0
+        """How many messages the fullest inbox has held, where that can be told."""
 
     async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         """Run the room for one connection."""
@@ -45,6 +49,7 @@ class Tunnel(Around):
 
         async def hear() -> Message:
             _took(heard)
+            self.most = max(self.most, *map(_held_by, self.shared), 0)
             message = await receive()
             if message["type"] == "websocket.disconnect" and scope is self.first:
                 self._wake(self.one)
@@ -119,6 +124,13 @@ class TwoTunnels(Around):
         await self.enter(scope, receive, tell)
 
 
+def _held_by(inbox: Any) -> int:
+    """Return how many messages lie in an inbox, if it is of a kind that is known."""
+    if isinstance(inbox, asyncio.Queue):
+        return inbox.qsize()
+    return len(inbox) if isinstance(inbox, list | deque) else 0
+
+
 def _took(heard: list[tuple[float, str]]) -> None:
     """Take note of what kept a handler busy longest, in virtual time: real time depends on others."""
     loop, session = asyncio.get_running_loop(), current()
@@ -131,6 +143,7 @@ def _late(app: Any, session: Session) -> None:
     what_is_left(app, session)
     if session.letter == "a" and isinstance(app, Tunnel):
         session.facts["late"] = tuple(app.late)
+        session.facts["most"] = app.most
 
 
 @rule
@@ -147,6 +160,13 @@ def never_waits(session: Session) -> str | None:
     if waited <= AT_ONCE:
         return None
     return f"client {session.letter} said {text!r}, and its handler read nothing more for {waited:.3g} s"
+
+
+@rule
+def holds_three(session: Session) -> str | None:
+    """An inbox holds three messages that wait."""
+    most: int = session.facts.get("most", 0)
+    return f"an inbox held {most} messages" if most > MOST else None
 
 
 @rule
@@ -208,6 +228,7 @@ ex3 = AppExercise(
     rules=(
         never_waits,
         keeps_the_newest,
+        holds_three,
         rules.answers_everything,
         rules.ends_quietly,
         rules.ends,
@@ -224,6 +245,6 @@ ex3 = AppExercise(
         "`inboxes.remove(inbox)`. When a send has failed, Starlette refuses to read, too, with a `RuntimeError`.",
     ),
     why="Whoever speaks puts into inboxes and waits for nobody; a full inbox loses its oldest message.",
-    helps={never_waits: 1, keeps_the_newest: 2}
+    helps={never_waits: 1, keeps_the_newest: 2, holds_three: 2}
     | dict.fromkeys((takes_its_inbox_along, rules.ends, rules.ends_quietly, rules.leaves_no_task), 3),
 )

@@ -6,20 +6,25 @@ What it changes of the interpreter and of asyncio is put back, and what it print
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
+import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from time import sleep
 from typing import Any, NoReturn, TypeVar
 
-from hangup.record.internals import drop_from_all_tasks, never_collect
+from hangup.record.internals import drop_from_all_tasks, frames_now, never_collect
 from hangup.record.processor import has_had, new_here
 
 T = TypeVar("T")
 HEEDED = 10.0  # seconds of the loop's clock in which tasks heed that they are cancelled
 SHOWN = 2_000  # characters that a run may show on each of stdout and stderr
 PRINTED = 500_000  # characters after which its print() raises Flood
+_LOCKING = {logging.__file__, threading.__file__, queue.__file__, "<frozen importlib._bootstrap>"}
+_LOOKS = 100  # a millisecond each
 
 
 class Stuck(Exception):
@@ -184,8 +189,22 @@ def _stop(thread: threading.Thread, done: threading.Event) -> None:
     """Raise _Stop in a thread until it ends; it may be caught, so more than once."""
     for _ in range(20):
         if not done.is_set() and thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+            raise_in(thread.ident, _Stop)
             done.wait(0.05)
+
+
+def raise_in(ident: int, error: type[BaseException]) -> None:
+    """Raise an exception in another thread, at the next step that it takes.
+
+    If it can be, not where Python's own modules take a lock: one that is taken and not yet in a `try` is never given
+    back, and whoever logs next would wait for ever.
+    """
+    for _ in range(_LOOKS):
+        sleep(0.001)  # who comes back from a wait goes on for the next milliseconds alone
+        frame = frames_now().get(ident)
+        if frame is None or frame.f_code.co_filename not in _LOCKING:
+            break
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
 
 
 # ---- what a run may change --------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ A loop that is held does not turn. Code that spins is told by the time that its 
 machine does not change; code that waits in a call, by how often the watcher has looked.
 """
 
-import ctypes
 import sysconfig
 import threading
 import time
@@ -15,6 +14,7 @@ from types import FrameType
 
 from hangup.record.internals import frames_now
 from hangup.record.recorder import Interrupted
+from hangup.record.threads import raise_in
 from hangup.time.virtual import VirtualLoop
 
 TICK = 0.1  # seconds between two looks
@@ -58,7 +58,7 @@ class Watch:
             self._patience = 1 / AGAIN
         self._tries += 1
         if self.loop.turn == beat[0]:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Interrupted))
+            raise_in(ident, Interrupted)
         return self._tries < 10
 
 
